@@ -20,6 +20,7 @@ import { Ports } from "./network/ports.js";
 import { Taps } from "./network/taps/taps.js";
 import { Vteps } from "./network/vteps/vteps.js";
 import { Forwarder } from "./network/wires/forwarder.js";
+import { LanPorts } from "./network/wires/lan-ports.js";
 import { NicPlugger } from "./network/wires/nic-plugger.js";
 import { Phys } from "./network/phys/phys.js";
 import { Wires } from "./network/wires/wires.js";
@@ -74,11 +75,11 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     log,
   });
   const pairs = new LanPairs({ netns, lans, udpSuperFrames: opened.datapath === "system" });
-  const taps = new Taps({ agentUid: hostUid, pairs });
+  const taps = new Taps({ agentUid: hostUid, pairs, wires });
   const joins = new Joins({ agentUid: hostUid, pairs, ovsSocket: settings.hostOvsSocket });
   const vteps = new Vteps({ netns, lans, now: () => new Date() });
   const phys = new Phys({
-    ...{ netns, agentUid: hostUid, state: settings.state, lans },
+    ...{ netns, agentUid: hostUid, state: settings.state, lans, wires },
     own: async () => ({ local: ownAddresses(settings), remote: await hubsOf(settings.state) }),
   });
   const nats = new Nats({
@@ -96,7 +97,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     wires,
     nats,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard, filters }),
-    ...{ taps, phys, joins, vteps },
+    ...{ taps, phys, joins, vteps, lanPorts: new LanPorts({ agentUid: hostUid, pairs, wires }) },
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),

@@ -14,6 +14,7 @@ import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { SwitchTools } from "./network/ovs/tools/tools.js";
 import type { LanSource } from "./network/lan-networks.js";
 import type { PortChange } from "./network/lans/port-faults.js";
+import type { LanPorts } from "./network/wires/lan-ports.js";
 import type { Wires } from "./network/wires/wires.js";
 import type { JoinNetworks } from "./network/joins/joins.js";
 import type { NatNetworks } from "./network/nat/nats.js";
@@ -31,6 +32,8 @@ export interface NetworkPart {
   readonly createInstanceNetworks: (source: LanSource) => InstanceNetworks;
   /** Undefined: this host has no wires. */
   readonly wires?: Wires;
+  /** Undefined: wires end at no lan here. */
+  readonly lanPorts?: LanPorts;
   /** Ways out of lans; undefined: this host has none. */
   readonly nats?: NatNetworks;
   /** Interfaces of the host that are plugged into lans; undefined: this host has none. */

@@ -3,21 +3,27 @@ import { toMs } from "./duration.js";
 import { invalidArgument } from "./errors.js";
 import { parseName, quote, type ResourceId } from "./names.js";
 
-/** Where an end of a link is: a lan of a host, or a NIC of an instance there. */
+/** Where an end of a link is: a lan of a host, or what is plugged into the link itself, without a lan. */
 export interface LinkEndPlace {
   readonly host: ResourceId;
-  /** Id of the lan, or "instances/{instance}/nics/{nic}". */
+  /** Id of the lan, or "instances/{instance}/nics/{nic}", "taps/{tap}" or "phys/{phy}". */
   readonly lan: string;
 }
 
-/** Parses "hosts/{host}/lans/{lan}" or "hosts/{host}/instances/{instance}/nics/{nic}". @throws {ZorError} INVALID_ARGUMENT that names the field. */
+/** Parses the name of a lan, of a NIC of an instance, or of a tap or phy. @throws {ZorError} INVALID_ARGUMENT that names the field. */
 export function parseLinkEnd(field: string, name: string): LinkEndPlace {
   const parsed = parseName(field, name);
-  if (parsed.kind === "onHost" && parsed.collection === "lans") return { host: parsed.host, lan: parsed.id };
   if (parsed.kind === "nic") return { host: parsed.host, lan: `instances/${parsed.instance}/nics/${parsed.nic}` };
-  const forms = '"hosts/{host}/lans/{lan}" or "hosts/{host}/instances/{instance}/nics/{nic}"';
+  if (parsed.kind === "onHost" && parsed.collection === "lans") return { host: parsed.host, lan: parsed.id };
+  if (parsed.kind === "onHost" && pluggedCollections.has(parsed.collection))
+    return { host: parsed.host, lan: `${parsed.collection}/${parsed.id}` };
+  const forms =
+    '"hosts/{host}/lans/{lan}", "hosts/{host}/instances/{instance}/nics/{nic}", "hosts/{host}/taps/{tap}" or "hosts/{host}/phys/{phy}"';
   throw invalidArgument(field, `${quote(name)} does not have the form ${forms}`);
 }
+
+/** What is plugged into one thing as a whole, as a NIC is. */
+const pluggedCollections: ReadonlySet<string> = new Set(["taps", "phys"]);
 
 const maxHoldMs = 3_600_000;
 
@@ -27,12 +33,12 @@ export function checkCarrierHold(field: string, hold: Duration | undefined): voi
   if (ms < 0 || ms > maxHoldMs) throw invalidArgument(field, "is not between 0 and an hour");
 }
 
-/** Whether an end is a NIC. @param lan of a {@link LinkEndPlace}. */
-export function isNicEnd(lan: string): boolean {
-  return lan.startsWith("instances/");
+/** Whether an end is plugged into the link itself: a NIC, a tap or an interface of the host. @param lan of a {@link LinkEndPlace}. */
+export function isPluggedEnd(lan: string): boolean {
+  return lan.includes("/");
 }
 
 /** Resource name of what an end is plugged into. */
 export function linkEndName(host: string, lan: string): string {
-  return isNicEnd(lan) ? `hosts/${host}/${lan}` : `hosts/${host}/lans/${lan}`;
+  return isPluggedEnd(lan) ? `hosts/${host}/${lan}` : `hosts/${host}/lans/${lan}`;
 }

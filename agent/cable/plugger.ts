@@ -15,6 +15,8 @@ export interface CablePlugger {
   cross?(test: CrossTest): Promise<CrossResult>;
   /** @throws {ZorError} FAILED_PRECONDITION: what is to be plugged into is a NIC, and something else is plugged into that. Absent: there are no NICs. */
   assertFree?(lan: string, endpoint: string): void;
+  /** Looks whether what is no lan can be had at all. @throws {ZorError} Absent: there are only lans. */
+  examine?(lan: string): Promise<void>;
   /** Has a NIC that a link is plugged into show carrier, or none; "kept": it has it whatever happens. Absent: there are no NICs. */
   setCarrier?(endpoint: string, carrier: LinkCarrier): void;
   /** Calls back when lans or ports change. Returns the way to stop. */

@@ -85,10 +85,10 @@ export class LanPairs {
     return undefined;
   }
 
-  /** Sets the switch's side up, and makes the other one such that the switch takes what it sends. */
-  async prepare({ port, device, netns }: LanPair, mtu: number): Promise<void> {
+  /** Sets the switch's side up, unless that is not wanted, and makes the other one such that the switch takes what it sends. */
+  async prepare({ port, device, netns }: LanPair, mtu: number, isUp = true): Promise<void> {
     await ip(["link", "set", "dev", port, "mtu", String(mtu + tagHeadroomBytes)], { netns: this.netns });
-    setUpQuietly(this.netns, port);
+    if (isUp) setUpQuietly(this.netns, port);
     if (this.#options.udpSuperFrames) return;
     await run("ethtool", ["-K", device, "tx-udp-segmentation", "off"], { netns });
   }

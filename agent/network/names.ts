@@ -96,6 +96,16 @@ export function toJoinMac(bridgeUid: string): string {
   return ["fe", ...(shortHash("bridge-mac", bridgeUid).match(/../g) ?? [])].join(":");
 }
 
+/** Name of the port in a lan that a wire ends at. */
+export function toWirePortName(wireUid: string): string {
+  return `zw${shortHash("wire", wireUid)}`;
+}
+
+/** Name of the other side of it, which frames of the wire pass. */
+export function toWireDeviceName(wireUid: string): string {
+  return `zv${shortHash("wire", wireUid)}`;
+}
+
 /** Name of the device of a vtep. */
 export function toVtepPortName(vtepUid: string): string {
   return `zx${shortHash("vtep", vtepUid)}`;

@@ -16,6 +16,8 @@ export interface Device {
   readonly index: number;
   /** It takes frames for everybody. */
   readonly isPromiscuous: boolean;
+  /** Nobody has set it down. */
+  readonly isUp: boolean;
   /** It is up and has carrier. */
   readonly isRunning: boolean;
 }
@@ -31,7 +33,8 @@ export function findDevice(netns: string | undefined, device: string): Device | 
     try {
       const flags = readFlags(fd, device);
       const [isPromiscuous, isRunning] = [(flags & IFF_PROMISC) !== 0, (flags & IFF_RUNNING) !== 0];
-      return { index: readIndex(fd, device), isPromiscuous, isRunning };
+      const isUp = (flags & IFF_UP) !== 0;
+      return { index: readIndex(fd, device), isPromiscuous, isUp, isRunning };
     } catch (error) {
       if (error instanceof SystemCallError) return undefined;
       throw error;

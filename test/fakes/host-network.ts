@@ -99,8 +99,9 @@ export class FakeHostNetwork {
         this.phys.delete(uid);
         return [];
       },
-      look: ({ uid, lan }) => {
-        const state = lan === "" ? "given back" : this.phys.has(uid) ? "ready" : "broken";
+      isHeld: () => false,
+      look: ({ uid, lan, isWired }) => {
+        const state = lan === "" && !isWired ? "given back" : this.phys.has(uid) ? "ready" : "broken";
         return { state, reason: "", isWhole: true, mac: "", mtu: 1564, port: "port", confirmBy: undefined };
       },
       examine: async () => undefined,

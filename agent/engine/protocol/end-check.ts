@@ -26,7 +26,7 @@ export function checkEnd(field: string, end: EndSpec): FieldViolation[] {
   const { link, linkUid, lan, ticket, ticketTtlSeconds: ttl, relayTicket } = end;
   check("link", /^links\/.{1,74}$/.test(link), 'must be "links/{link}"');
   check("link_uid", linkUid.length >= 1 && linkUid.length <= 128, "must be 1 to 128 characters");
-  check("lan", lan.length >= 1 && lan.length <= maxLanLength, "must be the id of a lan, or the NIC of an instance");
+  check("lan", lan.length >= 1 && lan.length <= maxLanLength, "must be the id of a lan, or a NIC, tap or phy");
   check("role", roles.includes(end.role), "must be LINK_ROLE_LISTENER or LINK_ROLE_DIALER");
   for (const [name, addresses] of [
     ["peer_addresses", end.peerAddresses],

@@ -3,7 +3,7 @@ import { parseLink, parseName, quote } from "../../../lib/names.js";
 import { findDevice } from "../../../lib/net/device.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import type { References } from "../../kit/references.js";
-import { toPortName } from "../../network/names.js";
+import { toPhyPortName, toPortName, toTapPortName } from "../../network/names.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
 import type { NetworkPart } from "../../parts.js";
 
@@ -69,6 +69,8 @@ export class Targets {
         return this.#ofBox(target);
       case "taps":
         return this.#ofMember(target, "tap");
+      case "phys":
+        return this.#ofMember(target, "phy");
       case "nats":
         return this.#ofMember(target, "nat");
       default:
@@ -154,11 +156,16 @@ export class Targets {
     );
   }
 
-  /** What is in a lan by one port, if it is in any. */
-  #ofMember(target: string, kind: "tap" | "nat"): readonly Place[] {
+  /** What is in a lan by one port, if it is in any; taps and phys may be in a wire instead. */
+  #ofMember(target: string, kind: "tap" | "phy" | "nat"): readonly Place[] {
     const { references, network, scope } = this.#options;
     const member = references.find(kind, scope.parse(kind, "targets", target));
     if (member === undefined) throw notFound(target, `list them with: zor get ${kind}s`);
+    const isWired = kind !== "nat" && (network.wires?.holderOf(target) ?? "") !== "";
+    if (isWired) {
+      const device = kind === "tap" ? toTapPortName(member.uid) : toPhyPortName(member.uid);
+      return this.#inSwitch({ target, endpoint: target, device });
+    }
     const lan = network.lans.find(member.spec?.lan ?? "");
     return this.#plugged(target, lan === undefined ? [] : [lan]);
   }
@@ -200,6 +207,6 @@ export class Targets {
 function noTarget(target: string): Error {
   return invalidArgument(
     "targets",
-    `${quote(target)} is nothing that frames pass: name a NIC, instance, lan, wire, in-line box, tap, nat, link or device of this host`,
+    `${quote(target)} is nothing that frames pass: name a NIC, instance, lan, wire, in-line box, tap, phy, nat, link or device of this host`,
   );
 }

@@ -1,7 +1,7 @@
 import type { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { uninterrupted } from "../../../lib/uninterrupted.js";
 import type { Nic } from "../../../proto/gen/zor/v1/instance.js";
-import { nicInWire } from "../../network/wires/wires.js";
+import { nicInWire } from "../../network/wires/wire-ends.js";
 import type { InstanceContext } from "./context.js";
 import { type InstanceRecord, specOf, toDriverInstance } from "./record.js";
 import type { InstanceRecords } from "./records.js";

@@ -14,7 +14,7 @@ import { DirectPath, type EndSpec } from "../../../proto/gen/zor/agent/v1/cable_
 import type { SetPortRequest } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { LinkCause, LinkPath, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import type { EndsEvent, EndView } from "../../engine/protocol/end-protocol.js";
-import { isNicEnd } from "../../../lib/link-end.js";
+import { isPluggedEnd } from "../../../lib/link-end.js";
 import { NicCarriers } from "./nic-carriers.js";
 import { wantedPorts } from "../../cable/engine-ports.js";
 import { ensureCableIdentity } from "../../cable/ensure-cable-identity.js";
@@ -115,6 +115,7 @@ export class CableManager {
     if (plugger.find(spec.lan) === undefined)
       throw notFound(`lans/${spec.lan}`, "create it first, or list them with: zor get lans");
     plugger.assertFree?.(spec.lan, spec.link);
+    await plugger.examine?.(spec.lan);
     const view = await this.#engine.client.ask("ensureEnd", { end: spec });
     this.#onEnds({ ends: [view], removed: [], snapshot: false });
     return view;
@@ -169,7 +170,7 @@ export class CableManager {
   async #plugNics(): Promise<void> {
     const { plugger, log } = this.#options;
     for (const { status, port } of this.list()) {
-      if (!port.ready || !isNicEnd(port.lan)) continue;
+      if (!port.ready || !isPluggedEnd(port.lan)) continue;
       await plugger
         .plug({ lan: port.lan, port: port.name, endpoint: status.link })
         .catch((error: unknown) =>

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { failedPrecondition, invalidArgument, invalidFields, type ZorError } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
-import { checkCarrierHold, isNicEnd, linkEndName, parseLinkEnd } from "../../../lib/link-end.js";
+import { checkCarrierHold, isPluggedEnd, linkEndName, parseLinkEnd } from "../../../lib/link-end.js";
 import { parseId, parseLink, quote } from "../../../lib/names.js";
 import { isDialAddress, isDnsName } from "../../../lib/socket-address.js";
 import { refusalOfUnderlayIp } from "../../../lib/underlay-address.js";
@@ -38,7 +38,7 @@ export function parseEndSpec(end: EndSpec, policy: LinkPolicy): LinkEndSpec {
   parseLink("end.link", end.link);
   parseUid("end.link_uid", end.linkUid);
   // The host does not matter for the form.
-  if (isNicEnd(end.lan)) {
+  if (isPluggedEnd(end.lan)) {
     parseLinkEnd("end.lan", linkEndName("h", end.lan));
     assertOnlyCable(end);
   } else parseId("end.lan", end.lan);
@@ -49,9 +49,9 @@ export function parseEndSpec(end: EndSpec, policy: LinkPolicy): LinkEndSpec {
 }
 
 function assertOnlyCable(end: EndSpec): void {
-  if (end.localPeerLan !== "") throw invalidArgument("end.local_peer_lan", "must be empty: the end is a NIC");
+  if (end.localPeerLan !== "") throw invalidArgument("end.local_peer_lan", "must be empty: the end is no lan");
   if (end.transport === LinkTransport.LINK_TRANSPORT_VXLAN)
-    throw invalidArgument("end.transport", "must be TCP: the end is a NIC");
+    throw invalidArgument("end.transport", "must be TCP: the end is no lan");
   checkCarrierHold("end.carrier_hold", end.carrierHold);
 }
 

@@ -1,5 +1,5 @@
 import { toMs } from "../../../lib/duration.js";
-import { isNicEnd } from "../../../lib/link-end.js";
+import { isPluggedEnd } from "../../../lib/link-end.js";
 import { LinkCause, type LinkEnd, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
 import type { LinkCarrier } from "../../network/plugged-lan.js";
@@ -34,7 +34,7 @@ export class NicCarriers {
 
   /** Takes up how ends are now. */
   follow(ends: readonly EndView[]): void {
-    for (const end of ends) if (isNicEnd(end.port.lan)) this.#followOne(end);
+    for (const end of ends) if (isPluggedEnd(end.port.lan)) this.#followOne(end);
   }
 
   /** There is no end of these links any more. */

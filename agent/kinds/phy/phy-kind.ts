@@ -9,6 +9,8 @@ import type { AgentKind, Checked, Kept, Reference, Whole } from "../../kit/kind.
 import { type ServiceMethods, serve } from "../../kit/serve.js";
 import { phyRefusal } from "../../network/phys/phy-policy.js";
 import type { PhyConfig, PhyNetworks, PhyView } from "../../network/phys/phys.js";
+import { assertInOne, type EndKeeper, linksAt } from "../../network/wires/wire-ends.js";
+import type { Wires } from "../../network/wires/wires.js";
 import type { AgentContext } from "../../parts.js";
 import { checkPhy, wayOf } from "./phy-spec.js";
 
@@ -30,6 +32,7 @@ class PhyKind implements AgentKind<Phy> {
   readonly refreshMs = refreshMs;
   readonly #context: AgentContext;
   readonly #phys: PhyNetworks;
+  readonly #wires: Wires | undefined;
   /** Why some could not be taken in again, by uid. */
   readonly #faults = new Map<string, string>();
   #kept: Kept<Phy> | undefined;
@@ -39,6 +42,7 @@ class PhyKind implements AgentKind<Phy> {
   constructor(context: AgentContext, phys: PhyNetworks) {
     this.#context = context;
     this.#phys = phys;
+    this.#wires = context.parts.network.wires;
   }
 
   check(wanted: PhySpec | undefined, before: PhySpec | undefined): Checked<Phy> {
@@ -52,24 +56,32 @@ class PhyKind implements AgentKind<Phy> {
 
   admit(phy: Whole<Phy>, others: readonly Whole<Phy>[]): void {
     this.#assertAllowed(phy);
-    assertFree(phy, others);
+    assertInOne(phy, this.#wires);
+    this.#assertFree(phy, others);
+  }
+
+  /** Links are the hub's, and refer to nothing here. */
+  users({ name }: Whole<Phy>): readonly string[] {
+    return linksAt(name, this.#wires);
   }
 
   async examine(phy: Whole<Phy>): Promise<void> {
     this.#assertAllowed(phy);
     // An interface that another one has is not where it is looked for.
-    assertFree(phy, this.#kept?.all().map(({ resource }) => resource) ?? []);
+    this.#assertFree(phy, this.#all());
     await this.#phys.examine(this.#toConfig(phy));
   }
 
   async ensure(phy: Whole<Phy>): Promise<void> {
     // What was allowed when it was made may be so no more.
-    if (phy.spec.lan !== "") this.#assertAllowed(phy);
+    if (this.#isTaken(phy)) this.#assertAllowed(phy);
     await this.#phys.ensure(this.#toConfig(phy));
     this.#faults.delete(phy.uid);
   }
 
   async restore(phy: Whole<Phy>): Promise<void> {
+    // Which links there are may not be known yet; one that is in no wire is given back in a moment.
+    if (!this.#isTaken(phy)) return;
     await this.ensure(phy).catch((error: unknown) => {
       // Its state says so.
       if (!(error instanceof ZorError && error.reason === "PHY_GIVEN_BACK")) throw error;
@@ -78,6 +90,7 @@ class PhyKind implements AgentKind<Phy> {
 
   async begin(kept: Kept<Phy>): Promise<void> {
     this.#kept = kept;
+    await this.#wires?.settle("phys");
     const known = new Set(kept.all().map(({ resource }) => resource.uid));
     const told = await this.#phys.giveBackOrphans(known).catch((error: unknown) => {
       this.#context.logError(
@@ -112,6 +125,30 @@ class PhyKind implements AgentKind<Phy> {
   }
 
   /** Takes in again what came back, and tells what went. */
+  /** Its interface is taken in for a wire, or given back after it. */
+  keeper(): EndKeeper {
+    const find = (name: string): Whole<Phy> | undefined => this.#all().find((phy) => phy.name === name);
+    return {
+      examine: async (name) => {
+        const phy = find(name);
+        if (phy === undefined) return;
+        this.#assertAllowed(phy);
+        this.#assertFree(phy, this.#all(), true);
+        await this.#phys.examine({ ...this.#toConfig(phy), isWired: true });
+      },
+      follow: async (name) => {
+        await this.#kept?.exclusively(async () => {
+          const phy = find(name);
+          if (phy === undefined) return;
+          this.#assertFree(phy, this.#all());
+          await this.ensure(phy);
+        });
+        const uid = find(name)?.uid;
+        if (uid !== undefined) this.#kept?.publish(new Set([uid]));
+      },
+    };
+  }
+
   async refresh(kept: Kept<Phy>): Promise<void> {
     await kept
       .exclusively(async () => {
@@ -144,6 +181,7 @@ class PhyKind implements AgentKind<Phy> {
   async #lookAt(phy: Whole<Phy>): Promise<void> {
     const { uid } = phy;
     const config = this.#toConfig(phy);
+    if (!this.#isTaken(phy) && this.#phys.isHeld(config)) await this.ensure(phy);
     const rolledBack = await this.#phys.expire(config);
     if (rolledBack !== "") this.#tell(phy, "given-back", rolledBack);
     const before = this.#seen.get(uid);
@@ -183,9 +221,32 @@ class PhyKind implements AgentKind<Phy> {
 
   #toConfig({ name, uid, spec }: Whole<Phy>): PhyConfig {
     const { lan, device, vlanId, mac, portSettings, force } = spec;
-    const mtu = this.#context.references.find("lan", lan)?.spec?.mtu ?? usualMtu;
+    const place = { lan, isWired: this.#isWired(name) };
+    const mtu = this.#context.references.find("lan", lan)?.spec?.mtu ?? this.#wires?.mtuOf(name) ?? usualMtu;
     const confirmWithinMs = toMs(spec.confirmWithin);
-    return { name, uid, lan, mtu, device, mode: wayOf(spec), vlanId, mac, portSettings, force, confirmWithinMs };
+    return { name, uid, ...place, mtu, device, mode: wayOf(spec), vlanId, mac, portSettings, force, confirmWithinMs };
+  }
+
+  #isWired(name: string): boolean {
+    return (this.#wires?.holderOf(name) ?? "") !== "";
+  }
+
+  /** It is in a lan or in a wire, and not the host's. */
+  #isTaken({ name, spec }: Whole<Phy>): boolean {
+    return spec.lan !== "" || this.#isWired(name);
+  }
+
+  #all(): readonly Whole<Phy>[] {
+    return this.#kept?.all().map(({ resource }) => resource) ?? [];
+  }
+
+  /** One interface is absorbed once, and stands below many; those that are in nothing are the host's. @throws {ZorError} FAILED_PRECONDITION */
+  #assertFree(phy: Whole<Phy>, others: readonly Whole<Phy>[], isTaken = this.#isTaken(phy)): void {
+    if (!isTaken) return;
+    assertFree(
+      phy,
+      others.filter((each) => this.#isTaken(each)),
+    );
   }
 
   /** What the agent's own settings say. @throws {ZorError} PERMISSION_DENIED */
@@ -196,13 +257,12 @@ class PhyKind implements AgentKind<Phy> {
   }
 }
 
-/** One interface is absorbed once, and stands below many; those of phys in no lan are the host's. @throws {ZorError} FAILED_PRECONDITION */
+/** @param others that are not the host's. @throws {ZorError} FAILED_PRECONDITION */
 function assertFree({ name, spec }: Whole<Phy>, others: readonly Whole<Phy>[]): void {
-  const { lan, device, vlanId } = spec;
-  if (lan === "") return;
+  const { device, vlanId } = spec;
   const way = wayOf(spec);
   const other = others.find((each) => {
-    if (each.name === name || each.spec.device !== device || each.spec.lan === "") return false;
+    if (each.name === name || each.spec.device !== device) return false;
     const theirs = wayOf(each.spec);
     return way === "absorb" || theirs === "absorb" || (way === "vlan" && theirs === way && each.spec.vlanId === vlanId);
   });
@@ -213,6 +273,9 @@ function assertFree({ name, spec }: Whole<Phy>, others: readonly Whole<Phy>[]): 
 
 /** Phys, for the list of kinds. */
 export const phyKind = keptKind<Phy, AgentContext>("phy", (context) => {
-  const { phys } = context.parts.network;
-  return phys === undefined ? undefined : new PhyKind(context, phys);
+  const { phys, wires } = context.parts.network;
+  if (phys === undefined) return undefined;
+  const kind = new PhyKind(context, phys);
+  wires?.keep("phys", kind.keeper());
+  return kind;
 });

@@ -5,6 +5,8 @@ import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Reference, Whole } from "../../kit/kind.js";
 import { tapRefusal } from "../../network/taps/tap-policy.js";
 import { type TapConfig, type TapNetworks, tapFacts } from "../../network/taps/taps.js";
+import { assertInOne, linksAt } from "../../network/wires/wire-ends.js";
+import type { Wires } from "../../network/wires/wires.js";
 import type { AgentContext } from "../../parts.js";
 import { checkTap } from "./tap-spec.js";
 
@@ -20,10 +22,12 @@ class TapKind implements AgentKind<Tap> {
   readonly #context: AgentContext;
   readonly #taps: TapNetworks;
   readonly #healing: Healing<Tap>;
+  readonly #wires: Wires | undefined;
 
   constructor(context: AgentContext, taps: TapNetworks) {
     this.#context = context;
     this.#taps = taps;
+    this.#wires = context.parts.network.wires;
     this.#healing = new Healing(context, {
       ...{ kind: "tap", told: "the taps" },
       missing: (tap) => this.#taps.missing(this.#toConfig(tap)),
@@ -42,6 +46,16 @@ class TapKind implements AgentKind<Tap> {
 
   admit(tap: Whole<Tap>): void {
     this.#assertAllowed(tap);
+    assertInOne(tap, this.#wires);
+  }
+
+  /** Links are the hub's, and refer to nothing here. */
+  users({ name }: Whole<Tap>): readonly string[] {
+    return linksAt(name, this.#wires);
+  }
+
+  async begin(): Promise<void> {
+    await this.#wires?.settle("taps");
   }
 
   async examine(tap: Whole<Tap>): Promise<void> {
@@ -74,8 +88,8 @@ class TapKind implements AgentKind<Tap> {
   }
 
   #toConfig({ name, uid, spec }: Whole<Tap>): TapConfig {
-    const mtu = this.#context.references.find("lan", spec.lan)?.spec?.mtu ?? usualMtu;
-    return { ...spec, name, uid, mtu };
+    const lan = this.#context.references.find("lan", spec.lan);
+    return { ...spec, name, uid, mtu: lan?.spec?.mtu ?? this.#wires?.mtuOf(name) ?? usualMtu };
   }
 
   /** What the agent's own settings say. @throws {ZorError} PERMISSION_DENIED */

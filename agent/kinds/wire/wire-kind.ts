@@ -8,9 +8,11 @@ import { type Wire, type WireEnd, type WireSpec, WireState, type WireStatus } fr
 import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import { DropFilters } from "../../cable/drop-filters.js";
-import type { AgentKind, Carrying, Checked, Kept, Whole } from "../../kit/kind.js";
+import type { AgentKind, Carrying, Checked, Kept, Reference, Whole } from "../../kit/kind.js";
 import type { References } from "../../kit/references.js";
-import { nicInLan, nicInWire, type ObservedWire, type WireConfig, type Wires } from "../../network/wires/wires.js";
+import type { LanPorts } from "../../network/wires/lan-ports.js";
+import { lanEnd, nicInLan, nicInWire, type ObservedWire, type WireConfig } from "../../network/wires/wire-ends.js";
+import type { Wires } from "../../network/wires/wires.js";
 import type { AgentContext } from "../../parts.js";
 import { dropFiltersOf, isImpaired, orNone, WireBoxes } from "./wire-boxes.js";
 
@@ -22,13 +24,21 @@ interface WireKindOptions {
   /** Whether this host has a cable engine. */
   readonly hasEngine: boolean;
   readonly log: Log;
-  readonly wires: Pick<Wires, "assertAble" | "ensure" | "remove" | "observe" | "onChange" | "setMiddle">;
+  readonly wires: Pick<Wires, "assertAble" | "ensure" | "remove" | "observe" | "onChange" | "setMiddle" | "examine">;
+  /** Undefined: wires end at no lan. */
+  readonly lanPorts: Pick<LanPorts, "ensure" | "remove" | "isThere"> | undefined;
   readonly references: Pick<References, "find">;
   readonly event: (draft: EventDraft) => void;
   readonly now: () => Date;
 }
 
 const defaultMtu = 1500;
+/** What wires can end at beside NICs, by collection. */
+const endKinds: ReadonlyMap<string, "tap" | "phy" | "lan"> = new Map([
+  ["taps", "tap"],
+  ["phys", "phy"],
+  ["lans", "lan"],
+]);
 const mtuRange = { min: 576, max: 9216 } as const;
 /** So long a change waits until frames pass as it says; what is not ready then becomes so later, and says so. */
 const settleMs = 5_000;
@@ -66,7 +76,12 @@ class WireKind implements AgentKind<Wire> {
       if (description !== "") violations.push({ field: `wire.spec.${field}`, description });
     }
     if (a !== "" && a === b)
-      violations.push({ field: "wire.spec.b", description: "is the NIC at the first end; a wire joins two" });
+      violations.push({ field: "wire.spec.b", description: "is what is at the first end; a wire joins two" });
+    else if (isLan(a) && isLan(b))
+      violations.push({
+        field: "wire.spec.b",
+        description: "is a lan as the first end is: lans are joined with links",
+      });
     const { aToB, bToA, seed = 0n, schedule = [] } = wanted ?? {};
     violations.push(
       ...checkImpairment("wire.spec.a_to_b", aToB),
@@ -79,8 +94,19 @@ class WireKind implements AgentKind<Wire> {
 
   /** Filters that were there before are not tried again. */
   async verify({ spec }: Whole<Wire>, before: WireSpec | undefined): Promise<void> {
+    const had = [before?.a, before?.b];
+    for (const end of [spec.a, spec.b]) if (!had.includes(end)) await this.#options.wires.examine(end);
     const known = before === undefined ? [] : dropFiltersOf(before);
     await this.#dropFilters.checkNew(dropFiltersOf(spec), known, this.#ended.signal);
+  }
+
+  /** What is plugged in as a whole stays while it is; an instance may go and come back. */
+  uses({ spec: { a, b } }: Whole<Wire>): readonly Reference[] {
+    return [a, b].flatMap((end) => {
+      const [, , collection = "", id = ""] = end.split("/");
+      const kind = endKinds.get(collection);
+      return kind === undefined ? [] : [{ kind, id, remedy: `list them with: zor get ${collection}` }];
+    });
   }
 
   /** An instance may go, and come back: only what is plugged in now must be there. */
@@ -88,7 +114,7 @@ class WireKind implements AgentKind<Wire> {
     const before = this.#find(name)?.spec;
     for (const nic of [spec.a, spec.b]) {
       if (nic === "") continue;
-      const holder = others.find((other) => other.spec.a === nic || other.spec.b === nic);
+      const holder = isLan(nic) ? undefined : others.find((other) => other.spec.a === nic || other.spec.b === nic);
       if (holder !== undefined) throw nicInWire(nic, holder.name);
       if (before?.a !== nic && before?.b !== nic) this.#assertPluggable(nic);
     }
@@ -101,7 +127,10 @@ class WireKind implements AgentKind<Wire> {
   async ensure(wire: Whole<Wire>, { generation }: Carrying): Promise<void> {
     if (isImpaired(wire.spec) && !this.#options.hasEngine)
       throw failedPrecondition("NO_ENGINE", wire.name, "this host has no cable engine, which impairs frames");
+    const lan = [wire.spec.a, wire.spec.b].find(isLan);
+    if (lan !== undefined) await this.#ensureLanPort(wire, lan);
     await this.#options.wires.ensure(toConfig(wire));
+    if (lan === undefined) await this.#options.lanPorts?.remove(wire.uid);
     await this.#boxes?.follow(wire, generation);
   }
 
@@ -117,6 +146,7 @@ class WireKind implements AgentKind<Wire> {
 
   async remove(wire: Whole<Wire>): Promise<void> {
     await this.#options.wires.remove(wire.uid);
+    await this.#options.lanPorts?.remove(wire.uid);
     await this.#boxes?.remove(wire);
     this.#states.delete(wire.uid);
   }
@@ -155,7 +185,9 @@ class WireKind implements AgentKind<Wire> {
       kept.publish(new Set([uid]));
       if (news === "changed") return;
       const wire = kept.all().find(({ resource }) => resource.uid === uid)?.resource;
-      if (wire !== undefined) this.#options.event(eventOf(wire, news, this.#options.wires.observe(uid)?.fault ?? ""));
+      if (wire === undefined) return;
+      this.#options.event(eventOf(wire, news, this.#options.wires.observe(uid)?.fault ?? ""));
+      if (news === "faulty") void this.#healLanPort(wire, kept);
     });
   }
 
@@ -175,17 +207,27 @@ class WireKind implements AgentKind<Wire> {
 
   #whyNoEnd(nic: string): string {
     if (nic === "") return "";
-    const form = `${quote(nic)} is not "hosts/${this.#options.host}/instances/{instance}/nics/{nic}"`;
+    const own = `hosts/${this.#options.host}`;
+    const forms = `"${own}/instances/{instance}/nics/{nic}", "${own}/taps/{tap}", "${own}/phys/{phy}" or "${own}/lans/{lan}"`;
+    const form = `${quote(nic)} is not ${forms}`;
     try {
       const parsed = parseName("nic", nic);
-      return parsed.kind === "nic" && parsed.host === this.#options.host ? "" : form;
+      const isEnd = parsed.kind === "nic" || (parsed.kind === "onHost" && endKinds.has(parsed.collection));
+      return isEnd && parsed.host === this.#options.host ? "" : form;
     } catch {
       return form;
     }
   }
 
   #assertPluggable(nic: string): void {
-    const [, , , id = "", , name = ""] = nic.split("/");
+    const [, , collection = "", id = "", , name = ""] = nic.split("/");
+    const kind = endKinds.get(collection);
+    if (kind === "tap" || kind === "phy") {
+      const lan = this.#options.references.find(kind, id)?.spec?.lan ?? "";
+      if (lan !== "") throw nicInLan(nic, lan);
+    }
+    // What is not there is told by what refers to it.
+    if (kind !== undefined) return;
     const instance = this.#options.references.find("instance", id);
     if (instance === undefined)
       throw notFound(nic.slice(0, nic.lastIndexOf("/nics/")), "list them with: zor get instances");
@@ -193,6 +235,26 @@ class WireKind implements AgentKind<Wire> {
     const names = instance.spec?.nics.map((each) => each.name).join(", ");
     if (found === undefined) throw notFound(nic, `it has ${names === undefined || names === "" ? "no NICs" : names}`);
     if (found.lan !== "") throw nicInLan(nic, found.lan);
+  }
+
+  async #ensureLanPort({ name, uid }: Whole<Wire>, lan: string): Promise<void> {
+    const { lanPorts, references } = this.#options;
+    if (lanPorts === undefined) throw failedPrecondition("NO_LAN_PORTS", name, "wires of this host cannot end at lans");
+    const mtu = references.find("lan", lan.slice(lan.lastIndexOf("/") + 1))?.spec?.mtu ?? defaultMtu;
+    await lanPorts.ensure({ uid, name, lan, mtu });
+  }
+
+  /** A NIC comes back with its instance, a port of ours at once. Never rejects. */
+  async #healLanPort(wire: Whole<Wire>, kept: Kept<Wire>): Promise<void> {
+    const heal = async (): Promise<void> => {
+      const now = kept.all().find(({ resource }) => resource.uid === wire.uid)?.resource;
+      const lan = now === undefined ? undefined : [now.spec.a, now.spec.b].find(isLan);
+      if (now === undefined || lan === undefined) return;
+      if (this.#options.lanPorts?.isThere({ uid: now.uid, lan }) !== true) await this.#ensureLanPort(now, lan);
+    };
+    await kept.exclusively(heal).catch((error: unknown) => {
+      this.#options.log.warn({ err: error, wire: wire.name }, "the port of a wire in its lan could not be made again");
+    });
   }
 
   #find(name: string): Wire | undefined {
@@ -204,14 +266,18 @@ class WireKind implements AgentKind<Wire> {
 export const wireKind = keptKind<Wire, AgentContext>(
   "wire",
   ({ host, state, parts, references, publisher, log, now }) => {
-    const { wires } = parts.network;
+    const { wires, lanPorts } = parts.network;
     const hasEngine = parts.cables !== undefined;
     const event = (draft: EventDraft): void => publisher.event(draft);
     return wires === undefined
       ? undefined
-      : new WireKind({ host, state, hasEngine, wires, references, event, log, now });
+      : new WireKind({ host, state, hasEngine, wires, lanPorts, references, event, log, now });
   },
 );
+
+function isLan(end: string): boolean {
+  return end.split("/")[2] === "lans";
+}
 
 /** Nobody has asked for it: somebody else has changed what the wire is made of. */
 function eventOf({ name: resource, spec }: Whole<Wire>, news: "healed" | "faulty", fault: string): EventDraft {
@@ -226,7 +292,8 @@ function eventOf({ name: resource, spec }: Whole<Wire>, news: "healed" | "faulty
 }
 
 function toConfig({ name, uid, spec }: Whole<Wire>): WireConfig {
-  const { a, b, cut, keepCarrier, mtu } = spec;
+  const { cut, keepCarrier, mtu } = spec;
+  const [a = "", b = ""] = [spec.a, spec.b].map((end) => (isLan(end) ? lanEnd(end, uid) : end));
   return { name, uid, a, b, cut, keepCarrier, mtu, isSplit: isImpaired(spec) };
 }
 

@@ -5,6 +5,7 @@ import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import { tagHeadroomBytes } from "../bridge-operations.js";
 import type { Bridges } from "../bridges.js";
 import { findLink, ip, type Link } from "../ip.js";
+import type { EndWires } from "../wires/wires.js";
 import { toPhyMac, toPhyPortName } from "../names.js";
 import { findTaken, giveBack, type PhyOwner } from "./give-back.js";
 import { assertKernelHas, makeChild } from "./phy-children.js";
@@ -20,8 +21,10 @@ export interface PhyConfig {
   readonly uid: string;
   /** Resource name, the endpoint in its lan. */
   readonly name: string;
-  /** "": in no lan; the host has the interface. */
+  /** "": in no lan. */
   readonly lan: string;
+  /** It is in a wire. What is in neither is the host's. */
+  readonly isWired: boolean;
   /** In bytes. */
   readonly mtu: number;
   readonly device: string;
@@ -63,6 +66,8 @@ export interface PhyNetworks {
   remove(config: Pick<PhyConfig, "uid" | "name" | "device">): Promise<readonly string[]>;
   /** How it is. Costs a few system calls. */
   look(config: PhyConfig): PhyView;
+  /** Whether something of it may be in the switch's namespace, or is to be given back. Costs a few system calls. */
+  isHeld(config: Pick<PhyConfig, "uid">): boolean;
   /** Says that it stays. @throws {ZorError} FAILED_PRECONDITION */
   confirm(config: PhyConfig, validateOnly: boolean): Promise<void>;
   /** Looks whether it was, or has to be, given back by itself. Resolves to what is to be told of that now; "": nothing. */
@@ -79,6 +84,7 @@ export class Phys implements PhyNetworks {
   readonly #owner: PhyOwner;
   readonly #state: string;
   readonly #lans: Pick<Bridges, "plug" | "unplug" | "find">;
+  readonly #wires: EndWires;
   readonly #own: () => Promise<OwnConnections>;
   readonly #records: PhyRecords;
   /** As last read or written, by uid. */
@@ -93,9 +99,11 @@ export class Phys implements PhyNetworks {
     readonly agentUid: string;
     readonly state: string;
     readonly lans: Pick<Bridges, "plug" | "unplug" | "find">;
+    readonly wires: EndWires;
     readonly own: () => Promise<OwnConnections>;
   }) {
-    const { netns, agentUid, state, lans, own } = options;
+    const { netns, agentUid, state, lans, wires, own } = options;
+    this.#wires = wires;
     this.#owner = { netns, agentUid };
     this.#state = state;
     this.#lans = lans;
@@ -108,13 +116,15 @@ export class Phys implements PhyNetworks {
     const found = await this.#find(config);
     if (mode !== "absorb") return assertKernelHas(name, mode);
     this.#assertMovable(config, found);
-    if (config.lan !== "") await this.#assertHarmless(config, found);
+    if (isTaken(config)) await this.#assertHarmless(config, found);
   }
 
   async ensure(config: PhyConfig): Promise<void> {
     const { uid, name, lan, mode, portSettings } = config;
     const record = await this.#load(uid);
-    if (lan === "") return void (await this.remove(config));
+    if (!isTaken(config)) return void (await this.remove(config));
+    if (lan === "") this.#wires.leaveLan(name);
+    else this.#wires.enterLan(name, lan);
     if (record !== undefined && record.rolledBack !== "") {
       const again = "take it out of its lan and put it in again, or delete it";
       throw failedPrecondition("PHY_GIVEN_BACK", name, `${name}: ${record.rolledBack}; ${again}`);
@@ -123,14 +133,33 @@ export class Phys implements PhyNetworks {
     else await this.#stand({ ...config, mode });
     const port = toPhyPortName(uid);
     await this.#setMtu(port, config.mtu);
-    setUpQuietly(this.#owner.netns, port);
+    // In a wire it has the state that the other end gives it.
+    if (lan !== "") setUpQuietly(this.#owner.netns, port);
     const link = await findLink(port, { netns: this.#owner.netns });
     if (link !== undefined) this.#links.set(uid, link);
-    await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings });
+    if (lan !== "") await this.#lans.plug({ lan, port, endpoint: name, settings: portSettings });
+    else await this.#joinWire(config, port);
+  }
+
+  /** A switch has its ports take frames for everybody; so does a wire. */
+  async #joinWire({ name, mtu }: PhyConfig, port: string): Promise<void> {
+    const { netns } = this.#owner;
+    await this.#lans.unplug(port);
+    await ip(["link", "set", "dev", port, "promisc", "on"], { netns });
+    await this.#wires.appeared(name, {
+      ...{ port, mtu, isVeth: true },
+      hasCable: () => {
+        const device = findDevice(netns, port);
+        // One that was set down has no carrier because of that.
+        return device === undefined || device.isRunning || !device.isUp;
+      },
+      setMtu: (bytes) => this.#setMtu(port, bytes),
+    });
   }
 
   async remove({ uid, name, device }: Pick<PhyConfig, "uid" | "name" | "device">): Promise<readonly string[]> {
     const port = toPhyPortName(uid);
+    await this.#wires.vanished(name);
     await this.#lans.unplug(port);
     const record = await this.#load(uid);
     const taken = await findTaken(this.#owner, uid);
@@ -149,7 +178,7 @@ export class Phys implements PhyNetworks {
     const port = toPhyPortName(uid);
     const record = this.#known.get(uid);
     const outside = { isWhole: true, mac: "", mtu: 0, port: "", confirmBy: undefined };
-    if (lan === "") return { ...outside, state: "given back", reason: "" };
+    if (!isTaken(config)) return { ...outside, state: "given back", reason: "" };
     if (record !== undefined && record.rolledBack !== "") {
       if (record.facts === undefined) return { ...outside, state: "given back", reason: record.rolledBack };
       return { ...outside, state: "broken", reason: `nobody confirmed it in time; ${device} is being given back` };
@@ -161,15 +190,23 @@ export class Phys implements PhyNetworks {
     const inside = findDevice(this.#owner.netns, port);
     if (inside === undefined) {
       const isThere = findDevice(undefined, device) !== undefined;
-      const reason = isThere ? `interface ${device} is not in the lan` : `interface ${device} is gone`;
+      const place = lan === "" ? "wire" : "lan";
+      const reason = isThere ? `interface ${device} is not in the ${place}` : `interface ${device} is gone`;
       return { ...view, isWhole: false, state: isThere ? "broken" : "unplugged", reason };
     }
-    if (this.#lans.find(lan)?.ports.some((each) => each.port === port) !== true) {
+    if (lan !== "" && this.#lans.find(lan)?.ports.some((each) => each.port === port) !== true) {
       return { ...view, isWhole: false, state: "broken", reason: "its port in the lan is gone" };
     }
     if (inside.isRunning) return { ...view, isWhole: true, state: "ready", reason: "" };
-    const reason = `${device} has no carrier: no cable is in it, or nothing runs at the other end`;
+    const isDark = lan === "" && !inside.isUp;
+    const reason = isDark
+      ? "the other end of its wire is away, and so it has no carrier"
+      : `${device} has no carrier: no cable is in it, or nothing runs at the other end`;
     return { ...view, isWhole: true, state: "unplugged", reason };
+  }
+
+  isHeld({ uid }: Pick<PhyConfig, "uid">): boolean {
+    return this.#known.has(uid) || findDevice(this.#owner.netns, toPhyPortName(uid)) !== undefined;
   }
 
   async confirm({ uid, name }: PhyConfig, validateOnly: boolean): Promise<void> {
@@ -194,6 +231,7 @@ export class Phys implements PhyNetworks {
     const now = isOverdue ? await rollBack(this.#records, this.#owner, record) : record;
     this.#known.set(uid, now);
     if (now.rolledBack === "" || now.facts !== undefined || now.told) return "";
+    await this.#wires.vanished(now.name);
     await this.#lans.unplug(toPhyPortName(uid));
     await this.#write({ ...now, told: true });
     return [now.rolledBack, ...toldLost(now.lost)].join("; ");
@@ -297,6 +335,10 @@ export class Phys implements PhyNetworks {
     await this.#records.write(record);
     this.#known.set(record.uid, record);
   }
+}
+
+function isTaken({ lan, isWired }: Pick<PhyConfig, "lan" | "isWired">): boolean {
+  return lan !== "" || isWired;
 }
 
 function toldLost(lost: readonly string[]): readonly string[] {

@@ -8,6 +8,7 @@ import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import { runJson } from "../../host/exec.js";
 import { findLink, ip, ipBatch, type Link } from "../ip.js";
 import type { LanPair, LanPairs } from "../lan-pairs.js";
+import type { EndWires } from "../wires/wires.js";
 import { toTapMac, toTapPortName } from "../names.js";
 import { destinations } from "../nat/host-addresses.js";
 import { overlaps } from "../nat/subnet.js";
@@ -35,7 +36,7 @@ export interface TapNetworks {
   /** Makes a tap or brings it to a configuration. Idempotent. @throws {ZorError} */
   ensure(config: TapConfig): Promise<void>;
   /** Removes a tap. Idempotent. */
-  remove(config: Pick<TapConfig, "uid">): Promise<void>;
+  remove(config: Pick<TapConfig, "uid" | "name">): Promise<void>;
   /** What of a tap is missing, for people; "": nothing. Costs a few system calls. */
   missing(config: TapConfig): string;
   /** @throws {ZorError} FAILED_PRECONDITION when the namespace cannot have it. */
@@ -57,10 +58,12 @@ const nsfsMagic = 0x6e736673;
 export class Taps implements TapNetworks {
   readonly #agentUid: string;
   readonly #pairs: LanPairs;
+  readonly #wires: EndWires;
 
-  constructor(options: { readonly agentUid: string; readonly pairs: LanPairs }) {
+  constructor(options: { readonly agentUid: string; readonly pairs: LanPairs; readonly wires: EndWires }) {
     this.#agentUid = options.agentUid;
     this.#pairs = options.pairs;
+    this.#wires = options.wires;
   }
 
   async examine({ uid, name, device, netns, addresses }: TapConfig): Promise<void> {
@@ -90,16 +93,25 @@ export class Taps implements TapNetworks {
         `${name}: ${device} is an interface that this agent did not make; remove it`,
       );
     }
+    if (config.lan === "") this.#wires.leaveLan(name);
+    else this.#wires.enterLan(name, config.lan);
     const pair = this.#pairOf(config);
     const before = await this.#pairs.ensure(pair);
-    await this.#pairs.prepare(pair, mtu);
+    // What is in no lan has the carrier that its wire gives it.
+    await this.#pairs.prepare(pair, mtu, config.lan !== "");
     await ip(["link", "set", "dev", device, "mtu", String(mtu)], where);
     const own = { mac: pair.mac, addresses: config.addresses };
     await setAddresses(config, before?.addr_info ?? []);
     await this.#pairs.plug(pair.port, { ...config, own });
+    const setMtu = async (bytes: number): Promise<void> => {
+      await this.#pairs.prepare(pair, bytes, false);
+      await ip(["link", "set", "dev", device, "mtu", String(bytes)], where);
+    };
+    await this.#wires.appeared(name, { port: pair.port, mtu, isVeth: true, setMtu });
   }
 
-  async remove({ uid }: Pick<TapConfig, "uid">): Promise<void> {
+  async remove({ uid, name }: Pick<TapConfig, "uid" | "name">): Promise<void> {
+    await this.#wires.vanished(name);
     await this.#pairs.remove(toTapPortName(uid), this.#tagOf(uid));
   }
 

@@ -32,6 +32,7 @@ export class Forwarder {
   readonly #queue = new KeyedQueue();
   readonly #pending = new Set<string>();
   readonly #listeners = new Set<(id: string, news: PairNews) => void>();
+  readonly #portListeners = new Set<(port: string | undefined) => void>();
   #isAble = false;
   #news: KernelNews | undefined;
   #closed = false;
@@ -86,6 +87,12 @@ export class Forwarder {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Calls back with a port of which the kernel tells something while it is joined; undefined: it may have been any. Returns the way to stop. */
+  onPort(listener: (port: string | undefined) => void): () => void {
+    this.#portListeners.add(listener);
+    return () => void this.#portListeners.delete(listener);
+  }
+
   /** Lets go of the pairs, which stay joined. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -94,6 +101,8 @@ export class Forwarder {
   }
 
   #onNews(device: string | undefined): void {
+    if (this.#closed) return;
+    for (const listener of this.#portListeners) listener(device);
     const ids = device === undefined ? [...this.#entries.keys()] : [this.#idOf.get(device)];
     for (const id of ids) {
       // What comes while it is looked at is seen by the look after.

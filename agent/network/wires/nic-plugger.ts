@@ -1,12 +1,13 @@
-import { isNicEnd, linkEndName } from "../../../lib/link-end.js";
+import { isPluggedEnd, linkEndName } from "../../../lib/link-end.js";
 import type { Bridges } from "../bridges.js";
 import type { LinkCarrier, PluggedLan } from "../plugged-lan.js";
-import type { WireConfig, Wires } from "./wires.js";
+import type { WireConfig } from "./wire-ends.js";
+import type { Wires } from "./wires.js";
 
 /** A tap that is the other end of a NIC. */
 interface PluggedNic {
   readonly endpoint: string;
-  /** "instances/{instance}/nics/{nic}" */
+  /** "instances/{instance}/nics/{nic}", "taps/{tap}" or "phys/{phy}". */
   readonly lan: string;
   readonly port: string;
 }
@@ -37,7 +38,7 @@ export class NicPlugger {
 
   async plug(options: { readonly lan: string; readonly port: string; readonly endpoint: string }): Promise<void> {
     const { lan, port, endpoint } = options;
-    if (!isNicEnd(lan)) {
+    if (!isPluggedEnd(lan)) {
       await this.#forget(endpoint);
       return await this.#lans.plug(options);
     }
@@ -62,7 +63,7 @@ export class NicPlugger {
   }
 
   find(lan: string): PluggedLan | undefined {
-    if (!isNicEnd(lan)) return this.#lans.find(lan);
+    if (!isPluggedEnd(lan)) return this.#lans.find(lan);
     const link = this.#byLan.get(lan);
     return link === undefined ? { ports: [] } : this.#seen(link);
   }
@@ -72,12 +73,16 @@ export class NicPlugger {
   }
 
   readonly cross: Bridges["cross"] = (test) => {
-    const obstacle = "the end is a NIC, behind which no frames of ours are answered";
-    return isNicEnd(test.lan) ? Promise.resolve({ sent: 0, came: 0, obstacle }) : this.#lans.cross(test);
+    const obstacle = "the end is no lan: behind it no frames of ours are answered";
+    return isPluggedEnd(test.lan) ? Promise.resolve({ sent: 0, came: 0, obstacle }) : this.#lans.cross(test);
   };
 
   assertFree(lan: string, endpoint: string): void {
-    if (isNicEnd(lan)) this.#wires.assertFree(linkEndName(this.#host, lan), endpoint);
+    if (isPluggedEnd(lan)) this.#wires.assertFree(linkEndName(this.#host, lan), endpoint);
+  }
+
+  async examine(lan: string): Promise<void> {
+    if (isPluggedEnd(lan)) await this.#wires.examine(linkEndName(this.#host, lan));
   }
 
   setCarrier(endpoint: string, carrier: LinkCarrier): void {

@@ -1,53 +1,27 @@
-import { failedPrecondition } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { NicWires } from "../instance-networks.js";
+import {
+  collectionOf,
+  endText,
+  type EndKeeper,
+  endsOf,
+  nicInLan,
+  nicInWire,
+  type NicInterface,
+  type ObservedEnd,
+  type ObservedWire,
+  type WireConfig,
+  whyAway,
+} from "./wire-ends.js";
 import type { Forwarder, PairNews, PortPair } from "./forwarder.js";
 
-/** A wire as it should be. */
-export interface WireConfig {
-  /** Resource name. */
-  readonly name: string;
-  readonly uid: string;
-  /** Resource names of the NICs at its ends; "": nothing is plugged in. */
-  readonly a: string;
-  readonly b: string;
-  readonly cut: boolean;
-  readonly keepCarrier: boolean;
-  /** What is behind end b is not reached: end a has no carrier, and frames go on. Default: no. */
-  readonly isDark?: boolean;
-  /** In bytes; undefined: that of the NICs stays. */
-  readonly mtu: number | undefined;
-  /** Frames go through two ports in the middle, see {@link Wires.setMiddle}. Default: from NIC to NIC. */
-  readonly isSplit?: boolean;
-}
-
-/** The interface of a NIC on the host, while its instance runs. */
-export interface NicInterface {
-  readonly port: string;
-  /** In bytes. */
-  readonly mtu: number;
-  /** Carrier is given by the state of the port; false: by the driver, which is told. */
-  readonly isVeth: boolean;
-}
-
-/** One end of a wire as it is. */
-export interface ObservedEnd {
-  readonly port: string;
-  readonly carrier: boolean;
-  readonly mtu: number;
-}
-
-/** A wire as it is. */
-export interface ObservedWire {
-  readonly a: ObservedEnd;
-  readonly b: ObservedEnd;
-  /** Why no frame passes; "": they do. */
-  readonly fault: string;
-}
+/** What those need of wires whose interfaces can be at their ends. */
+export type EndWires = Pick<Wires, "holderOf" | "enterLan" | "leaveLan" | "appeared" | "vanished">;
 
 /** What of the one that moves the frames the wires need. */
-export type WireForwarder = Pick<Forwarder, "assertAble" | "join" | "part" | "faultOf" | "onChange" | "close">;
+export type WireForwarder = Pick<Forwarder, "assertAble" | "join" | "part" | "faultOf" | "onChange" | "close"> &
+  Partial<Pick<Forwarder, "onPort">>;
 
 const nothing: ObservedEnd = { port: "", carrier: false, mtu: 0 };
 
@@ -70,8 +44,12 @@ export class Wires implements NicWires {
   readonly #queue = new KeyedQueue();
   readonly #carrierListeners = new Set<(nic: string) => void>();
   readonly #listeners = new Set<(uid: string, news: PairNews) => void>();
-  /** Whether it is known which instances run: before that, what is not there may only not have been looked for. */
-  #isSettled = false;
+  /** By collection, "phys". */
+  readonly #keepers = new Map<string, EndKeeper>();
+  /** What has no cable in it, as far as it was looked. */
+  readonly #loose = new Set<string>();
+  /** Collections of which it is known what is there: before that, what is not may only not have been looked for. */
+  readonly #settled = new Set(["lans"]);
 
   /** @param options.setCarrier gives the other side of a veth carrier or takes it. */
   constructor(options: {
@@ -83,6 +61,17 @@ export class Wires implements NicWires {
     this.#setCarrier = options.setCarrier;
     this.#log = options.log;
     this.#forwarder.onChange((id, news) => this.#tell(uidOfPair(id), news));
+    this.#forwarder.onPort?.((port) => this.#onPort(port));
+  }
+
+  /** Has the ends of a collection kept by somebody, who is told which of them wires have. */
+  keep(collection: string, keeper: EndKeeper): void {
+    this.#keepers.set(collection, keeper);
+  }
+
+  /** Looks whether a wire can have what is to be at an end. @throws {ZorError} */
+  async examine(end: string): Promise<void> {
+    await this.#keepers.get(collectionOf(end))?.examine(end);
   }
 
   /** Looks whether this host can have wires. @throws {ZorError} FAILED_PRECONDITION naming what it lacks. */
@@ -103,11 +92,18 @@ export class Wires implements NicWires {
     for (const nic of endsOf(wire)) this.assertFree(nic, wire.uid);
     const before = this.#wires.get(wire.uid);
     this.#wires.set(wire.uid, wire);
-    for (const nic of before === undefined ? [] : endsOf(before)) this.#uidOf.delete(nic);
+    const had = before === undefined ? [] : endsOf(before);
+    for (const nic of had) this.#uidOf.delete(nic);
     for (const nic of endsOf(wire)) this.#uidOf.set(nic, wire.uid);
+    try {
+      for (const end of endsOf(wire)) if (!had.includes(end)) await this.#follow(end);
+    } catch (error) {
+      await this.#back(wire, before);
+      throw error;
+    }
     await this.#bring(wire.uid);
     // What was pulled out has no carrier any more.
-    for (const nic of before === undefined ? [] : endsOf(before)) if (!this.#uidOf.has(nic)) await this.#show(nic);
+    for (const nic of had) if (!this.#uidOf.has(nic)) await this.#letGo(nic);
   }
 
   /** Takes a wire away; its ends lose carrier. Idempotent. */
@@ -117,7 +113,7 @@ export class Wires implements NicWires {
     this.#wires.delete(uid);
     for (const nic of endsOf(wire)) this.#uidOf.delete(nic);
     await this.#queue.run(uid, () => this.#join(uid, []));
-    for (const nic of endsOf(wire)) await this.#show(nic);
+    for (const nic of endsOf(wire)) await this.#letGo(nic);
   }
 
   /** What is in the middle of a split wire: the port that end a is joined to, and end b's. Undefined: nothing is any more, and what was is gone. */
@@ -148,8 +144,8 @@ export class Wires implements NicWires {
     if (wire.cut || wire.isDark === true) return false;
     const other = wire.a === nic ? wire.b : wire.a;
     if (other === "") return false;
-    if (this.#there.has(other)) return true;
-    return this.#isSettled ? false : undefined;
+    if (this.#there.has(other)) return this.#hasCable(other);
+    return this.#settled.has(collectionOf(other)) ? false : undefined;
   }
 
   onCarrier(listener: (nic: string) => void): () => void {
@@ -181,21 +177,25 @@ export class Wires implements NicWires {
     this.#there.set(nic, it);
     const uid = this.#uidOf.get(nic);
     if (uid !== undefined) await this.#bring(uid);
+    else if (collectionOf(nic) !== "instances") await this.#show(nic);
   }
 
   /** The interface of a NIC is about to be removed. */
   async vanished(nic: string): Promise<void> {
     this.#inLans.delete(nic);
+    this.#loose.delete(nic);
     if (!this.#there.delete(nic)) return;
     const uid = this.#uidOf.get(nic);
     if (uid !== undefined) await this.#bring(uid);
   }
 
-  /** Everything that runs has appeared: what has not is not there. */
-  async settle(): Promise<void> {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    for (const uid of this.#wires.keys()) await this.#bring(uid);
+  /** Everything of a collection that is there has appeared: what has not is not there. */
+  async settle(collection = "instances"): Promise<void> {
+    if (this.#settled.has(collection)) return;
+    this.#settled.add(collection);
+    for (const [uid, wire] of this.#wires) {
+      if (endsOf(wire).some((end) => collectionOf(end) === collection)) await this.#bring(uid);
+    }
   }
 
   /** Lets go of the wires, which stay. */
@@ -210,13 +210,14 @@ export class Wires implements NicWires {
       if (wire === undefined) return;
       const [a, b] = [this.#there.get(wire.a), this.#there.get(wire.b)];
       try {
+        for (const end of endsOf(wire)) await this.#fit(end, wire.mtu);
         if (wire.cut) await this.#join(uid, []);
         else if (a !== undefined && b !== undefined) {
           const pairs = this.#pairsOf(wire, { a: a.port, b: b.port });
           if (pairs !== undefined) await this.#join(uid, pairs);
         }
         // Of one that is not known yet the frames go on.
-        else if (this.#isSettled) await this.#join(uid, []);
+        else if (this.#isKnown(wire)) await this.#join(uid, []);
       } catch (error) {
         this.#log.warn({ err: error, wire: wire.name }, "a wire could not be brought to what it should be");
       }
@@ -250,7 +251,7 @@ export class Wires implements NicWires {
     await this.#queue.run(nic, async () => {
       const it = this.#there.get(nic);
       const up = this.carrierOf(nic);
-      if (it === undefined || up === undefined || this.#inLans.has(nic)) return;
+      if (it === undefined || up === undefined || this.#inLans.has(nic) || it.isAlwaysUp === true) return;
       if (!it.isVeth) {
         for (const listener of this.#carrierListeners) listener(nic);
         return;
@@ -267,15 +268,71 @@ export class Wires implements NicWires {
     const unplugged = [wire.a === "" ? "a" : "", wire.b === "" ? "b" : ""].filter((end) => end !== "");
     if (unplugged.length > 0) return `end ${unplugged.join(" and end ")} is unplugged`;
     const away = endsOf(wire).filter((nic) => !this.#there.has(nic));
-    if (away.length > 0) return `${away.join(" and ")}: the instance does not run, or has no such NIC`;
+    if (away.length > 0) return away.map((end) => `${endText(end)}: ${whyAway(end)}`).join("; ");
+    const loose = endsOf(wire).filter((end) => !this.#hasCable(end));
+    if (loose.length > 0) return `${loose.join(" and ")}: no cable is in it, or nothing runs at its other end`;
     const places = wire.isSplit === true ? pairPlaces : [0];
     const faults = places.map((place) => this.#forwarder.faultOf(idOfPair(wire.uid, place)) ?? "it is being made");
     return faults.find((fault) => fault !== "") ?? "";
   }
 
+  /** Brings an end where it belongs. @throws {ZorError} */
+  async #follow(end: string): Promise<void> {
+    await this.#keepers.get(collectionOf(end))?.follow(end);
+  }
+
+  /** An end is in no wire any more. Never rejects: its keeper tries again. */
+  async #letGo(end: string): Promise<void> {
+    await this.#show(end);
+    await this.#follow(end).catch((error: unknown) => {
+      this.#log.warn({ err: error, end }, "what a wire has let go of could not be brought back");
+    });
+  }
+
+  /** What could not be had: all is as before. */
+  async #back(wire: WireConfig, before: WireConfig | undefined): Promise<void> {
+    for (const end of endsOf(wire)) this.#uidOf.delete(end);
+    if (before === undefined) this.#wires.delete(wire.uid);
+    else this.#wires.set(wire.uid, before);
+    const had = before === undefined ? [] : endsOf(before);
+    for (const end of had) this.#uidOf.set(end, wire.uid);
+    for (const end of endsOf(wire)) if (!had.includes(end)) await this.#letGo(end);
+  }
+
+  /** Gives an end the wire's MTU that can have it at once. */
+  async #fit(end: string, mtu: number | undefined): Promise<void> {
+    const it = this.#there.get(end);
+    if (it?.setMtu === undefined || mtu === undefined || it.mtu === mtu) return;
+    await it.setMtu(mtu);
+    this.#there.set(end, { ...it, mtu });
+  }
+
+  #isKnown(wire: WireConfig): boolean {
+    return endsOf(wire).every((end) => this.#there.has(end) || this.#settled.has(collectionOf(end)));
+  }
+
+  #hasCable(end: string): boolean {
+    return this.#there.get(end)?.hasCable?.() ?? true;
+  }
+
+  /** The kernel has told of a port: a cable may have been pulled out of it, or put in. */
+  #onPort(port: string | undefined): void {
+    for (const [end, it] of this.#there) {
+      if (it.hasCable === undefined || (port !== undefined && it.port !== port)) continue;
+      const isLoose = !it.hasCable();
+      if (isLoose === this.#loose.has(end)) continue;
+      if (isLoose) this.#loose.add(end);
+      else this.#loose.delete(end);
+      const uid = this.#uidOf.get(end);
+      if (uid !== undefined) void this.#bring(uid);
+    }
+  }
+
   #end(nic: string): ObservedEnd {
     const it = this.#there.get(nic);
-    return it === undefined ? nothing : { port: it.port, carrier: this.carrierOf(nic) ?? true, mtu: it.mtu };
+    if (it === undefined) return nothing;
+    const carrier = it.isAlwaysUp === true || (this.carrierOf(nic) ?? true);
+    return { port: it.port, carrier: carrier && this.#hasCable(nic), mtu: it.mtu };
   }
 
   #wireOf(nic: string): WireConfig | undefined {
@@ -297,22 +354,4 @@ function idOfPair(uid: string, place: number): string {
 
 function uidOfPair(id: string): string {
   return id.endsWith(secondHalf) ? id.slice(0, -secondHalf.length) : id;
-}
-
-/** That a NIC is in a lan, so that no wire can have it. */
-export function nicInLan(nic: string, lan: string): Error {
-  return failedPrecondition("NIC_PLUGGED", nic, `${nic} is plugged into lan ${lan}; detach it first`);
-}
-
-/** That a NIC is in a wire, so that nothing else can have it. */
-export function nicInWire(nic: string, wire: string): Error {
-  return failedPrecondition(
-    "NIC_PLUGGED",
-    nic,
-    `${nic} is plugged into ${wire}; delete that, or unplug it there, first`,
-  );
-}
-
-function endsOf({ a, b }: WireConfig): readonly string[] {
-  return [a, b].filter((nic) => nic !== "");
 }

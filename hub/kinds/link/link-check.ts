@@ -1,7 +1,7 @@
 import { type FieldViolation, invalidFields } from "../../../lib/errors.js";
 import { checkImpairment, checkSchedule } from "../../../lib/impairment.js";
 import { checkAnnotations, checkLabels } from "../../../lib/labels.js";
-import { checkCarrierHold, isNicEnd, parseLinkEnd } from "../../../lib/link-end.js";
+import { checkCarrierHold, isPluggedEnd, parseLinkEnd } from "../../../lib/link-end.js";
 import { type Link, LinkEncryption, LinkSpec, LinkTransport, LoopPolicy } from "../../../proto/gen/zor/v1/link.js";
 
 /** Checks everything of a link that can be told from the request alone. @throws {ZorError} INVALID_ARGUMENT with every fault. */
@@ -9,7 +9,7 @@ export function checkLinkFields(name: string, wanted: Link): LinkSpec {
   const spec: LinkSpec = wanted.spec ?? LinkSpec.fromPartial({});
   const a = parseLinkEnd("link.spec.a", spec.a);
   const b = parseLinkEnd("link.spec.b", spec.b);
-  const hasNic = isNicEnd(a.lan) || isNicEnd(b.lan);
+  const isPlugged = isPluggedEnd(a.lan) || isPluggedEnd(b.lan);
   checkCarrierHold("link.spec.carrier_hold", spec.carrierHold);
   const isVxlan = spec.transport === LinkTransport.LINK_TRANSPORT_VXLAN;
   const isImpaired = spec.aToB !== undefined || spec.bToA !== undefined || spec.schedule.length > 0;
@@ -33,9 +33,9 @@ export function checkLinkFields(name: string, wanted: Link): LinkSpec {
   if (isVxlan && isImpaired) refuse("transport", "impairments and schedules need the TCP transport");
   if (isVxlan && a.host === b.host)
     refuse("transport", "a link between lans of one host has no transport; leave it unset");
-  if (hasNic && isVxlan) refuse("transport", "a link that ends at a NIC needs the TCP transport");
-  if (hasNic && a.host === b.host)
-    refuse("b", 'is on the same host: NICs of one host are joined with "zor create wire", or attached to a lan');
+  if (isPlugged && isVxlan) refuse("transport", "a link that ends at a NIC, tap or phy needs the TCP transport");
+  if (isPlugged && a.host === b.host)
+    refuse("b", 'is on the same host: what is on one host is joined with "zor create wire", or plugged into a lan');
   if (violations.length > 0) throw invalidFields(violations, name);
   return spec;
 }

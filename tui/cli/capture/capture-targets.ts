@@ -10,7 +10,7 @@ import { resolveName } from "../resolve.js";
 import type { Session } from "../session.js";
 
 /** Kinds that frames pass, by their singular. */
-const kinds = ["instance", "lan", "wire", "a2b", "tap", "nat", "link"] as const;
+const kinds = ["instance", "lan", "wire", "a2b", "tap", "phy", "nat", "link"] as const;
 type TargetKind = (typeof kinds)[number];
 
 /** Targets as the API has them, by host. */
@@ -93,7 +93,7 @@ async function byName(session: Session, text: string, host: string | undefined):
   const [only] = all;
   if (only !== undefined && all.length === 1) return only;
   if (only === undefined)
-    throw notFound(text, "list what there is with: zor get instances, lans, wires, a2bs, taps, nats or links");
+    throw notFound(text, "list what there is with: zor get instances, lans, wires, a2bs, taps, phys, nats or links");
   const candidates = kinds.flatMap((kind, index) => (names[index] ?? []).map((name) => `${kind}:${shortName(name)}`));
   throw new ZorError({
     reason: "AMBIGUOUS_NAME",

@@ -10,7 +10,7 @@ import {
   readImpairment,
   readImpairmentChange,
 } from "../../kit/input/impairment-flags.js";
-import { readNic } from "../../kit/input/nic-word.js";
+import { readEnd } from "../../kit/input/nic-word.js";
 import { type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
 import { shortName } from "../../kit/resource-name.js";
 import { linkStateName } from "./states.js";
@@ -32,9 +32,9 @@ const carrierFlags: readonly Flag[] = [
 export const linkCommands: KindCommands<Link> = {
   create: {
     description:
-      "Create a link: a cable between two lans, of two hosts or of one, or up to a NIC itself. Waits until frames cross both ways.",
+      "Create a link: a cable between two lans, of two hosts or of one, or up to a NIC, tap or phy itself. Waits until frames cross both ways.",
     words: [
-      { word: "<a>", help: "lan at one end, HOST/LAN, or a NIC, HOST/INSTANCE:NIC", kind: "lan" },
+      { word: "<a>", help: "HOST/LAN, a NIC as HOST/INSTANCE:NIC, tap:HOST/TAP or phy:HOST/PHY", kind: "lan" },
       { word: "<b>", help: "the same at the other end", kind: "lan" },
     ],
     flags: [
@@ -66,11 +66,12 @@ export const linkCommands: KindCommands<Link> = {
       "fast alpha/lan1 beta/lan1 --transport vxlan",
       "patch alpha/lan1 alpha/lan2",
       "w1 alpha/r1:eth1 beta/r2:eth1 --carrier-hold 1s",
+      "w2 alpha/r1:eth2 tap:beta/t1",
     ],
     read: async (input) => {
       const { words, values, resolve } = input;
       const [a, b] = await Promise.all(
-        words.map((end) => (end.includes(":") ? readNic(input, end) : resolve("lan", end))),
+        words.map((end) => (end.includes(":") ? readEnd(input, end) : resolve("lan", end))),
       );
       const ends = { a, b, transport: choice(transports, values, "transport"), loop: choice(loops, values, "loop") };
       // Not said: the default of the transport.

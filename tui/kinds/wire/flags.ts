@@ -8,7 +8,7 @@ import {
   readImpairment,
   readImpairmentChange,
 } from "../../kit/input/impairment-flags.js";
-import { readNic } from "../../kit/input/nic-word.js";
+import { hostOfEnd, readEnd } from "../../kit/input/nic-word.js";
 import { type Flag, type FlagValues, flagText, type KindCommands } from "../../kit/kind-commands.js";
 
 const mtu: Flag = {
@@ -21,10 +21,10 @@ export const wireCommands: KindCommands<Wire> = {
   changeable: ["labels", "annotations", "spec"],
   create: {
     description:
-      "Put a wire between two NICs: a cable that carries every frame and shows carrier. Between two hosts it is a link.",
+      "Put a wire between two NICs, taps or phys, or from one into a lan: a cable that carries every frame and shows carrier. Between two hosts it is a link.",
     words: [
-      { word: "<nic-a>", help: "NIC at one end: instance:nic" },
-      { word: "<nic-b>", help: "NIC at the other end" },
+      { word: "<a>", help: "one end: instance:nic, tap:NAME, phy:NAME or lan:NAME" },
+      { word: "<b>", help: "the other end" },
     ],
     flags: [
       { flags: "--cut", help: "no frame passes yet" },
@@ -36,23 +36,21 @@ export const wireCommands: KindCommands<Wire> = {
     examples: [
       "alpha/r1:eth1 alpha/r2:eth1",
       "alpha/r1:eth1 beta/r3:eth1",
+      "alpha/r1:eth2 tap:alpha/t1",
       "alpha/w1 r1:eth1 r2:eth1",
       "alpha/w2 r1:eth2 r3:eth1 --mtu 9000",
       "alpha/w3 r1:eth3 r4:eth1 --delay 20ms --loss 1%",
     ],
     nameOf: nameOfEnds,
     kindOf: (words, values) => {
-      const [a, b] = words.map((word) => hostPattern.exec(word)?.[1]);
+      const [a, b] = words.map((word) => hostOfEnd(word)?.host);
       if (a === undefined || b === undefined || a === b) return undefined;
       if (values["cut"] !== true && values["mtu"] === undefined) return "link";
-      throw invalidArgument(
-        "nic-b",
-        `is on another host, and then the wire is a link, which has no --cut and no --mtu`,
-      );
+      throw invalidArgument("b", `is on another host, and then the wire is a link, which has no --cut and no --mtu`);
     },
     read: async (input) => {
       const { words, values } = input;
-      const [a = "", b = ""] = await Promise.all(words.map((word) => readNic(input, word)));
+      const [a = "", b = ""] = await Promise.all(words.map((word) => readEnd(input, word)));
       assertOneHost(a, b);
       const keepCarrier = values["keepCarrier"] === true;
       return {
@@ -70,8 +68,11 @@ export const wireCommands: KindCommands<Wire> = {
   set: {
     description: "Plug, unplug, cut or impair a wire while frames pass. What is not said stays.",
     flags: [
-      { flags: "--a <nic>", help: `what one end is plugged into: instance:nic; "": nothing` },
-      { flags: "--b <nic>", help: "the same of the other end" },
+      {
+        flags: "--a <end>",
+        help: `what one end is plugged into: instance:nic, tap:NAME, phy:NAME or lan:NAME; "": nothing`,
+      },
+      { flags: "--b <end>", help: "the same of the other end" },
       { flags: "--cut", help: "no frame passes, and both ends lose carrier" },
       { flags: "--no-cut", help: "it is whole again" },
       { flags: "--keep-carrier", help: "an end keeps carrier when the other one is away" },
@@ -92,7 +93,7 @@ export const wireCommands: KindCommands<Wire> = {
       const [a, b] = await Promise.all(
         ["a", "b"].map(async (end) => {
           const word = flagText(values, end);
-          return word === undefined ? undefined : await readNic(input, word);
+          return word === undefined ? undefined : await readEnd(input, word);
         }),
       );
       const said = { a, b, cut: values["cut"], keepCarrier: values["keepCarrier"], mtu: readMtu(values) };
@@ -104,21 +105,18 @@ export const wireCommands: KindCommands<Wire> = {
   },
 };
 
-/** Of "alpha/r1:eth1". */
-const hostPattern = /^(?:hosts\/)?([^/]+)\/(?:instances\/)?[^/:]+:[^/:]+$/;
-
 /** "alpha/r1-eth1-r2-eth2" of "alpha/r1:eth1" and "alpha/r2:eth2". */
 function nameOfEnds(words: readonly string[]): string {
-  const [a, b] = words.map((word) => /^(?:hosts\/)?([^/]+)\/(?:instances\/)?([^/:]+):([^/:]+)$/.exec(word)?.slice(1));
+  const [a, b] = words.map(hostOfEnd);
   const without = words[[a, b].indexOf(undefined)];
   if (a === undefined || b === undefined) {
-    const form = "without a name, both ends are written HOST/INSTANCE:NIC";
-    throw invalidArgument("nic", `${quote(without ?? "")} is not that: ${form}, for example alpha/r1:eth1`);
+    const form = "without a name, both ends are written HOST/INSTANCE:NIC, tap:HOST/TAP, phy:HOST/PHY or lan:HOST/LAN";
+    const examples = "alpha/r1:eth1";
+    throw invalidArgument("a", `${quote(without ?? "")} is not that: ${form}, for example ${examples}`);
   }
-  const [host = "", ...first] = a;
-  const id = [...first, ...b.slice(1)].join("-");
+  const id = `${a.id}-${b.id}`;
   // A link has no host.
-  return host === b[0] ? `${host}/${id}` : id;
+  return a.host === b.host ? `${a.host}/${id}` : id;
 }
 
 function assertOneHost(a: string, b: string): void {
@@ -126,8 +124,8 @@ function assertOneHost(a: string, b: string): void {
   if (first === second || first === undefined || second === undefined) return;
   const why = `is on ${second} and the other end on ${first}`;
   throw invalidArgument(
-    "nic-b",
-    `${why}; write both as HOST/INSTANCE:NIC, without HOST in the name, and the wire is a link`,
+    "b",
+    `${why}; write both with HOST, as HOST/INSTANCE:NIC, without HOST in the name, and the wire is a link`,
   );
 }
 

@@ -13,7 +13,7 @@ export const wireKind: TuiKind<Wire> = {
   columns: wireColumns,
   wideColumns: wireWideColumns,
   sortBy: "name",
-  empty: "no wires; put one between two NICs with: zor create wire",
+  empty: "no wires; put one between two interfaces with: zor create wire",
   counted: { short: "wires", rank: 3 },
   actions: wireActions,
   stateOf: ({ status }) => status?.state ?? 0,

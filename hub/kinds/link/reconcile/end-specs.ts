@@ -1,5 +1,5 @@
 import { sharedPrefixBits } from "../../../../lib/ip-prefix.js";
-import { isNicEnd } from "../../../../lib/link-end.js";
+import { isPluggedEnd } from "../../../../lib/link-end.js";
 import type { RelayRole } from "../../../../lib/relay-role.js";
 import { EndSpec } from "../../../../proto/gen/zor/agent/v1/cable_service.js";
 import { Direction, type ImpairmentStep } from "../../../../proto/gen/zor/v1/impairment.js";
@@ -76,7 +76,9 @@ export function hostSpecs(
       transport: link.spec.transport,
       encryption: isVxlan(link.spec) ? LinkEncryption.LINK_ENCRYPTION_NONE : link.spec.encryption,
       peerKeySha256: peer.cableKeySha256,
-      ...(isNicEnd(link[side].lan) ? { carrierHold: link.spec.carrierHold, keepCarrier: link.spec.keepCarrier } : {}),
+      ...(isPluggedEnd(link[side].lan)
+        ? { carrierHold: link.spec.carrierHold, keepCarrier: link.spec.keepCarrier }
+        : {}),
     };
     const carried = isVxlan(link.spec)
       ? { peerIps: [...peer.underlayIps], vxlanId: link.vxlanId }

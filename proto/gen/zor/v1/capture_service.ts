@@ -36,7 +36,7 @@ export interface CaptureRequest {
   /**
    * What is captured, 1 to 16 of: "hosts/{host}/instances/{instance}/nics/{nic}", "hosts/{host}/instances/{instance}" (all its NICs),
    * "hosts/{host}/lans/{lan}" (each frame once, as it enters the lan), "hosts/{host}/wires/{wire}", "hosts/{host}/a2bs/{box}" (both its
-   * ports), "hosts/{host}/taps/{tap}" and "hosts/{host}/nats/{nat}" (what they send into their lan and get from it), "links/{link}" (what
+   * ports), "hosts/{host}/taps/{tap}", "hosts/{host}/phys/{phy}" and "hosts/{host}/nats/{nat}" (what they send into their lan or wire and get from it), "links/{link}" (what
    * this host's end puts into the lan and takes from it, decrypted), "hosts/{host}/devices/{device}" (a device of the host itself; only
    * those that the agent's setting captureDevices names).
    */

@@ -519,11 +519,12 @@ export interface Link_AnnotationsEntry {
 /** What a link should be. */
 export interface LinkSpec {
   /**
-   * Lan at the first end, "hosts/{host}/lans/{lan}", or NIC, "hosts/{host}/instances/{instance}/nics/{nic}": then the link is a wire up
-   * to that NIC, without a switch on that host. TCP transport only, and the ends are on two hosts; between NICs of one host there are wires.
+   * Lan at the first end, "hosts/{host}/lans/{lan}", or NIC, "hosts/{host}/instances/{instance}/nics/{nic}", tap,
+   * "hosts/{host}/taps/{tap}", or phy, "hosts/{host}/phys/{phy}": then the link is a wire up to that, without a switch on that host. TCP
+   * transport only, and the ends are on two hosts; between NICs, taps and phys of one host there are wires.
    */
   a: string;
-  /** Lan or NIC at the second end, in the same forms. */
+  /** Lan, NIC, tap or phy at the second end, in the same forms. */
   b: string;
   /** Transport. */
   transport: LinkTransport;
@@ -607,7 +608,7 @@ export interface LinkStatus {
 
 /** One end of a link, as its host sees it. */
 export interface LinkEnd {
-  /** "hosts/{host}/lans/{lan}", or "hosts/{host}/instances/{instance}/nics/{nic}". */
+  /** "hosts/{host}/lans/{lan}", or the NIC, tap or phy that it ends at. */
   lan: string;
   /** Role. */
   role: LinkRole;

@@ -166,7 +166,7 @@ export interface Phy_AnnotationsEntry {
 
 /** What a phy should be. Which interfaces may be taken, and how, the agent's setting phys says; by default none. */
 export interface PhySpec {
-  /** Id of a lan of the same host that it is in; empty: none, and the host has the interface. */
+  /** Id of a lan of the same host that it is in; empty: none. While it is in no wire either, the host has the interface. */
   lan: string;
   /** Name of the interface in the host's own network; needed. Cannot be changed. */
   device: string;

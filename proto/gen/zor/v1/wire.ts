@@ -58,7 +58,7 @@ export function wireStateToJSON(object: WireState): string {
   }
 }
 
-/** A cable between two NICs of one host. It carries every frame, also those that a switch keeps to itself (LLDP, LACP, BPDUs, 802.1X). */
+/** A cable between two interfaces of one host: NICs of instances, taps and phys, and at one end a port of a lan. It carries every frame, also those that a switch keeps to itself (LLDP, LACP, BPDUs, 802.1X). */
 export interface Wire {
   /** Resource name, "hosts/{host}/wires/{wire}". */
   name: string;
@@ -99,11 +99,12 @@ export interface Wire_AnnotationsEntry {
 /** What a wire should be. */
 export interface WireSpec {
   /**
-   * What its first end is plugged into: a NIC of an instance of the same host that is in no lan and no other wire,
-   * "hosts/{host}/instances/{instance}/nics/{nic}". Changeable while frames pass; empty: unplugged.
+   * What its first end is plugged into: of the same host, and in no lan and no other wire, a NIC of an instance,
+   * "hosts/{host}/instances/{instance}/nics/{nic}", a tap, "hosts/{host}/taps/{tap}", or a phy, "hosts/{host}/phys/{phy}"; or a lan,
+   * "hosts/{host}/lans/{lan}", at one end only, which gets a port of the wire's own. Changeable while frames pass; empty: unplugged.
    */
   a: string;
-  /** What its second end is plugged into; likewise, and another NIC. */
+  /** What its second end is plugged into; likewise, and another one. */
   b: string;
   /** It is cut: both ends lose carrier, and no frame passes; default: it is whole. */
   cut: boolean;
@@ -125,8 +126,8 @@ export interface WireSpec {
   /** An end keeps carrier when the other one is away, or the wire is cut; default: it loses it, as with a cable. */
   keepCarrier: boolean;
   /**
-   * Largest packet of the interfaces at its ends, in bytes, 576 to 9216; 0: 1500. Containers and machines take it up with their next
-   * start.
+   * Largest packet of the interfaces at its ends, in bytes, 576 to 9216; 0: 1500. Taps and phys take it up at once, containers and
+   * machines with their next start; a lan has its own.
    */
   mtu: number;
 }

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
-import { type WireConfig, Wires } from "../../../../agent/network/wires/wires.js";
+import type { WireConfig } from "../../../../agent/network/wires/wire-ends.js";
+import { Wires } from "../../../../agent/network/wires/wires.js";
 import { createLog } from "../../../../lib/log.js";
 import { FakeForwarder } from "../../../fakes/forwarder.js";
 
@@ -97,4 +98,50 @@ test("a split wire is joined through its middle as soon as that is known, and fr
   await wires.ensure(wire({ isSplit: true }));
   await wires.remove("w1");
   expect(forwarder.joined.size).toBe(0);
+});
+
+test("who keeps an end is told when a wire has it and when it has not, and what it refuses changes nothing", async () => {
+  const told: string[] = [];
+  let isRefused = false;
+  wires.keep("phys", {
+    examine: async () => undefined,
+    follow: async (end) => {
+      told.push(`${end} ${wires.holderOf(end)}`);
+      if (isRefused && wires.holderOf(end) !== "") throw new Error("it is guarded");
+    },
+  });
+  await wires.settle();
+  await wires.settle("phys");
+  await wires.ensure(wire({ b: "hosts/h1/phys/p1" }));
+  await wires.remove("w1");
+  expect(told).toEqual(["hosts/h1/phys/p1 hosts/h1/wires/w1", "hosts/h1/phys/p1 "]);
+  isRefused = true;
+  await wires.ensure(wire({ b: "" }));
+  await expect(wires.ensure(wire({ b: "hosts/h1/phys/p1" }))).rejects.toThrow("it is guarded");
+  expect(wires.holderOf("hosts/h1/phys/p1")).toBe("");
+  expect(wires.holderOf(nic("r1"))).toBe("hosts/h1/wires/w1");
+});
+
+test("an end without a cable takes the carrier of the other one, takes up the wire's MTU at once, and may be a lan", async () => {
+  let hasCable = true;
+  const mtus: number[] = [];
+  const [phy, lan] = ["hosts/h1/phys/p1", "hosts/h1/lans/lan1#w1"];
+  await wires.settle();
+  await wires.ensure(wire({ b: phy, mtu: 9000 }));
+  await wires.appeared(nic("r1"), veth("p1"));
+  // It may only not have been looked for yet.
+  expect(wires.carrierOf(nic("r1"))).toBeUndefined();
+  const setMtu = async (mtu: number): Promise<void> => void mtus.push(mtu);
+  await wires.appeared(phy, { ...veth("p2"), hasCable: () => hasCable, setMtu });
+  expect(mtus).toEqual([9000]);
+  expect(wires.observe("w1")).toMatchObject({ fault: "", b: { mtu: 9000, carrier: true } });
+  hasCable = false;
+  expect(wires.carrierOf(nic("r1"))).toBe(false);
+  expect(wires.carrierOf(phy)).toBe(true);
+  expect(wires.observe("w1")?.fault).toContain(`${phy}: no cable is in it`);
+  await wires.ensure(wire({ b: lan }));
+  expect(wires.observe("w1")?.fault).toBe("hosts/h1/lans/lan1: its port in the lan is gone");
+  await wires.appeared(lan, { ...veth("p3"), isAlwaysUp: true });
+  expect(wires.observe("w1")).toMatchObject({ fault: "", b: { carrier: true } });
+  expect(carrier.has("p3")).toBe(false);
 });

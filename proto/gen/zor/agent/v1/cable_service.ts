@@ -91,7 +91,7 @@ export interface EndSpec {
   link: string;
   /** The link's uid; another link of the same name has another. */
   linkUid: string;
-  /** Id of the lan on this host, or "instances/{instance}/nics/{nic}" of a NIC of its own. */
+  /** Id of the lan on this host, or "instances/{instance}/nics/{nic}", "taps/{tap}" or "phys/{phy}" of its own. */
   lan: string;
   /** Role. */
   role: LinkRole;
