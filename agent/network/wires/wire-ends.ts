@@ -15,7 +15,7 @@ export interface WireConfig {
   readonly isDark?: boolean;
   /** In bytes; undefined: that of the NICs stays. */
   readonly mtu: number | undefined;
-  /** Frames go through two ports in the middle, see {@link Wires.setMiddle}. Default: from NIC to NIC. */
+  /** Frames go through two ports in the middle, see setMiddle of agent/network/wires/wires.ts. Default: from NIC to NIC. */
   readonly isSplit?: boolean;
 }
 
