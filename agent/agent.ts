@@ -159,7 +159,7 @@ export class Agent {
     });
     const opened = await openKinds(kinds, context);
     // All that runs has been taken up: what flows nobody wanted are left.
-    parts.network.flows?.settle();
+    await parts.network.flows?.settle();
     const server = await AgentServer.start({
       ...options,
       revoked,

@@ -56,7 +56,15 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   readonly udpSuperFrames: boolean;
 }> {
   const { netns } = settings;
-  const opened = await Switch.open({ stateDirectory: settings.state, agentUid: hostUid, netns, log, signal });
+  const holdsBack = true;
+  const opened = await Switch.open({
+    stateDirectory: settings.state,
+    agentUid: hostUid,
+    netns,
+    holdsBack,
+    log,
+    signal,
+  });
   const lans = new Bridges({ switch: opened, log });
   const ports = new Ports({
     segments: lans.segments,
@@ -100,6 +108,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     ...{ taps, phys, joins, vteps, lanPorts: new LanPorts({ agentUid: hostUid, pairs, wires }) },
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
+    onHealed: (listener) => lans.onHealed(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),
     close: async () => {
       lans.close();

@@ -13,6 +13,7 @@ import type { HeardPart } from "./network/heard/heard-addresses.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { SwitchTools } from "./network/ovs/tools/tools.js";
 import type { LanSource } from "./network/lan-networks.js";
+import type { Healed } from "./network/lans/restorer.js";
 import type { PortChange } from "./network/lans/port-faults.js";
 import type { LanPorts } from "./network/wires/lan-ports.js";
 import type { Wires } from "./network/wires/wires.js";
@@ -50,6 +51,8 @@ export interface NetworkPart {
   readonly onChange: (listener: () => void) => () => void;
   /** Calls back when a port does not do what its settings say, and when it does again. Returns the way to stop. */
   readonly onPortChange: (listener: (change: PortChange) => void) => () => void;
+  /** Calls back when a lan or the switch was put right by itself. Returns the way to stop. */
+  readonly onHealed?: (listener: (healed: Healed) => void) => () => void;
   /** Which addresses guests were heard to have; undefined: nobody listens. */
   readonly heard?: HeardPart;
   /** The tools of the host's own switch; undefined: it has none. */

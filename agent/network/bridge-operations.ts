@@ -146,13 +146,16 @@ export function addPort(options: {
   readonly bond?: PlugBond | undefined;
   /** The port of its bond, where that has other devices already. */
   readonly joined?: MirroredRow | undefined;
+  /** The OpenFlow number that it is to have, for which its flows were made; default: whichever. */
+  readonly number?: number | undefined;
 }): OvsdbOperation[] {
-  const { bridge, port, mtu, tags, settings, bond, joined } = options;
+  const { bridge, port, mtu, tags, settings, bond, joined, number } = options;
   const ids = { ...tags, ...(settings === undefined ? {} : mirrorTags(settings)) };
   const { [tagKeys.endpoint]: _, [tagKeys.ifindex]: __, ...ofBond } = ids;
   const device = insert("Interface", "iface", {
     name: port,
     external_ids: toMapValue(ids),
+    ...(number === undefined ? {} : { ofport_request: number }),
     ...(mtu === undefined ? {} : { mtu_request: mtu }),
   });
   if (joined !== undefined) {

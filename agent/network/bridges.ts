@@ -4,9 +4,7 @@ import { findDevice } from "../../lib/net/device.js";
 import { toldOf } from "../host/told.js";
 import {
   addBridge,
-  addPort,
   adjustBridge,
-  adjustPort,
   adjustSettings,
   type LanConfig,
   type PluggedDevice,
@@ -17,26 +15,18 @@ import {
 import { type CrossResult, type CrossTest, crossTest } from "./cross-test.js";
 import { FlowKeeper } from "./flows/flow-keeper.js";
 import { LanTester } from "./lan-tester.js";
-import {
-  bridgesOf,
-  findBond,
-  findBridge,
-  findPort,
-  interfacesOf,
-  nameOf,
-  portsByDevice,
-  tagsOf,
-} from "./lans/bridge-rows.js";
+import { bridgesOf, findBridge, findPort, interfacesOf, nameOf, portsByDevice, tagsOf } from "./lans/bridge-rows.js";
 import { Healer } from "./lans/healer.js";
-import { checkMirrorEnd } from "./lans/mirror-rows.js";
 import { LanView } from "./lans/lan-view.js";
 import { MacViolations } from "./lans/mac-violations.js";
 import { Mirrors } from "./lans/mirrors.js";
 import { bondedWith, changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
+import { plugOperations } from "./lans/plug-operations.js";
 import { portDrops } from "./lans/port-drops.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
 import { PortLimits } from "./lans/port-limits.js";
+import { type Healed, Restorer } from "./lans/restorer.js";
 import { toBridgeName, toTestPortName } from "./names.js";
 import type { ObservedLan } from "./observed-lan.js";
 import type { OvsdbOperation } from "./ovs/ovsdb-client.js";
@@ -57,6 +47,7 @@ export class Bridges {
   readonly #switch: Switch;
   readonly #log: Log;
   readonly #lans = new Map<string, LanConfig>();
+  readonly #restorer: Restorer;
   readonly #plugs = new Map<string, PlugOptions>();
   readonly #tester: LanTester;
   readonly #view: LanView;
@@ -77,7 +68,8 @@ export class Bridges {
     const onChange = (): void => {
       for (const listener of this.#listeners) listener();
     };
-    this.#tester = new LanTester({ netns: options.switch.netns, onChange });
+    const isWaiting = (): boolean => options.switch.isHoldingBack;
+    this.#tester = new LanTester({ netns: options.switch.netns, isWaiting, onChange });
     this.#healer = new Healer(() => this.#heal(), options.log);
     this.flows = new FlowKeeper(options);
     this.segments = SegmentSizes.of(options);
@@ -98,9 +90,14 @@ export class Bridges {
       );
       for (const change of found) this.#faults.notice(change);
     });
+    this.#restorer = new Restorer({
+      ...{ switch: options.switch, log: options.log, flows: this.flows, lans: this.#lans, plugs: this.#plugs },
+      ensureLan: (lan) => this.ensureLan(lan),
+      plug: (plug) => this.plug(plug),
+    });
     const stops = [
       this.flows.onChange(onChange),
-      options.switch.onRestart(() => void this.#restore()),
+      options.switch.onRestart((started) => void this.#restorer.restart(started)),
       options.switch.onChange((change) => {
         if (change === "structure") this.#healer.ask();
       }),
@@ -130,6 +127,7 @@ export class Bridges {
       else this.#lans.set(lan.id, before);
       throw error;
     });
+    this.#restorer.made(lan.id);
     const mirrored = await this.#mirrors.settle((mirror) => this.#findBridge(mirror, lan.id));
     if (mirrored > 0) await this.#switch.revalidated();
     const { uid } = lan;
@@ -141,6 +139,7 @@ export class Bridges {
   async deleteLan(id: string): Promise<void> {
     this.#tester.remove(this.#lans.get(id)?.uid ?? "");
     this.#lans.delete(id);
+    this.#restorer.forget(id);
     this.flows.forget(id);
     for (const { port, lan } of [...this.#plugs.values()]) {
       if (lan !== id) continue;
@@ -211,7 +210,7 @@ export class Bridges {
   }
 
   async #plugIn(options: PlugOptions): Promise<void> {
-    const { port, endpoint, lan, settings, bond } = options;
+    const { port, lan } = options;
     const device = findDevice(this.#switch.netns, port);
     if (device === undefined) throw plugFailed(options, `interface ${port} does not exist`);
     const ifindex = String(device.index);
@@ -219,27 +218,7 @@ export class Bridges {
     const plugged = this.#findPort(this.#switch.mirror, port);
     // Made anew under the same name: a userspace datapath goes on listening to the old one, whatever its columns say.
     if (plugged !== undefined && isMadeAnew(plugged.device, device, this.#switch.datapath)) await this.#unplug(port);
-    const changes = await this.#switch.change((mirror) => {
-      const bridge = this.#findBridge(mirror, lan);
-      if (bridge === undefined) throw noLan(lan);
-      checkMirrorEnd(mirror, bridge, options);
-      const tags = {
-        [tagKeys.agent]: this.#switch.agentUid,
-        [tagKeys.lan]: lan,
-        [tagKeys.endpoint]: endpoint,
-        [tagKeys.ifindex]: ifindex,
-      };
-      const [mtu] = interfacesOf(mirror, bridge).map((row) => findScalar(row.columns["mtu_request"]));
-      const joined = bond === undefined ? undefined : findBond(mirror, bridge, bond.port);
-      const row = { bridge, port, tags, settings, mtu: typeof mtu === "number" ? mtu : undefined };
-      const add = addPort({ ...row, bond, joined });
-      const present = this.#findPort(mirror, port);
-      if (present === undefined) return add;
-      const isThere = present.bridge.uuid === bridge.uuid && nameOf(present.row) === (bond?.port ?? port);
-      const unchanged = isThere && tagsOf(present.device).get(tagKeys.endpoint) === endpoint;
-      if (unchanged) return adjustPort(present.row, settings, bond?.primary);
-      return [...removePort(present), ...add];
-    });
+    const changes = await this.#changePort(options, ifindex);
     // Mirrors refer to the rows of ports, which had to be there first.
     const more = await this.#mirrors.settle((mirror) => {
       const found = this.#findPort(mirror, port);
@@ -263,6 +242,22 @@ export class Bridges {
     this.#plugs.set(port, options);
     this.#faults.held(port);
     await this.#switch.growPacketBuffers();
+  }
+
+  /** Changes what the database has of a port. One that is not in this lan yet finds its flows there. */
+  async #changePort(options: PlugOptions, ifindex: string): Promise<readonly unknown[]> {
+    const { port, lan } = options;
+    const { mirror, agentUid } = this.#switch;
+    const isThere = this.#findPort(mirror, port)?.bridge.uuid === this.#findBridge(mirror, lan)?.uuid;
+    // The members of a bond share its flows.
+    const expected = isThere || options.bond !== undefined ? undefined : await this.flows.expect(lan, options);
+    const build = (now: OvsdbMirror): OvsdbOperation[] => {
+      const bridge = this.#findBridge(now, lan);
+      if (bridge === undefined) throw noLan(lan);
+      const given = { agentUid, ifindex, number: expected?.number, present: this.#findPort(now, port) };
+      return plugOperations(now, bridge, options, given);
+    };
+    return await this.#switch.change(build).finally(expected?.done);
   }
 
   /** Takes an interface out of the lan it is in. Idempotent. @throws {ZorError} FAILED_PRECONDITION: not our port */
@@ -318,6 +313,11 @@ export class Bridges {
     return this.#faults.onChange(listener);
   }
 
+  /** Calls back when a bridge that was gone was made again, and when the switch was started again. Returns the way to stop. */
+  onHealed(listener: (healed: Healed) => void): () => void {
+    return this.#restorer.onHealed(listener);
+  }
+
   /** Stops looking after the lans; they stay. */
   close(): void {
     this.#stopWatching();
@@ -328,26 +328,10 @@ export class Bridges {
     void this.#limits.close();
   }
 
-  async #restore(): Promise<void> {
-    for (const lan of this.#lans.values()) {
-      await this.ensureLan(lan).catch((error: unknown) => {
-        this.#log.error({ err: error, lan: lan.id }, "a lan could not be made again after the switch was restarted");
-      });
-    }
-    for (const plug of [...this.#plugs.values()]) {
-      await this.plug(plug).catch((error: unknown) => {
-        this.#plugs.set(plug.port, plug);
-        this.#log.error(
-          { err: error, ...idsOf(plug) },
-          "an endpoint could not be plugged again after the switch was restarted",
-        );
-      });
-    }
-  }
-
   /** Puts right what somebody else changed of our ports and mirrors. */
   async #heal(): Promise<void> {
     if (this.#switch.failure !== "") return;
+    await this.#restorer.makeBridges();
     const { mirror } = this.#switch;
     const rows = portsByDevice(mirror);
     for (const plug of [...this.#plugs.values()]) {

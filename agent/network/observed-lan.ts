@@ -4,9 +4,9 @@ import { tagKeys } from "./bridge-operations.js";
 import { nameOf } from "./lans/bridge-rows.js";
 import type { PortDrops } from "./lans/port-drops.js";
 import { portTopology } from "./lans/rstp-topology.js";
+import type { Datapath } from "./ovs/detect-datapath.js";
 import type { MirroredRow } from "./ovs/ovsdb-mirror.js";
 import { readMap } from "./ovs/ovsdb-values.js";
-import type { Datapath } from "./ovs/switch.js";
 
 /** An endpoint plugged into a lan, as the switch tells it. */
 export interface ObservedPort {

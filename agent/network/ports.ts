@@ -17,7 +17,7 @@ import {
 } from "./ip.js";
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
-import type { Datapath } from "./ovs/switch.js";
+import type { Datapath } from "./ovs/detect-datapath.js";
 import type { SegmentSizes } from "./segments/segment-sizes.js";
 
 /** Which interface of which instance. */

@@ -19,7 +19,9 @@ import type { AgentContext, NetworkPart } from "../../parts.js";
 /** What the lans need of the agent around them. */
 export interface LanKindOptions {
   /** The lans of the switch. */
-  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "heard" | "flows">;
+  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows">;
+  /** Id of the host. */
+  readonly host: string;
   /** Tells watchers that something happened. */
   readonly emit: (event: EventDraft) => void;
   readonly now: () => Date;
@@ -100,6 +102,13 @@ export class LanKind implements AgentKind<Lan> {
         const resource = nameOf(change.lan);
         if (resource !== undefined) this.#options.emit(toEvent(resource, change));
       }),
+      network.onHealed?.(({ lan, what }) => {
+        kept.publish();
+        const type = lan === "" ? "host.switch-restarted" : "lan.healed";
+        const resource = lan === "" ? `hosts/${this.#options.host}` : nameOf(lan);
+        const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+        if (resource !== undefined) this.#options.emit({ severity, type, resource, message: what, caller: "" });
+      }) ?? (() => undefined),
       network.flows?.onChange((change) => {
         kept.publish();
         const resource = nameOf(change.lan);
@@ -176,7 +185,8 @@ export class LanKind implements AgentKind<Lan> {
 /** Lans, for the list of kinds. */
 export const lanKind = keptKind<Lan, AgentContext>(
   "lan",
-  ({ parts, now, publisher }) => new LanKind({ network: parts.network, now, emit: (event) => publisher.event(event) }),
+  ({ parts, now, publisher, host }) =>
+    new LanKind({ network: parts.network, host, now, emit: (event) => publisher.event(event) }),
 );
 
 function toFound({ id, uid }: ObservedLan) {

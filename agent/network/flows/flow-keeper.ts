@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable, ZorError } from "../../../lib/errors.js";
 import { AtOnce } from "../../host/at-once.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
@@ -8,8 +9,8 @@ import { toldOf } from "../../host/told.js";
 import { findBridge, nameOf } from "../lans/bridge-rows.js";
 import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
 import type { Switch } from "../ovs/switch.js";
-import { flowPortsOf } from "./flow-ports.js";
 import { dumpedFlows, readMacs } from "./flow-dump.js";
+import { flowPortsOf, nextNumber } from "./flow-ports.js";
 import type { FlowBuild, FlowPort } from "./flow-set.js";
 import { type FlowFigures, LanFlows } from "./lan-flows.js";
 import { FlowTool } from "./flow-tool.js";
@@ -28,6 +29,10 @@ export interface FlowChange {
 const usualLookMs = 10_000;
 /** Between two tries to put right what could not be. */
 const retryMs = 1_000;
+/** How long a switch that was started waits for flows that cannot be made, or for an agent that is slow to take up what runs. */
+const holdMs = { flows: 5_000, start: 30_000 } as const;
+/** Between two tries to make them meanwhile. */
+const holdRetryMs = 200;
 
 /**
  * Keeps flows and meters at the bridges of lans as the parts of the agent want them: see pipeline.ts for whose is what. They are made again
@@ -45,6 +50,7 @@ export class FlowKeeper {
   readonly #listeners = new Set<(change: FlowChange) => void>();
   readonly #looks = new Set<(lan: string) => void>();
   readonly #stops: readonly (() => void)[];
+  readonly #startTimer: NodeJS.Timeout;
   #isSettled = false;
   #isClosed = false;
 
@@ -54,9 +60,10 @@ export class FlowKeeper {
     this.#switch = options.switch;
     this.#log = options.log;
     const timer = setInterval(() => this.#look(), retryMs);
+    this.#startTimer = setTimeout(() => this.#waitNoMore(), holdMs.start);
     this.#stops = [
       () => clearInterval(timer),
-      options.switch.onRestart(() => this.#restore()),
+      () => clearTimeout(this.#startTimer),
       options.switch.onChange((change) => {
         if (change === "structure") this.#follow();
       }),
@@ -84,18 +91,57 @@ export class FlowKeeper {
     });
   }
 
+  /**
+   * Makes the flows of a port that is about to be plugged in, before its first frame.
+   * @returns the number that it is to have, and what is to be called when it is plugged in or will not be; undefined: there are no flows.
+   * @throws {ZorError} FAILED_PRECONDITION: the switch refused them; UNAVAILABLE
+   */
+  async expect(
+    lan: string,
+    { port, endpoint }: Pick<FlowPort, "port" | "endpoint">,
+  ): Promise<{ readonly number: number; readonly done: () => void } | undefined> {
+    const flows = this.#lans.get(lan);
+    const bridge = this.#findBridge(lan);
+    if (flows === undefined || !flows.isWanted || bridge === undefined) return undefined;
+    const number = nextNumber(this.#switch.mirror, bridge, flows.expected);
+    const expected = { port, endpoint, number };
+    flows.expected.set(port, expected);
+    const done = (): void => {
+      if (flows.expected.get(port) === expected) flows.expected.delete(port);
+      this.#follow();
+    };
+    try {
+      await this.#queue.run(lan, () => this.#apply(lan, flows));
+    } catch (error) {
+      done();
+      throw refusal(lan, error);
+    }
+    return { number, done };
+  }
+
   /** The lan is gone, with its bridge. */
   forget(lan: string): void {
     this.#lans.delete(lan);
   }
 
-  /** From now on flows of ours that nobody wants are left from an earlier run of the agent: they are removed. */
-  settle(): void {
+  /**
+   * From now on flows of ours that nobody wants are left from an earlier run of the agent: they are removed. A switch that this agent started
+   * forwards from now on. Never rejects.
+   */
+  async settle(): Promise<void> {
+    clearTimeout(this.#startTimer);
     this.#isSettled = true;
-    for (const [lan, flows] of this.#lans) {
-      flows.settle();
-      this.#ask(lan, flows);
-    }
+    for (const flows of this.#lans.values()) flows.settle();
+    await this.#makeAll();
+    await this.#letPass();
+  }
+
+  /** The daemons of the switch were started again: what they had of flows is gone. It forwards when it has them. Never rejects. */
+  async restore(): Promise<void> {
+    for (const flows of this.#lans.values()) flows.lost();
+    await this.#makeAll();
+    // Who wants flows has not said so yet.
+    if (this.#isSettled) await this.#letPass();
   }
 
   /** Why a lan's flows are not as they should be, for people; empty when they are. */
@@ -174,22 +220,42 @@ export class FlowKeeper {
     }
   }
 
-  #ask(lan: string, flows: LanFlows): void {
-    void this.#queue
-      .run(lan, async () => {
+  /** Resolves to whether it could be done. */
+  async #ask(lan: string, flows: LanFlows): Promise<boolean> {
+    try {
+      await this.#queue.run(lan, async () => {
         if (this.#lans.get(lan) === flows) await this.#apply(lan, flows);
-      })
-      .catch((error: unknown) => {
-        if (!this.#isClosed) this.#log.warn({ err: error, lan }, "the flows of a lan could not be made");
       });
+      return true;
+    } catch (error) {
+      if (!this.#isClosed) this.#log.warn({ err: error, lan }, "the flows of a lan could not be made");
+      return false;
+    }
   }
 
-  /** Daemons were started again: what they had of flows is gone. */
-  #restore(): void {
-    for (const [lan, flows] of this.#lans) {
-      flows.lost();
-      this.#ask(lan, flows);
+  /** Makes the flows of all lans; while the switch holds frames back for them, what cannot be made is tried again for a while. */
+  async #makeAll(): Promise<void> {
+    const deadline = performance.now() + holdMs.flows;
+    let left = [...this.#lans];
+    for (;;) {
+      const made = await Promise.all(left.map(([lan, flows]) => this.#ask(lan, flows)));
+      left = left.filter((_, index) => made[index] === false);
+      if (left.length === 0 || this.#isClosed || !this.#switch.isHoldingBack || performance.now() > deadline) return;
+      await delay(holdRetryMs);
     }
+  }
+
+  /** Never rejects: a switch that has gone meanwhile is started again, and let pass then. */
+  async #letPass(): Promise<void> {
+    await this.#switch.letPass().catch((error: unknown) => {
+      this.#log.warn({ err: error }, "the switch could not be told to forward");
+    });
+  }
+
+  #waitNoMore(): void {
+    if (!this.#switch.isHoldingBack) return;
+    this.#log.warn("taking up what runs takes long; frames pass from now on, whether all flows are made or not");
+    void this.#letPass();
   }
 
   /** Ports may have come, gone, or got other numbers. */
@@ -197,7 +263,7 @@ export class FlowKeeper {
     if (this.#switch.failure !== "") return;
     for (const [lan, flows] of this.#lans) {
       const bridge = this.#findBridge(lan);
-      if (bridge !== undefined && flows.isMoved(this.#switch.mirror, bridge)) this.#ask(lan, flows);
+      if (bridge !== undefined && flows.isMoved(this.#switch.mirror, bridge)) void this.#ask(lan, flows);
     }
   }
 

@@ -34,6 +34,8 @@ export interface FlowFigures extends ReadFlows {
 export class LanFlows {
   /** Why they are not as they should be; empty when they are. */
   fault = "";
+  /** What is about to be plugged in, by port: its flows are there before its first frame. */
+  readonly expected = new Map<string, FlowPort>();
   readonly #parts = new Map<FlowPart, FlowBuild>();
   /** Flows and meters of an earlier run of the agent, which may be wanted again in a moment. */
   readonly #found = new Set<string | number>();
@@ -49,6 +51,11 @@ export class LanFlows {
   /** Of so many flows nothing is at the switch, since others have the same match and priority. */
   get hidden(): number {
     return this.#missing;
+  }
+
+  /** Some part wants something. */
+  get isWanted(): boolean {
+    return this.#parts.size > 0;
   }
 
   /** What its flows and meters have met, as of the last look; undefined: it was not looked at. */
@@ -76,7 +83,7 @@ export class LanFlows {
 
   /** Whether the bridge, or its ports, are others than when they were last looked at. */
   isMoved(mirror: OvsdbMirror, bridge: MirroredRow): boolean {
-    return this.#parts.size > 0 && keyOf(mirror, bridge) !== this.#key;
+    return this.isWanted && keyOf(mirror, bridge, this.expected) !== this.#key;
   }
 
   /** Whether it is time to look again. Counts as done. */
@@ -90,9 +97,9 @@ export class LanFlows {
   /** Brings a bridge to what is wanted. @throws {ToolError} {ZorError} */
   async apply(sw: Switch, bridge: MirroredRow, isSettled: boolean): Promise<void> {
     const { mirror } = sw;
-    const key = keyOf(mirror, bridge);
+    const key = keyOf(mirror, bridge, this.expected);
     if (bridge.uuid !== this.#key.split(" ")[0]) this.#held = undefined;
-    const wanted = wantedFlows(this.#parts, flowPortsOf(mirror, bridge));
+    const wanted = wantedFlows(this.#parts, flowPortsOf(mirror, bridge, this.expected));
     const isMarked = tagsOf(bridge).has(markKey);
     const isWanted = wanted.flows.size + wanted.meters.size > 0;
     this.#key = key;
@@ -148,8 +155,8 @@ function keysOf({ flows, meters }: HeldFlows): readonly (string | number)[] {
 }
 
 /** Changes with the bridge and what is plugged into it. */
-function keyOf(mirror: OvsdbMirror, bridge: MirroredRow): string {
-  return `${bridge.uuid} ${JSON.stringify(flowPortsOf(mirror, bridge))}`;
+function keyOf(mirror: OvsdbMirror, bridge: MirroredRow, expected: ReadonlyMap<string, FlowPort>): string {
+  return `${bridge.uuid} ${JSON.stringify(flowPortsOf(mirror, bridge, expected))}`;
 }
 
 function mark({ uuid }: MirroredRow, mutator: "insert" | "delete"): OvsdbOperation {

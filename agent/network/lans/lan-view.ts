@@ -69,7 +69,8 @@ export class LanView {
     const fault = missing === "" ? this.#lanFault(uid) : missing;
     // Of a bridge that is not there every port is broken too.
     const broken = missing === "" ? ports.filter((port) => port.error !== "") : [];
-    const reasons = [fault, this.#flows.faultOf(id), ...broken.map((port) => `${port.endpoint}: ${port.error}`)];
+    const ofPorts = broken.map((port) => `${port.endpoint}: ${port.error}`);
+    const reasons = [fault, this.#switch.faultOfDatabase, this.#flows.faultOf(id), ...ofPorts];
     const reason = reasons.filter((text) => text !== "").join("; ");
     return { id, uid, datapath: this.#switch.datapath, ports, fault, reason, rstp: bridgeTopology(bridge) };
   }

@@ -1,9 +1,9 @@
 import { notFound, unavailable } from "../../../lib/errors.js";
 import type { Device } from "../../../lib/net/device.js";
 import type { PortSettings } from "../../../proto/gen/zor/v1/port.js";
-import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
-import type { Datapath } from "../ovs/switch.js";
 import { tagKeys } from "../bridge-operations.js";
+import type { Datapath } from "../ovs/detect-datapath.js";
+import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
 import { tagsOf } from "./bridge-rows.js";
 import type { PlugBond } from "./bond-columns.js";
 import type { OwnAddresses } from "./guard-flows.js";

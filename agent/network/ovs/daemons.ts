@@ -9,14 +9,15 @@ import {
   findIdentity,
   findProcesses,
   isAlive,
-  parseIdentity,
   type ProcessIdentity,
+  parseIdentity,
   readArguments,
   waitForExit,
 } from "../../../lib/process.js";
 import { run, startDaemon } from "../../host/exec.js";
+import { holdKey } from "./hold-back.js";
 import { OvsdbClient } from "./ovsdb-client.js";
-import { toMapValue } from "./ovsdb-values.js";
+import { toMapValue, toSetValue } from "./ovsdb-values.js";
 import { VswitchdClient } from "./vswitchd-client.js";
 
 const schemaFile = "/usr/share/openvswitch/vswitch.ovsschema";
@@ -35,7 +36,16 @@ export interface DaemonsOptions {
   /** Directory for database, sockets, pids and logs; exists with mode 0700. */
   readonly directory: string;
   readonly netns: string;
+  /** An ovs-vswitchd that is started forwards nothing until it is told to, see hold-back.ts. */
+  readonly holdsBack: boolean;
   readonly log: Log;
+}
+
+/** That daemons were started again. */
+export interface SwitchRestart {
+  readonly daemons: readonly string[];
+  /** When it was seen that they had ended, by performance.now(). */
+  readonly sinceMs: number;
 }
 
 /** The two Open vSwitch daemons of an agent. They run in their own sessions and outlive it. */
@@ -60,10 +70,11 @@ export class OvsDaemons {
    */
   async ensure(): Promise<{ client: OvsdbClient; vswitchd: VswitchdClient; started: readonly DaemonName[] }> {
     const started: DaemonName[] = [];
-    if (await this.#ensureServer()) started.push("ovsdb-server");
+    const server = await this.#ensureServer();
+    if (server !== "ran") started.push("ovsdb-server");
     const client = await OvsdbClient.connect(this.socketPath);
     try {
-      if (await this.#ensureVswitchd(client)) started.push("ovs-vswitchd");
+      if (await this.#ensureVswitchd(client, server === "empty")) started.push("ovs-vswitchd");
       return { client, vswitchd: await VswitchdClient.connect(this.#controlPath("ovs-vswitchd")), started };
     } catch (error) {
       client.close();
@@ -111,17 +122,20 @@ export class OvsDaemons {
     if (server !== undefined) await endProcess(server, 5000);
   }
 
-  async #ensureServer(): Promise<boolean> {
+  /** "empty": it was started with a new database. */
+  async #ensureServer(): Promise<"ran" | "started" | "empty"> {
     const running = await this.#find("ovsdb-server");
     if (running !== undefined) {
-      if (await answers(this.socketPath)) return false;
+      if (await answers(this.socketPath)) return "ran";
       this.#options.log.warn({ pid: running.pid }, "ovsdb-server runs but does not answer; it is started again");
       await endProcess(running, 2000);
     }
     const database = join(this.#options.directory, "conf.db");
-    if (!(await exists(database))) await run("ovsdb-tool", ["create", database, schemaFile]);
+    const isNew = !(await exists(database));
+    if (isNew) await run("ovsdb-tool", ["create", database, schemaFile]);
     try {
       await this.#startServer(database);
+      return isNew ? "empty" : "started";
     } catch (error) {
       // It may have failed for a reason of its own: only a file that the offline tool cannot read either is damaged.
       if (await isReadable(database)) throw error;
@@ -129,8 +143,8 @@ export class OvsDaemons {
       this.#options.log.error({ err: error, aside }, "the switch's database is damaged; it is set aside and made anew");
       await run("ovsdb-tool", ["create", database, schemaFile]);
       await this.#startServer(database);
+      return "empty";
     }
-    return true;
   }
 
   async #startServer(database: string): Promise<void> {
@@ -139,14 +153,16 @@ export class OvsDaemons {
     );
   }
 
-  async #ensureVswitchd(client: OvsdbClient): Promise<boolean> {
+  async #ensureVswitchd(client: OvsdbClient, isEmpty: boolean): Promise<boolean> {
     const ready = () =>
       this.#control("ovs-vswitchd", ["version"]).then(
         () => true,
         () => false,
       );
     // Unless told so, it sees one VLAN tag of a frame only: ports of mode QinQ need two.
-    await setOtherConfig(client, { "vlan-limit": "0" });
+    const held = this.#options.holdsBack ? { [holdKey]: "true" } : {};
+    // One that runs removes its bridges when it sees that a new database has none, and begins anew.
+    await setOtherConfig(client, { "vlan-limit": "0", ...(isEmpty ? held : {}) });
     const running = await this.#find("ovs-vswitchd");
     if (running !== undefined) {
       if (await ready()) return false;
@@ -154,7 +170,7 @@ export class OvsDaemons {
       await endProcess(running, 2000);
     }
     // Read by vswitchd only when it starts. Without it every frame is cut to 1500 bytes: 1.2 instead of 13 Gbit/s.
-    await setOtherConfig(client, { "userspace-tso-enable": "true" });
+    await setOtherConfig(client, { "userspace-tso-enable": "true", ...held });
     await this.#start("ovs-vswitchd", [`unix:${this.socketPath}`], ready);
     return true;
   }
@@ -222,7 +238,14 @@ async function setOtherConfig(client: OvsdbClient, settings: Readonly<Record<str
   await client.transact([
     roots?.rows?.length === 0
       ? { op: "insert", table, row: { other_config: value } }
-      : { op: "mutate", table, where: [], mutations: [["other_config", "insert", value]] },
+      : {
+          ...{ op: "mutate", table, where: [] },
+          // What is there already an insertion leaves as it is.
+          mutations: [
+            ["other_config", "delete", toSetValue(Object.keys(settings))],
+            ["other_config", "insert", value],
+          ],
+        },
   ]);
 }
 

@@ -1,14 +1,17 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { BondMember } from "../../../proto/gen/zor/v1/lan.js";
+import { toldOf } from "../../host/told.js";
 import type { BondView } from "./bond-view.js";
 import { findMissing, findReason, type Missing } from "./datapath-view.js";
+import type { OvsdbClient } from "./ovsdb-client.js";
 import type { MirroredRow, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
 import type { VswitchdClient } from "./vswitchd-client.js";
-import { toldOf } from "../../host/told.js";
 
 /** What a look at the datapath needs. */
 export interface DatapathLook {
   readonly vswitchd: Pick<VswitchdClient, "datapath"> & Partial<Pick<VswitchdClient, "bonds">>;
+  readonly database: Pick<OvsdbClient, "echo">;
   readonly mirror: OvsdbMirror;
   readonly isOurs: (row: MirroredRow) => boolean;
   /** The end of ovs-vswitchd's log. */
@@ -20,6 +23,7 @@ const nothing: Missing = { bridges: new Set(), ports: new Set() };
 const retryMs = { first: 250, bridge: 2_000, port: 30_000 } as const;
 /** Unanswered looks, of five seconds each, after which the daemon is given up. */
 const givenUpAfter = 3;
+const databaseMs = 5_000;
 
 /**
  * What ovs-vswitchd really has of our bridges and ports. The database tells what it was told to have, and goes on telling so when it
@@ -31,17 +35,24 @@ export class DatapathHealth {
   #bonds: BondView = new Map();
   #silence = "";
   #unanswered = 0;
+  #databaseUnanswered = 0;
   #retries = 0;
   #retryAtMs = 0;
 
   /** Nothing is missing; what is not should be looked at often. */
   get isWhole(): boolean {
-    return this.#missing.ports.size === 0 && this.#silence === "";
+    return this.#missing.ports.size === 0 && this.#silence === "" && this.#databaseUnanswered === 0;
   }
 
   /** It has not answered for so long that it should be ended and started again. */
   get isLost(): boolean {
-    return this.#unanswered >= givenUpAfter;
+    return this.#unanswered >= givenUpAfter || this.#databaseUnanswered >= givenUpAfter;
+  }
+
+  /** Why nothing can be changed now though frames pass, for people; empty when it can. */
+  get faultOfDatabase(): string {
+    if (this.#databaseUnanswered === 0) return "";
+    return "the switch's database (ovsdb-server) does not answer: frames pass, changes wait; it is started again if it stays so";
   }
 
   /** Why a bridge does not carry frames, for people; empty when it does. */
@@ -63,7 +74,25 @@ export class DatapathHealth {
   /** Compares the datapath with the database. Never rejects. True: what is known of it has changed. */
   async look(options: DatapathLook): Promise<boolean> {
     const before = this.#text();
-    const { vswitchd, mirror, isOurs, readLog } = options;
+    await Promise.all([this.#lookAtDatapath(options), this.#lookAtDatabase(options)]);
+    return before !== this.#text();
+  }
+
+  async #lookAtDatabase({ database }: DatapathLook): Promise<void> {
+    const timeout = new AbortController();
+    const late = delay(databaseMs, true, { signal: timeout.signal }).catch(() => false);
+    const isLate = await Promise.race([
+      late,
+      database.echo().then(
+        () => false,
+        () => true,
+      ),
+    ]);
+    timeout.abort();
+    this.#databaseUnanswered = isLate ? this.#databaseUnanswered + 1 : 0;
+  }
+
+  async #lookAtDatapath({ vswitchd, mirror, isOurs, readLog }: DatapathLook): Promise<void> {
     const settled = isSettled(mirror);
     const wanted = mirror
       .list("Bridge")
@@ -76,7 +105,7 @@ export class DatapathHealth {
       this.#silence = "";
       this.#unanswered = 0;
       // While a change is being applied the two differ in good order.
-      if (!settled) return before !== this.#text();
+      if (!settled) return;
       this.#missing = findMissing(wanted, view);
       const names = [...this.#missing.bridges, ...this.#missing.ports];
       const log = names.length === 0 ? "" : await readLog();
@@ -86,7 +115,6 @@ export class DatapathHealth {
       this.#silence = toldOf(error);
     }
     if (this.#missing.ports.size === 0) this.#retries = 0;
-    return before !== this.#text();
   }
 
   /** Whether it is time to have ovs-vswitchd try again what it could not make. Counts as done. */
@@ -105,7 +133,8 @@ export class DatapathHealth {
 
   #text(): string {
     const { bridges, ports } = this.#missing;
-    return JSON.stringify([this.#silence, [...bridges], [...ports], [...this.#reasons], [...this.#bonds]]);
+    const faults = [this.#silence, this.faultOfDatabase];
+    return JSON.stringify([faults, [...bridges], [...ports], [...this.#reasons], [...this.#bonds]]);
   }
 }
 

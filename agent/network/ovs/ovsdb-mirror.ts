@@ -3,7 +3,7 @@ import { listUuids, type OvsdbRow } from "./ovsdb-values.js";
 
 /** Tables that are mirrored, with their columns. */
 const watchedColumns = {
-  Open_vSwitch: ["bridges", "cur_cfg", "next_cfg"],
+  Open_vSwitch: ["bridges", "cur_cfg", "next_cfg", "other_config"],
   Bridge: [
     ...["name", "ports", "mirrors", "external_ids", "other_config", "datapath_type"],
     ...["rstp_enable", "rstp_status", "flood_vlans", "mcast_snooping_enable"],

@@ -2,24 +2,25 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
-import { exists } from "../../../lib/files.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
+import { keepQuiet } from "./keep-quiet.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
-import { ip, listLinks } from "../ip.js";
+import { toldOf } from "../../host/told.js";
 import { isOwned } from "../bridge-operations.js";
-import { quietNamespace } from "../../../lib/net/quiet-device.js";
+import { ip, listLinks } from "../ip.js";
 import { testPortPrefix } from "../names.js";
 import { ensureNetns, removeNetns } from "../netns.js";
-import { OvsDaemons } from "./daemons.js";
+import { OvsDaemons, type SwitchRestart } from "./daemons.js";
 import { DatapathHealth } from "./datapath-health.js";
+import { type Datapath, detectDatapath } from "./detect-datapath.js";
+import { holdsFrames, letPass } from "./hold-back.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
 import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
 import { growPacketBuffers } from "./packet-buffers.js";
 import type { VswitchdClient } from "./vswitchd-client.js";
-import { toldOf } from "../../host/told.js";
 
 /** How to open an agent's switch. */
 export interface SwitchOptions {
@@ -28,13 +29,12 @@ export interface SwitchOptions {
   readonly agentUid: string;
   /** Net namespace of the switch; made unless it is there. */
   readonly netns: string;
+  /** Once it was started it forwards nothing until {@link Switch.letPass}: no frame meets a bridge without its flows. Default: it does not wait. */
+  readonly holdsBack?: boolean | undefined;
   readonly log: Log;
   /** Ends the opening. */
   readonly signal: AbortSignal;
 }
-
-/** Datapath of the bridges: the kernel's, or the one in ovs-vswitchd. */
-export type Datapath = "system" | "netdev";
 
 /** How often the datapath is looked at, while all is well and while something is missing. That a daemon has ended is told at once. */
 const watchIntervalMs = { well: 1000, missing: 250 } as const;
@@ -62,7 +62,7 @@ export class Switch {
   readonly #directory: string;
   readonly #daemons: OvsDaemons;
   readonly #changes = new Set<(change: MirrorChange) => void>();
-  readonly #restarts = new Set<() => void>();
+  readonly #restarts = new Set<(restart: SwitchRestart) => void>();
   readonly #queue = new KeyedQueue(1024);
   readonly #closing = new AbortController();
   #connection: Connection | undefined;
@@ -76,7 +76,8 @@ export class Switch {
     this.datapath = datapath;
     this.#log = options.log;
     this.#directory = directory;
-    this.#daemons = new OvsDaemons({ directory, netns: options.netns, log: options.log });
+    const { netns, holdsBack = false, log } = options;
+    this.#daemons = new OvsDaemons({ directory, netns, holdsBack, log });
   }
 
   /**
@@ -117,6 +118,11 @@ export class Switch {
     return this.#health.faultOfBridge(name);
   }
 
+  /** Why nothing of it can be changed now though it forwards, for people; empty when it can. */
+  get faultOfDatabase(): string {
+    return this.#health.faultOfDatabase;
+  }
+
   /** The same of a port. */
   faultOfPort(name: string): string {
     return this.#health.faultOfPort(name);
@@ -149,6 +155,16 @@ export class Switch {
     });
   }
 
+  /** It was started, and forwards nothing until {@link letPass}. */
+  get isHoldingBack(): boolean {
+    return this.#connection !== undefined && holdsFrames(this.#connection.mirror.root().columns["other_config"]);
+  }
+
+  /** Has it forward, if it does not. Idempotent. @throws {ZorError} UNAVAILABLE */
+  async letPass(): Promise<void> {
+    await this.change(() => (this.isHoldingBack ? [letPass()] : []));
+  }
+
   /** Calls back after every change of the database, also of counters. Returns the way to stop. */
   onChange(listener: (change: MirrorChange) => void): () => void {
     this.#changes.add(listener);
@@ -156,7 +172,7 @@ export class Switch {
   }
 
   /** Calls back when daemons had to be started again. Returns the way to stop. */
-  onRestart(listener: () => void): () => void {
+  onRestart(listener: (restart: SwitchRestart) => void): () => void {
     this.#restarts.add(listener);
     return () => this.#restarts.delete(listener);
   }
@@ -243,7 +259,8 @@ export class Switch {
     );
   }
 
-  async #connect(): Promise<boolean> {
+  /** Resolves to the daemons that had to be started. */
+  async #connect(): Promise<readonly string[]> {
     const { client, vswitchd, started } = await this.#daemons.ensure();
     try {
       const mirror = await OvsdbMirror.start(client);
@@ -261,7 +278,7 @@ export class Switch {
       vswitchd.close();
       throw error;
     }
-    return started.length > 0;
+    return started;
   }
 
   /** Has a daemon that was started say when it has made what the database holds: what it says of ports before is of its predecessor. */
@@ -303,7 +320,9 @@ export class Switch {
   async #restart(): Promise<void> {
     this.#log.warn("a daemon of the switch has ended; it is started again");
     this.#notify("structure");
-    if (await this.#connect()) for (const listener of this.#restarts) listener();
+    const sinceMs = performance.now();
+    const daemons = await this.#connect();
+    if (daemons.length > 0) for (const listener of this.#restarts) listener({ daemons, sinceMs });
     this.#notify("structure");
   }
 
@@ -319,9 +338,10 @@ export class Switch {
     await commit(connection, []);
   }
 
-  async #look({ vswitchd, mirror }: Connection): Promise<void> {
+  async #look({ client, vswitchd, mirror }: Connection): Promise<void> {
     const changed = await this.#health.look({
       vswitchd,
+      database: client,
       mirror,
       isOurs: (row) => isOwned(row, this.agentUid),
       readLog: () => this.#daemons.readLog(),
@@ -357,17 +377,6 @@ export class Switch {
   }
 }
 
-function keepQuiet({ netns, log }: SwitchOptions): void {
-  try {
-    quietNamespace(netns);
-  } catch (error) {
-    log.error(
-      { err: error, netns },
-      "devices of this host may take part in the guests' network; let the agent write /proc/sys",
-    );
-  }
-}
-
 /** Changes the database; without operations that alone has ovs-vswitchd make what is missing. `wanted` is the configuration's number. */
 async function commit(
   { client, mirror }: Connection,
@@ -381,12 +390,4 @@ async function commit(
     { op: "select", table, where, columns: ["next_cfg"] },
   ]);
   return { results, wanted: Number(results.at(-1)?.rows?.[0]?.["next_cfg"]) };
-}
-
-/** The kernel's datapath where it is, or can be loaded. */
-async function detectDatapath(): Promise<Datapath> {
-  const loaded = () => exists("/sys/module/openvswitch");
-  if (await loaded()) return "system";
-  await run("modprobe", ["openvswitch"]).catch(() => undefined);
-  return (await loaded()) ? "system" : "netdev";
 }

@@ -24,8 +24,13 @@ export class NetworkFixture {
   sw: Switch;
   lans: Bridges;
   ports: Ports;
+  readonly #holdsBack: boolean;
 
-  private constructor(parts: Pick<NetworkFixture, "stateDirectory" | "netns" | "agentUid" | "sw" | "lans" | "ports">) {
+  private constructor(
+    parts: Pick<NetworkFixture, "stateDirectory" | "netns" | "agentUid" | "sw" | "lans" | "ports">,
+    holdsBack: boolean,
+  ) {
+    this.#holdsBack = holdsBack;
     this.stateDirectory = parts.stateDirectory;
     this.netns = parts.netns;
     this.agentUid = parts.agentUid;
@@ -34,15 +39,17 @@ export class NetworkFixture {
     this.ports = parts.ports;
   }
 
-  static async open(): Promise<NetworkFixture> {
+  /** @param holdsBack the switch forwards only when flows are settled, as an agent's does. */
+  static async open({ holdsBack = false } = {}): Promise<NetworkFixture> {
     const stateDirectory = await mkdtemp(join(tmpdir(), "zt-net-"));
     const netns = freshName();
     const agentUid = `agent-${netns}`;
     const log = createLog("test", { write: () => undefined });
-    const sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    const sw = await Switch.open({ stateDirectory, agentUid, netns, holdsBack, log, signal });
     const lans = new Bridges({ switch: sw, log, lookMs });
     const ports = new Ports({ netns, agentUid, datapath: sw.datapath, segments: lans.segments });
-    return new NetworkFixture({ stateDirectory, netns, agentUid, sw, lans, ports });
+    return new NetworkFixture({ stateDirectory, netns, agentUid, sw, lans, ports }, holdsBack);
   }
 
   /** What a restart of the agent does. */
@@ -50,7 +57,8 @@ export class NetworkFixture {
     this.lans.close();
     await this.sw.close();
     const { stateDirectory, agentUid, netns, log } = this;
-    this.sw = await Switch.open({ stateDirectory, agentUid, netns, log, signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    this.sw = await Switch.open({ stateDirectory, agentUid, netns, holdsBack: this.#holdsBack, log, signal });
     this.lans = new Bridges({ switch: this.sw, log, lookMs });
     this.ports = new Ports({ netns, agentUid, datapath: this.sw.datapath, segments: this.lans.segments });
   }
@@ -84,7 +92,7 @@ export class NetworkFixture {
     for (const { port } of owned.ports) await this.ports.removePort(port);
     for (const netns of owned.netns) await this.ports.removeNetnsNamed(netns);
     await this.sw.destroy();
-    await rm(this.stateDirectory, { recursive: true });
+    await rm(this.stateDirectory, { recursive: true, force: true });
     expect((await readdir("/run/netns")).filter((name) => name.startsWith(this.netns))).toEqual([]);
     const ours = async () => findProcesses((argv) => argv.some((word) => word.includes(this.stateDirectory)));
     await eventually(async () => expect(await ours()).toEqual([]));

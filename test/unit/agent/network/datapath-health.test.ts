@@ -83,6 +83,7 @@ async function look(health: DatapathHealth, text: string | Error, options: { rea
   };
   return health.look({
     vswitchd: { datapath },
+    database: { echo: async () => undefined },
     mirror: mirror(options),
     isOurs: () => true,
     readLog: async () => failed,

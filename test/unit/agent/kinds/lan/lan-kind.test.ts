@@ -24,7 +24,10 @@ afterEach(() => world.destroy());
 async function open(): Promise<Keeper<Lan>> {
   const context = world.context();
   const emit = context.publisher.event.bind(context.publisher);
-  const lans = new Keeper(new LanKind({ network: network.toPart(), now: context.now, emit }), context);
+  const lans = new Keeper(
+    new LanKind({ network: network.toPart(), host: context.host, now: context.now, emit }),
+    context,
+  );
   context.references.add("lan", lans);
   context.references.add("instance", { has: () => true, find: () => undefined, list: () => [], uses: () => nics });
   await lans.restore();
