@@ -1,5 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { rspanFlowBuild } from "../../../agent/network/lans/rspan-flows.js";
 import { settlePort } from "../../../agent/network/lans/port-check.js";
@@ -8,7 +10,9 @@ import { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 import { PortSettings } from "../../../proto/gen/zor/v1/port.js";
 import { eventually } from "../../helpers/eventually.js";
 import { crossFrames, type Place } from "../../helpers/raw-frames.js";
+import { readPcapng } from "../../helpers/pcapng-reader.js";
 import { NetworkFixture, ping } from "../../integration/network/fixture.js";
+import { ReachRig } from "../../integration/reach/rig.js";
 
 let net: NetworkFixture;
 const places = new Map<string, Place>();
@@ -106,6 +110,50 @@ test("the VLAN is kept by the switch over a restart of the agent, is put right, 
   const sent = frame(macOf("aaa"), macOf("ccc"));
   const to = [at("ccc"), at("ddd")];
   expect(await crossFrames({ from: at("aaa"), to, frames: [sent], wanted })).toEqual(wanted);
+});
+
+test("said with zor, copies cross a link of the cable engine to a probe, also when the agent was killed", {
+  timeout: 480_000,
+}, async () => {
+  const rig = await ReachRig.start();
+  onTestFinished(async () => await rig[Symbol.asyncDispose]());
+  const zor = async (...argv: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await rig.zor(...argv);
+    if (code !== 0) throw new Error(`${argv.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+  await rig.createLan("lan1");
+  await zor("create", "lan", "zt/lan2", "--rspan", "span1=300");
+  await zor("set", "lan", "zt/lan1", "--rspan", "span1=300");
+  expect(await zor("describe", "lan", "zt/lan1")).toMatch(/rspan +copies of span1 in VLAN 300/);
+  const guests = {
+    web: "lan=lan1,addr=10.80.0.1/24,trunk=0,mirror-from=span1",
+    db: "lan=lan1,addr=10.80.0.2/24,trunk=0",
+    probe: "lan=lan2,vlan=300",
+  };
+  for (const [id, nic] of Object.entries(guests))
+    await zor("create", "instance", `zt/${id}`, "--rootfs", "micro", "--nic", nic);
+  await zor("create", "link", "l1", "zt/lan1", "zt/lan2");
+  const seesBoth = async (name: string): Promise<void> => {
+    const file = join(rig.directory, `${name}.pcapng`);
+    const capture = rig.run("capture", "zt/probe:eth0", "-f", "icmp", "-w", file);
+    await eventually(async () => {
+      await rig.zor("exec", "zt/db", "--", "ping", "-c", "1", "-W", "5", "10.80.0.1");
+      const types = readPcapng(await readFile(file)).frames.map(({ data }) => data[34]);
+      expect(types).toEqual(expect.arrayContaining([8, 0]));
+    });
+    capture.interrupt();
+    expect(await capture.result).toMatchObject({ code: 0 });
+  };
+  await seesBoth("first");
+  await rig.agent.end("SIGKILL");
+  await rig.agent.start();
+  await rig.ready();
+  await seesBoth("again");
+  await zor("set", "lan", "zt/lan1", "--no-rspan");
+  expect(await zor("describe", "lan", "zt/lan1")).not.toContain("copies of");
+  const refused = await rig.zor("create", "lan", "zt/lan3", "--rspan", "span1=300", "--rspan", "span2=300");
+  expect(refused.stderr).toMatch(/rspans\[1\]\.vlan: 300 is there twice/);
 });
 
 async function bridgeOf(lan: string): Promise<string> {
