@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { stat, truncate } from "node:fs/promises";
+import { readFile, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { readIfExists, writeFileAtomic } from "../../../lib/files.js";
 import {
@@ -7,8 +6,8 @@ import {
   findIdentity,
   findProcesses,
   isAlive,
-  parseIdentity,
   type ProcessIdentity,
+  parseIdentity,
   readArguments,
 } from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
@@ -102,7 +101,10 @@ export class KeptDaemon {
   async #start({ program, argv, netns, maxFiles }: DaemonSpec): Promise<void> {
     const files = Math.min(maxFiles, await maxOpenFiles());
     let isMeant = true;
-    const limited = [`--nofile=${files}:${files}`, program, ...argv];
+    // slirp4netns walls itself off by taking the host's mounts away, and makes only the first of them its own before: whatever is mounted
+    // below a mount that is shared, such as the names of net namespaces, would be gone for the host too.
+    const apart = ["unshare", "--mount", "--propagation", "slave", "--"];
+    const limited = [`--nofile=${files}:${files}`, ...apart, program, ...argv];
     const pid = await startDaemon("prlimit", limited, {
       netns,
       cwd: "/",
