@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { CallAudit } from "../lib/events/call-audit.js";
 import { EventLog } from "../lib/events/event-log.js";
 import { keepEvents } from "../lib/events/keep-events.js";
+import { openTraces } from "../lib/traces/traces.js";
 import { Hooks } from "../lib/hooks/hooks.js";
 import { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
@@ -157,6 +158,7 @@ export class Agent {
         publisher.event({ severity, type: "hook.trouble", resource: `hosts/${host}`, message, caller: "" });
       },
     });
+    const traces = openTraces(settings.traces ?? {}, "zorhub-agent", { onNews: (message) => log.warn(message) });
     const opened = await openKinds(kinds, context);
     // All that runs has been taken up: what flows nobody wanted are left.
     await parts.network.flows?.settle();
@@ -164,7 +166,7 @@ export class Agent {
       ...options,
       revoked,
       watchLog,
-      ...{ events, hooks, audit },
+      ...{ events, hooks, audit, traces },
       remarks: context.remarks,
       kinds: [...opened.values()],
       requests: new RequestIds(new FileRequestStore(join(state, "requests"), logError)),
@@ -190,6 +192,7 @@ export class Agent {
       audit.close();
       stopKeeping();
       await events.close();
+      await traces?.exporter.close(graceMs);
     };
     return new Agent({ server, boot: watchLog.epoch, kinds: [...opened.values()], close });
   }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { AllowedNetworks } from "../lib/hooks/hook-address.js";
 import { type HookConfig, hookSettings } from "../lib/hooks/hook-config.js";
 import { metricsSettings } from "../lib/metrics/metrics-config.js";
+import { type TracesConfig, tracesSettings } from "../lib/traces/traces-config.js";
 import { type AllowedListen, allowedListenSchema, usualListen } from "../lib/listen-policy.js";
 import { isId } from "../lib/names.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
@@ -127,6 +128,11 @@ export const agentConfigSchema = z.strictObject({
   hookNetworks: hookSettings.hookNetworks.optional(),
   metricsListen: metricsSettings.metricsListen.optional(),
   metricsTokenFile: metricsSettings.metricsTokenFile.optional(),
+  tracesEndpoint: tracesSettings.tracesEndpoint.optional(),
+  tracesServiceName: tracesSettings.tracesServiceName.optional(),
+  tracesSampler: tracesSettings.tracesSampler.optional(),
+  tracesRatio: tracesSettings.tracesRatio.optional(),
+  tracesCaFile: tracesSettings.tracesCaFile.optional(),
   captureDevices: z
     .array(z.string().regex(/^[^\s/:]{1,15}$/, 'expected the name of a device, such as "eth0"'))
     .max(64)
@@ -220,6 +226,8 @@ export interface AgentSettings {
   readonly metricsListen?: readonly string[];
   /** File with a token that readers of it may show instead of a client certificate. */
   readonly metricsTokenFile?: string | undefined;
+  /** Where spans of calls go; default: none are made. */
+  readonly traces?: TracesConfig;
   readonly observeSeconds: number;
   /** Size of the file with the history of figures; 0: there is none. */
   readonly figuresMib: number;
@@ -276,6 +284,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     hookNetworks: config.hookNetworks ?? [],
     metricsListen: config.metricsListen ?? [],
     metricsTokenFile: config.metricsTokenFile,
+    traces: config,
     observeSeconds: config.observeSeconds,
     figuresMib: config.figuresMib,
     captureDevices: config.captureDevices ?? [],

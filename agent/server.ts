@@ -18,6 +18,7 @@ import type { Log } from "../lib/log.js";
 import { exposition } from "../lib/metrics/exposition.js";
 import { Metrics } from "../lib/metrics/metrics.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
+import type { Traces } from "../lib/traces/traces.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
 import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js";
 import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
@@ -52,6 +53,8 @@ export interface AgentServerOptions {
   /** What of its kinds is served. */
   readonly kinds: readonly KindPart[];
   readonly requests: RequestIds;
+  /** Its traces; undefined: it makes none. */
+  readonly traces?: Traces | undefined;
   /** Resolves when operations that were begun are written down. */
   readonly settled: () => Promise<void>;
 }
@@ -137,7 +140,7 @@ export class AgentServer {
 }
 
 async function openMetrics(options: AgentServerOptions): Promise<Metrics> {
-  const { settings, identity, revoked, watchLog, events, hooks, log } = options;
+  const { settings, identity, revoked, watchLog, events, hooks, log, traces } = options;
   const metrics = await Metrics.open({
     listen: settings.metricsListen ?? [],
     tokenFile: settings.metricsTokenFile,
@@ -146,7 +149,7 @@ async function openMetrics(options: AgentServerOptions): Promise<Metrics> {
     read: () =>
       exposition({
         log: watchLog,
-        own: { program: "agent", hooks: hooks.states, events },
+        own: { program: "agent", hooks: hooks.states, events, traces: traces?.exporter },
         measured: () => options.kinds.flatMap(({ measured }) => [...(measured?.() ?? [])]),
       }),
     onError: (error) => log.error({ err: error }, "metrics cannot be read"),
@@ -171,10 +174,11 @@ function listenNews({ log, remarks }: AgentServerOptions): ListenNews {
   };
 }
 
-function toServiceOptions({ log, revoked, audit }: AgentServerOptions, watches: OpenWatches): ServiceOptions {
+function toServiceOptions({ log, revoked, audit, traces }: AgentServerOptions, watches: OpenWatches): ServiceOptions {
   const guard = refuseRevoked(revoked);
   return {
     authorize: guard.authorize,
+    tracer: traces?.tracer,
     onCall: watches.onCall(guard.onCall),
     onUntold: (call) => audit.untold(call),
     onError: (error, { method, caller }) => {

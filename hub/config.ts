@@ -5,6 +5,7 @@ import { z } from "zod";
 import { hookSettings } from "../lib/hooks/hook-config.js";
 import { allowedListenSchema, usualListen } from "../lib/listen-policy.js";
 import { metricsSettings } from "../lib/metrics/metrics-config.js";
+import { tracesSettings } from "../lib/traces/traces-config.js";
 import { isId } from "../lib/names.js";
 import { addressForm, formatHostPort, parseHostPort } from "../lib/socket-address.js";
 import { canonicalIp } from "../lib/underlay-address.js";
@@ -63,6 +64,11 @@ export const hubConfigSchema = z.strictObject({
   /** Addresses of /metrics; empty: it is not served. */
   metricsListen: metricsSettings.metricsListen.default([]),
   metricsTokenFile: metricsSettings.metricsTokenFile.optional(),
+  tracesEndpoint: tracesSettings.tracesEndpoint.optional(),
+  tracesServiceName: tracesSettings.tracesServiceName.optional(),
+  tracesSampler: tracesSettings.tracesSampler.optional(),
+  tracesRatio: tracesSettings.tracesRatio.optional(),
+  tracesCaFile: tracesSettings.tracesCaFile.optional(),
 });
 
 /** Settings of a hub. */

@@ -10,6 +10,7 @@ import { version } from "../lib/program.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
 import type { RecordedEvent } from "../lib/watch/watch-log.js";
+import { openTraces, type Traces } from "../lib/traces/traces.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import { advertisedAddresses, type HubAddresses, type HubConfig } from "./config.js";
 import { Core } from "./core.js";
@@ -49,6 +50,7 @@ export class Hub {
   #core: Core | undefined;
   #hooks: Hooks | undefined;
   #metrics: Metrics | undefined;
+  readonly #traces: Traces | undefined;
   #main: Listener | undefined;
   #joining: Promise<JoinProcess> | undefined;
   #join: JoinProcess | undefined;
@@ -69,6 +71,7 @@ export class Hub {
     this.#kinds = kinds ?? hubKinds;
     this.#state = state;
     this.#identity = identity;
+    this.#traces = openTraces(config, "zorhub-hub", { onNews: (message) => log.warn(message) });
   }
 
   /** Starts a hub; it serves when this resolves. On error nothing is left open. */
@@ -114,6 +117,7 @@ export class Hub {
     await this.#metrics?.close();
     await this.#hooks?.close();
     await this.#core?.close();
+    await this.#traces?.exporter.close(shutdownGraceMs);
     for (const listener of this.#reverse) await listener.close();
     await this.#state.close();
   }
@@ -139,7 +143,7 @@ export class Hub {
     const reverse = this.#stand(await this.#listenReverse(core));
     this.#main = new Listener("main", this.#identity);
     this.#main.server.onNews((message, facts) => this.#log.warn(facts, message));
-    const options = guardedService(certificates, this.#log, core.parts.audit);
+    const options = guardedService(certificates, this.#log, { audit: core.parts.audit, tracer: this.#traces?.tracer });
     this.#health = addMainServices(
       this.#main.server,
       { ...core.parts, keptLog: this.#keptLog, kinds: core.kinds, hooks: this.#hooks },
@@ -179,7 +183,7 @@ export class Hub {
       read: () =>
         exposition({
           log: inventory.log,
-          own: { ...own, hooks: hooks.states },
+          own: { ...own, hooks: hooks.states, traces: this.#traces?.exporter },
           measured: () => figures?.readings() ?? [],
         }),
       onError: (error) => this.#log.error({ err: error }, "metrics cannot be read"),

@@ -5,6 +5,7 @@ import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js
 import { failedPrecondition, notFound, resourceExhausted, ZorError } from "./errors.js";
 import { nothingToTell, onTrail } from "./events/call-trail.js";
 import { toStatus } from "./grpc/status-codec.js";
+import { asSpan } from "./traces/span.js";
 
 /** What an operation's work is given. */
 export interface OperationContext {
@@ -149,7 +150,11 @@ export class Operations {
     };
     const trail = { caller: entry.operation.caller, isTold: false, isPassedOn: false };
     try {
-      const made = await onTrail(trail, () => work({ signal: entry.abort.signal, progress }));
+      const { verb, target, name } = entry.operation;
+      const attributes = { "zor.operation": name, "zor.resource": target };
+      const made = await asSpan({ name: `operation ${verb}`, kind: "internal", attributes }, () =>
+        onTrail(trail, async () => work({ signal: entry.abort.signal, progress })),
+      );
       // Work that promises nothing may resolve to something all the same.
       const result = typeof made === "object" && "typeUrl" in made ? made : undefined;
       const state = OperationState.OPERATION_STATE_SUCCEEDED;

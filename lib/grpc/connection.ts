@@ -10,6 +10,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { unavailable, ZorError } from "../errors.js";
+import { type TracedCall, traceCall } from "./call-span.js";
 import { explain } from "./connection-trouble.js";
 import { channelOptions } from "./limits.js";
 import { type ObjectReader, readAll } from "./read-all.js";
@@ -113,20 +114,26 @@ export class Connection {
         reject(cancelled());
         return;
       }
+      const traced = traceCall(method.path, this.address);
+      const fail = (error: ZorError): void => {
+        traced.end(error);
+        reject(error);
+      };
       const call = this.#client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        metadataOf(options),
+        metadataOf(options, traced),
         { deadline: Date.now() + (options.timeoutMs ?? 15_000) },
         (error, response) => {
           options.signal?.removeEventListener("abort", onAbort);
-          if (error !== null) void explain(error, this.#options).then(reject);
+          if (error !== null) void explain(error, this.#options).then(fail);
           else if (response === undefined)
-            reject(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
+            fail(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
           else {
             this.#peer = call.getPeer();
+            traced.end();
             resolve(response);
           }
         },
@@ -149,7 +156,7 @@ export class Connection {
     request: Request,
     options: CallOptions = {},
   ): AsyncIterable<Response> {
-    return this.#open<Response>(options, (metadata, callOptions) =>
+    return this.#open<Response>(method.path, options, (metadata, callOptions) =>
       this.#client.makeServerStreamRequest(
         method.path,
         method.requestSerialize,
@@ -167,7 +174,7 @@ export class Connection {
     requests: AsyncIterable<Request>,
     options: CallOptions = {},
   ): AsyncIterable<Response> {
-    return this.#open<Response>(options, (metadata, callOptions) => {
+    return this.#open<Response>(method.path, options, (metadata, callOptions) => {
       const call: ClientDuplexStream<Request, Response> = this.#client.makeBidiStreamRequest(
         method.path,
         method.requestSerialize,
@@ -192,6 +199,7 @@ export class Connection {
   }
 
   async *#open<Response>(
+    path: string,
     options: CallOptions,
     begin: (
       metadata: Metadata,
@@ -200,15 +208,19 @@ export class Connection {
   ): AsyncIterable<Response> {
     if (options.signal?.aborted === true) throw cancelled();
     const deadline = options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };
-    const call = begin(metadataOf(options), deadline);
+    const traced = traceCall(path, this.address);
+    const call = begin(metadataOf(options, traced), deadline);
     const onAbort = (): void => call.cancel();
     options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
       // The object stream of decoded messages; its type says only "stream".
       for await (const message of readAll(call as unknown as ObjectReader)) yield message as Response;
     } catch (error) {
-      throw await explain(error, this.#options);
+      const explained = await explain(error, this.#options);
+      traced.end(explained);
+      throw explained;
     } finally {
+      traced.end();
       options.signal?.removeEventListener("abort", onAbort);
       call.on("error", () => undefined);
       call.cancel();
@@ -221,9 +233,9 @@ export function cancelled(): ZorError {
   return new ZorError({ reason: "CANCELLED", code: status.CANCELLED, message: "the call was cancelled" });
 }
 
-function metadataOf(options: CallOptions): Metadata {
+function metadataOf(options: CallOptions, traced: TracedCall): Metadata {
   const metadata = new Metadata();
-  for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
+  for (const [key, value] of Object.entries({ ...options.metadata, ...traced.metadata })) metadata.set(key, value);
   return metadata;
 }
 

@@ -3,6 +3,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { unavailable, ZorError } from "../errors.js";
 import { version } from "../program.js";
 import { formatHostPort, parseHostPort } from "../socket-address.js";
+import { traceCall } from "./call-span.js";
 import { type CallOptions, type Calls, cancelled, type Method } from "./connection.js";
 import { lostConnection, withDates } from "./connection-trouble.js";
 import { DirectCall, type DirectCallOptions } from "./direct-call.js";
@@ -64,18 +65,25 @@ export class DirectConnection implements Calls {
     // Before the call begins: of one that cannot be written nothing may be left that fails later.
     const frame = framed(method.requestSerialize(request));
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    const traced = traceCall(method.path, this.peer);
+    const fail = (error: ZorError): void => {
+      traced.end(error);
+      reject(error);
+    };
     let answer: { readonly value: Response } | undefined;
     const begun = this.#begin(
       method.path,
-      { timeoutMs: unaryTimeoutMs, ...options },
+      { timeoutMs: unaryTimeoutMs, ...options, metadata: { ...options.metadata, ...traced.metadata } },
       {
         onMessage: (message) => {
           answer = { value: method.responseDeserialize(message) };
         },
         onEnd: (error) => {
-          if (error !== undefined) void this.#explain(error).then(reject);
-          else if (answer !== undefined) resolve(answer.value);
-          else reject(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
+          if (error !== undefined) void this.#explain(error).then(fail);
+          else if (answer !== undefined) {
+            traced.end();
+            resolve(answer.value);
+          } else fail(unavailable("NO_RESPONSE", this.address, `${method.path} gave no response`));
         },
       },
     );
@@ -150,19 +158,25 @@ export class DirectConnection implements Calls {
     send: (begun: Begun) => void,
   ): AsyncIterable<Response> {
     const waiting: Response[] = [];
+    const traced = traceCall(method.path, this.peer);
+    const metadata = { ...options.metadata, ...traced.metadata };
     let end: { readonly error: unknown } | undefined;
     let wake: () => void = () => undefined;
-    const begun = this.#begin(method.path, options, {
-      onMessage: (message) => {
-        waiting.push(method.responseDeserialize(message));
-        begun?.stream.pause();
-        wake();
+    const begun = this.#begin(
+      method.path,
+      { ...options, metadata },
+      {
+        onMessage: (message) => {
+          waiting.push(method.responseDeserialize(message));
+          begun?.stream.pause();
+          wake();
+        },
+        onEnd: (error) => {
+          end = { error };
+          wake();
+        },
       },
-      onEnd: (error) => {
-        end = { error };
-        wake();
-      },
-    });
+    );
     if (begun !== undefined) send(begun);
     try {
       for (;;) {
@@ -171,8 +185,10 @@ export class DirectConnection implements Calls {
           yield next;
           if (waiting.length === 0) begun?.stream.resume();
         } else if (end !== undefined) {
-          if (end.error !== undefined) throw await this.#explain(end.error);
-          return;
+          if (end.error === undefined) return;
+          const explained = await this.#explain(end.error);
+          traced.end(explained);
+          throw explained;
         } else {
           await new Promise<void>((resolve) => {
             wake = resolve;
@@ -180,6 +196,7 @@ export class DirectConnection implements Calls {
         }
       }
     } finally {
+      traced.end();
       begun?.call.fail(cancelled());
     }
   }

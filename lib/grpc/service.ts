@@ -16,6 +16,9 @@ import { accessOf } from "../auth/policy.js";
 import { ZorError } from "../errors.js";
 import { type CallTrail, onTrail } from "../events/call-trail.js";
 import { findRule, leavesEvent } from "../kinds/kinds.js";
+import { traceparentKey } from "../traces/trace-context.js";
+import type { Tracer } from "../traces/tracer.js";
+import { traceWork } from "./call-span.js";
 import type { Frames } from "./frames.js";
 import { wellFormed } from "./malformed.js";
 import { type ObjectReader, readAll } from "./read-all.js";
@@ -77,6 +80,8 @@ export interface ServiceOptions {
   readonly onCall?: (context: CallContext, end: (error: ZorError) => void) => () => void;
   /** Told of a call that changed something when no event tells of it; of a stream the first request. */
   readonly onUntold?: (call: { readonly method: string; readonly request: unknown; readonly caller: string }) => void;
+  /** Makes a span of each call; without it what the caller told of a trace is passed on. */
+  readonly tracer?: Tracer | undefined;
 }
 
 // What this module needs of a call, whatever its message types.
@@ -235,7 +240,9 @@ async function withCall<T>(
     onEnd = options.onCall?.(context, (error) => endEarly?.(error));
     const begun: CallTrail = { caller: caller.identity, isTold: false, isPassedOn: false };
     trail = begun;
-    const done = await Promise.race([onTrail(begun, () => work(context)), ended]);
+    const done = await traceWork(call.metadata.get(traceparentKey), { method, caller, tracer: options.tracer }, () =>
+      Promise.race([onTrail(begun, () => work(context)), ended]),
+    );
     const rule = findRule(method);
     if (rule !== undefined && leavesEvent(rule) && !begun.isTold)
       options.onUntold?.({ method, request: request(), caller: caller.identity });

@@ -8,6 +8,8 @@ export interface OwnFacts {
   readonly program: string;
   readonly hooks: readonly Hook[];
   readonly events: { readonly last: number };
+  /** Its spans; undefined: it makes none. */
+  readonly traces?: { readonly exported: number; readonly dropped: number } | undefined;
 }
 
 /** Families about the program that is asked. */
@@ -49,6 +51,20 @@ export const ownFamilies: readonly Sampled<OwnFacts>[] = [
     help: "Position of the newest event that is kept; positions are left out at restarts.",
     labels: [],
     sample: ({ events }, emit) => emit([], events.last),
+  },
+  {
+    name: "zor_traces_exported_spans_total",
+    type: "counter",
+    help: "Spans that the collector of traces has taken since the program was started.",
+    labels: [],
+    sample: ({ traces }, emit) => emit([], traces?.exported),
+  },
+  {
+    name: "zor_traces_dropped_spans_total",
+    type: "counter",
+    help: "Spans that no collector will see: it did not answer, or refused them.",
+    labels: [],
+    sample: ({ traces }, emit) => emit([], traces?.dropped),
   },
   {
     name: "zor_hook_delivered_total",

@@ -8,6 +8,7 @@ import { exitCode, exitCodeTable } from "./exit-codes.js";
 import { nearest } from "../../lib/nearest.js";
 import { codeOfError, formatError } from "./output/print-error.js";
 import { type CliIo, type GlobalOptions, Session } from "./session.js";
+import { traced } from "./traced.js";
 import { commandOf, toUsageError } from "./usage-error.js";
 
 /** Runs one command line (without the program's name) and resolves to its exit code. Never throws. */
@@ -31,8 +32,10 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       },
     };
     await defineCommands(registrar, args);
-    await program.parseAsync([...args], { from: "user" });
-    return session?.exitCode ?? exitCode.ok;
+    return await traced(io.env, `zor ${calledCommand(args) ?? ""}`.trim(), async () => {
+      await program.parseAsync([...args], { from: "user" });
+      return session?.exitCode ?? exitCode.ok;
+    });
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exitCode.ok;

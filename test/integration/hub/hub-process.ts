@@ -17,16 +17,23 @@ export class HubProcess implements AsyncDisposable {
   #process: ChildProcess | undefined;
   #ports: { listen: string; join: string; reverse: string };
 
-  private constructor(state: string, ports: { listen: string; join: string; reverse: string }) {
+  readonly #flags: readonly string[];
+
+  private constructor(
+    state: string,
+    ports: { listen: string; join: string; reverse: string },
+    flags: readonly string[],
+  ) {
     this.state = state;
     this.#ports = ports;
+    this.#flags = flags;
   }
 
-  static async start(): Promise<HubProcess> {
+  static async start(more: readonly string[] = []): Promise<HubProcess> {
     // None that somebody else may be given while the hub is away.
     const free = async () => `127.0.0.1:${await freePort()}`;
     const ports = { listen: await free(), join: await free(), reverse: await free() };
-    const hub = new HubProcess(await mkdtemp(join(tmpdir(), "zt-kill-")), ports);
+    const hub = new HubProcess(await mkdtemp(join(tmpdir(), "zt-kill-")), ports, more);
     await hub.run();
     return hub;
   }
@@ -36,9 +43,13 @@ export class HubProcess implements AsyncDisposable {
     const { listen, join: joinListen, reverse } = this.#ports;
     const relay = ["--relay-listen", "127.0.0.1:0"];
     const flags = ["--listen", listen, "--join-listen", joinListen, "--reverse-listen", reverse, ...relay];
-    const child = spawnOwned(nodePath, [programPath("hub"), "hub", "run", "--state", this.state, ...flags], {
-      stdio: ["ignore", "ignore", "ignore"],
-    });
+    const child = spawnOwned(
+      nodePath,
+      [programPath("hub"), "hub", "run", "--state", this.state, ...flags, ...this.#flags],
+      {
+        stdio: ["ignore", "ignore", "ignore"],
+      },
+    );
     this.#process = child;
     await eventually(async () => expect((await this.#facts()).pid).toBe(child.pid));
     const facts = await this.#facts();

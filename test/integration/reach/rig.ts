@@ -54,8 +54,12 @@ export class ReachRig implements AsyncDisposable {
   }
 
   /** @param place directory that the agent's state is made in. */
-  static async start(agentFlags: readonly string[] = [], place = tmpdir()): Promise<ReachRig> {
-    const hub = await HubProcess.start();
+  static async start(
+    agentFlags: readonly string[] = [],
+    place = tmpdir(),
+    hubFlags: readonly string[] = [],
+  ): Promise<ReachRig> {
+    const hub = await HubProcess.start(hubFlags);
     const connection = await hub.connect();
     const request = CreateHostRequest.fromPartial({ hostId: "zt" });
     const { joinToken } = await connection.unary(HostServiceService.createHost, request);
