@@ -120,6 +120,19 @@ module.exports = {
       to: { path: "^agent/pump/", pathNot: "^agent/pump/protocol/" },
     },
     {
+      name: "lan-relay-stands-alone",
+      comment: "The relay of what lans tell is a program of its own, which outlives the agent.",
+      severity: "error",
+      from: { path: "^agent/relay/" },
+      to: { path: "^agent/", pathNot: "^agent/(relay/|host/)" },
+    },
+    {
+      name: "agent-knows-only-the-relay-protocol",
+      severity: "error",
+      from: { path: "^agent/", pathNot: "^agent/relay/" },
+      to: { path: "^agent/relay/", pathNot: "^agent/relay/protocol/" },
+    },
+    {
       name: "only-exec-runs-tools",
       comment:
         "What is started must end with whoever started it, unless it is meant to stay: few places know how (decision 0008).",

@@ -18,6 +18,12 @@ import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
 import { type AllowedPhys, allowedPhysSchema } from "./network/phys/phy-policy.js";
 import { allowedBridgeSchema } from "./network/joins/join-policy.js";
+import {
+  type AllowedCollectors,
+  allowedCollectorsSchema,
+  type AllowedControllers,
+  allowedControllersSchema,
+} from "./network/outlets/outlet-policy.js";
 import { type AllowedTaps, allowedTapsSchema } from "./network/taps/tap-policy.js";
 import { type AllowedVteps, allowedVtepsSchema } from "./network/vteps/vtep-policy.js";
 import { type AllowedPool, allowedPoolSchema } from "./storage/pool-policy.js";
@@ -123,6 +129,8 @@ export const agentConfigSchema = z.strictObject({
   bridges: z.array(allowedBridgeSchema).max(256).optional(),
   hostOvsSocket: path.optional(),
   vteps: z.array(allowedVtepsSchema).max(256).optional(),
+  collectors: z.array(allowedCollectorsSchema).max(256).optional(),
+  controllers: z.array(allowedControllersSchema).max(256).optional(),
   memoryReserveMib: mib.optional(),
   hooks: hookSettings.hooks.optional(),
   hookNetworks: hookSettings.hookNetworks.optional(),
@@ -216,6 +224,10 @@ export interface AgentSettings {
   readonly hostOvsSocket: string;
   /** Where vteps may lead; none: nowhere. */
   readonly vteps: readonly AllowedVteps[];
+  /** Whom lans may tell of their traffic; none: nobody. */
+  readonly collectors: readonly AllowedCollectors[];
+  /** To which controllers lans may be given, with keys for TLS; none: to none. */
+  readonly controllers: readonly AllowedControllers[];
   /** Memory of the host that stays free when a machine starts, MiB. */
   readonly memoryReserveMib: number;
   /** Whom events are told to; default: nobody. */
@@ -279,6 +291,8 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     bridges: config.bridges ?? [],
     hostOvsSocket: config.hostOvsSocket ?? defaultHostOvsSocket,
     vteps: config.vteps ?? [],
+    collectors: config.collectors ?? [],
+    controllers: config.controllers ?? [],
     memoryReserveMib: config.memoryReserveMib ?? 256,
     hooks: config.hooks ?? [],
     hookNetworks: config.hookNetworks ?? [],

@@ -14,6 +14,7 @@ import { Joins } from "./network/joins/joins.js";
 import { LanNetworks } from "./network/lan-networks.js";
 import { LanPairs } from "./network/lan-pairs.js";
 import { Nats } from "./network/nat/nats.js";
+import { Outlets } from "./network/outlets/outlets.js";
 import { Switch } from "./network/ovs/switch.js";
 import { createSwitchTools } from "./network/ovs/tools/tools.js";
 import { Ports } from "./network/ports.js";
@@ -90,6 +91,13 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     ...{ netns, agentUid: hostUid, state: settings.state, lans, wires },
     own: async () => ({ local: ownAddresses(settings), remote: await hubsOf(settings.state) }),
   });
+  const outlets = new Outlets({
+    switch: opened,
+    directory: join(settings.state, "lan-relay"),
+    policy: settings,
+    log,
+    now: () => new Date(),
+  });
   const nats = new Nats({
     ...{ netns, agentUid: hostUid, lans, log },
     udpSuperFrames: opened.datapath === "system",
@@ -105,13 +113,14 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
     wires,
     nats,
     createInstanceNetworks: (source) => new LanNetworks({ netns, ports, lans, source, wires, heard, filters }),
-    ...{ taps, phys, joins, vteps, lanPorts: new LanPorts({ agentUid: hostUid, pairs, wires }) },
+    ...{ taps, phys, joins, vteps, outlets, lanPorts: new LanPorts({ agentUid: hostUid, pairs, wires }) },
     onChange: (listener) => lans.onChange(listener),
     onPortChange: (listener) => lans.onPortChange(listener),
     onHealed: (listener) => lans.onHealed(listener),
     switchTools: createSwitchTools({ switch: opened, directory: opened.directory }),
     close: async () => {
       lans.close();
+      outlets.close();
       await heard.close();
       await wires.close();
       await opened.close();

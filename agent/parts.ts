@@ -14,6 +14,7 @@ import type { InstanceNetworks } from "./network/instance-networks.js";
 import type { SwitchTools } from "./network/ovs/tools/tools.js";
 import type { LanSource } from "./network/lan-networks.js";
 import type { Healed } from "./network/lans/restorer.js";
+import type { OutletNetworks } from "./network/outlets/outlets.js";
 import type { PortChange } from "./network/lans/port-faults.js";
 import type { LanPorts } from "./network/wires/lan-ports.js";
 import type { Wires } from "./network/wires/wires.js";
@@ -45,6 +46,8 @@ export interface NetworkPart {
   readonly vteps?: VtepNetworks;
   /** The flows of lans; undefined: this host keeps none. */
   readonly flows?: FlowKeeper;
+  /** Collectors and controllers of lans; undefined: this host has none. */
+  readonly outlets?: OutletNetworks;
   /** Interfaces of the host that take part in lans; undefined: this host has none. */
   readonly phys?: PhyNetworks;
   /** Calls back when lans or ports change. Returns the way to stop. */

@@ -14,6 +14,7 @@ export const programs = {
   "box-worker": "agent/engine/threads/box-worker.ts",
   "capture-worker": "agent/network/captures/worker.ts",
   "console-pump": "agent/pump/main.ts",
+  "lan-relay": "agent/relay/main.ts",
   hub: "hub/main.ts",
   "relay-worker": "hub/relay/splice/worker.ts",
   join: "hub/join/main.ts",

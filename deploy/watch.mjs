@@ -11,7 +11,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 /** Files of dist/ that belong to a program. */
 const parts = {
-  agent: ["agent", "cable-engine", "cable-worker", "box-worker", "console-pump"],
+  agent: ["agent", "cable-engine", "cable-worker", "box-worker", "console-pump", "lan-relay"],
   hub: ["hub", "join", "relay-worker"],
   tui: ["tui"],
   cli: [],

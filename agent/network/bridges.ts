@@ -23,6 +23,7 @@ import { Mirrors } from "./lans/mirrors.js";
 import { bondedWith, changeOf, idsOf, isMadeAnew, noLan, type PlugOptions, plugFailed } from "./lans/plug.js";
 import { plugOperations } from "./lans/plug-operations.js";
 import { portDrops } from "./lans/port-drops.js";
+import { assertWithoutFlows } from "./outlets/controlled-ports.js";
 import { takesPartInMirrors } from "./lans/port-columns.js";
 import { type PortChange, PortFaults } from "./lans/port-faults.js";
 import { PortLimits } from "./lans/port-limits.js";
@@ -132,7 +133,9 @@ export class Bridges {
     if (mirrored > 0) await this.#switch.revalidated();
     const { uid } = lan;
     if (before !== undefined && before.uid !== uid) this.#tester.remove(before.uid);
-    await this.#tester.add({ uid, bridge: toBridgeName(uid), testPort: toTestPortName(uid) });
+    // Whose frames pass there is its controller's to say, test frames too.
+    if (lan.settings?.controller !== undefined) this.#tester.remove(uid);
+    else await this.#tester.add({ uid, bridge: toBridgeName(uid), testPort: toTestPortName(uid) });
   }
 
   /** Removes a lan and unplugs what is in it. Idempotent. */
@@ -189,6 +192,7 @@ export class Bridges {
   async #plug(options: PlugOptions): Promise<void> {
     const { port, lan } = options;
     if (this.#findBridge(this.#switch.mirror, lan) === undefined) throw noLan(lan);
+    if (this.#lans.get(lan)?.settings?.controller !== undefined) assertWithoutFlows(options);
     const before = this.#plugs.get(port);
     // What is said of one member of a bond holds for all: who heals them meanwhile must not bring back what was.
     const others = bondedWith(options, this.#plugs);

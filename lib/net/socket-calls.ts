@@ -104,3 +104,22 @@ export function openNetlinkSocket(family: number, groups: number): number {
     throw error;
   }
 }
+
+/** A datagram socket at 127.0.0.1 of the thread's net namespace, non-blocking. @param port 0: any. @throws {SystemCallError} */
+export function openLoopbackSocket(port: number): number {
+  const [AF_INET, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC] = [2, 2, 0o4000, 0o2000000];
+  const fd = checked("socket", socketFunction(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // struct sockaddr_in
+  const address = new NativeMemory(16);
+  address.buffer.fill(0);
+  address.buffer.writeUInt16LE(AF_INET, 0);
+  address.buffer.writeUInt16BE(port, 2);
+  address.buffer.set([127, 0, 0, 1], 4);
+  try {
+    checked("bind", bindFunction(fd, address.address, 16));
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}

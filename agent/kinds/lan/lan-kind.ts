@@ -1,25 +1,28 @@
-import { type Lan, type LanPort, LanSpec, type LanStatus } from "../../../proto/gen/zor/v1/lan.js";
-import { failedPrecondition, notFound } from "../../../lib/errors.js";
+import { failedPrecondition, notFound, permissionDenied } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
-import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { serve, type ServiceMethods } from "../../kit/serve.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
+import { type Lan, type LanPort, LanSpec, type LanStatus } from "../../../proto/gen/zor/v1/lan.js";
+import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { EventDraft } from "../../kit/events.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
-import { checkLanSettings } from "../../network/lans/lan-check.js";
+import { type ServiceMethods, serve } from "../../kit/serve.js";
+import type { FlowChange, FlowKeeper } from "../../network/flows/flow-keeper.js";
 import { examineFlows } from "../../network/flows/flow-parser.js";
 import { specFlowBuild } from "../../network/flows/spec-flows.js";
 import { rspanFlowBuild } from "../../network/lans/rspan-flows.js";
-import type { FlowChange, FlowKeeper } from "../../network/flows/flow-keeper.js";
+import { checkLanSettings } from "../../network/lans/lan-check.js";
 import type { PortChange } from "../../network/lans/port-faults.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
+import { assertWithoutFlows } from "../../network/outlets/controlled-ports.js";
+import type { OutletLan } from "../../network/outlets/lan-outlets.js";
+import type { OutletChange } from "../../network/outlets/outlets.js";
 import type { AgentContext, NetworkPart } from "../../parts.js";
 
 /** What the lans need of the agent around them. */
 export interface LanKindOptions {
   /** The lans of the switch. */
-  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows">;
+  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows" | "outlets">;
   /** Id of the host. */
   readonly host: string;
   /** Tells watchers that something happened. */
@@ -39,6 +42,7 @@ export class LanKind implements AgentKind<Lan> {
   readonly changeable = [
     ...["labels", "annotations", "spec.rstp", "spec.rstp_settings"],
     ...["spec.flood", "spec.multicast_snooping", "spec.flows", "spec.rspans"],
+    ...["spec.controller", "spec.flow_export"],
   ];
   readonly refreshMs = refreshMs;
   readonly #options: LanKindOptions;
@@ -58,20 +62,48 @@ export class LanKind implements AgentKind<Lan> {
     return { spec, violations: [...violations, ...checkLanSettings(spec, before)] };
   }
 
-  async verify({ spec }: Whole<Lan>): Promise<void> {
+  async verify(lan: Whole<Lan>): Promise<void> {
+    const { name, spec } = lan;
+    const refusal = this.#options.network.outlets?.refusal(toOutlets(lan));
+    if (refusal !== undefined) throw permissionDenied(`${name}: this host lets no lan ${refusal}`, name);
+    if (spec.controller !== undefined) this.#assertNoFlows(idOf(lan));
     await examineFlows("lan.spec.flows", spec.flows);
   }
 
   async ensure(lan: Whole<Lan>): Promise<void> {
     const { mtu, rstp } = lan.spec;
     const id = idOf(lan);
+    const { outlets, flows } = this.#options.network;
+    const isControlled = lan.spec.controller !== undefined;
+    if (isControlled) this.#assertNoFlows(id);
+    // A switch that gets or loses its controllers forgets all flows: what it has by itself is back before it is tested.
+    else if (this.#lans.find(id) !== undefined) await outlets?.set(toOutlets(lan));
     await this.#lans.ensureLan({ id, uid: lan.uid, mtu, rstp, settings: lan.spec });
-    await this.#options.network.flows?.set(id, "lan", specFlowBuild(lan.spec.flows));
-    await this.#options.network.flows?.set(id, "rspan", rspanFlowBuild(lan.spec.rspans));
+    if (isControlled) {
+      await flows?.set(id, "lan", undefined);
+      await flows?.set(id, "rspan", undefined);
+    }
+    await outlets?.set(toOutlets(lan));
+    if (isControlled) return;
+    await flows?.set(id, "lan", specFlowBuild(lan.spec.flows));
+    await flows?.set(id, "rspan", rspanFlowBuild(lan.spec.rspans));
   }
 
   async remove(lan: Whole<Lan>): Promise<void> {
-    await this.#lans.deleteLan(idOf(lan));
+    const id = idOf(lan);
+    await this.#lans.deleteLan(id);
+    await this.#options.network.outlets?.forget(id);
+  }
+
+  async refresh(): Promise<void> {
+    await this.#options.network.outlets?.refresh();
+  }
+
+  /** @throws {ZorError} FAILED_PRECONDITION: what is plugged in needs flows of ours. */
+  #assertNoFlows(id: string): void {
+    for (const { endpoint, settings } of this.#lans.find(id)?.ports ?? []) {
+      assertWithoutFlows({ endpoint, settings, lan: id });
+    }
   }
 
   observe(lan: Whole<Lan>, failure: string): LanStatus {
@@ -83,6 +115,7 @@ export class LanKind implements AgentKind<Lan> {
       reason: observed === undefined ? missing : observed.reason,
       observeTime: this.#options.now(),
       rstp: observed?.rstp,
+      ...(this.#options.network.outlets?.observe(idOf(lan)) ?? { controllers: [], collectors: [] }),
     };
   }
 
@@ -95,6 +128,7 @@ export class LanKind implements AgentKind<Lan> {
     for (const observed of this.#lans.list()) await kept.take(toFound(observed));
     const { network } = this.#options;
     const nameOf = (id: string) => kept.all().find(({ resource }) => idOf(resource) === id)?.resource.name;
+    await network.outlets?.settle();
     this.#stops = [
       network.onChange(() => kept.publish()),
       network.onPortChange((change) => {
@@ -113,6 +147,11 @@ export class LanKind implements AgentKind<Lan> {
         kept.publish();
         const resource = nameOf(change.lan);
         if (resource !== undefined) this.#options.emit(toFlowEvent(resource, change));
+      }) ?? (() => undefined),
+      network.outlets?.onChange((change) => {
+        kept.publish();
+        const resource = nameOf(change.lan);
+        if (resource !== undefined) this.#options.emit(toOutletEvent(resource, change));
       }) ?? (() => undefined),
     ];
   }
@@ -196,6 +235,17 @@ function toFound({ id, uid }: ObservedLan) {
 
 function idOf({ name }: Lan): string {
   return name.slice(name.lastIndexOf("/") + 1);
+}
+
+function toOutlets(lan: Whole<Lan>): OutletLan {
+  const { controller, flowExport } = lan.spec;
+  return { id: idOf(lan), uid: lan.uid, controller, flowExport };
+}
+
+function toOutletEvent(resource: string, { type, message }: OutletChange): EventDraft {
+  const { EVENT_SEVERITY_INFO, EVENT_SEVERITY_WARNING } = EventSeverity;
+  const severity = type === "controller-connected" ? EVENT_SEVERITY_INFO : EVENT_SEVERITY_WARNING;
+  return { severity, type: `lan.${type}`, resource, message, caller: "" };
 }
 
 function toEvent(resource: string, { endpoint, fault, isViolation }: PortChange): EventDraft {

@@ -3,7 +3,7 @@ import type { MirroredRow } from "../ovs/ovsdb-mirror.js";
 import { type OvsdbValue, readMap, sameValue, toMapValue, toSetValue } from "../ovs/ovsdb-values.js";
 
 /** What a lan does beyond learning who is where. */
-export type BridgeSettings = Pick<LanSpec, "rstpSettings" | "flood" | "multicastSnooping" | "rspans">;
+export type BridgeSettings = Pick<LanSpec, "rstpSettings" | "flood" | "multicastSnooping" | "rspans" | "controller">;
 
 /** A lan's part that this reads. */
 interface SetLan {

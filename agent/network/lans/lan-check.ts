@@ -1,6 +1,7 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
 import { checkSpecFlows } from "../flows/spec-flows.js";
+import { checkOutlets } from "../outlets/check-outlets.js";
 import type { LanSpec } from "../../../proto/gen/zor/v1/lan.js";
 
 const prioritySteps = 4096;
@@ -22,6 +23,7 @@ export function checkLanSettings(wanted: LanSpec, before: LanSpec | undefined): 
     ...checkSnooping(wanted, found),
     ...checkRspans(wanted, found),
     ...checkSpecFlows("lan.spec.flows", wanted.flows),
+    ...checkOutlets(wanted, found),
   ];
 }
 

@@ -7,6 +7,7 @@ const watchedColumns = {
   Bridge: [
     ...["name", "ports", "mirrors", "external_ids", "other_config", "datapath_type"],
     ...["rstp_enable", "rstp_status", "flood_vlans", "mcast_snooping_enable"],
+    ...["netflow", "sflow", "ipfix", "controller", "fail_mode"],
   ],
   Port: [
     ...["name", "interfaces", "external_ids", "rstp_status"],
@@ -17,6 +18,16 @@ const watchedColumns = {
   Mirror: [
     ...["name", "select_all", "select_src_port", "select_dst_port"],
     ...["output_port", "output_vlan", "external_ids"],
+  ],
+  NetFlow: ["targets", "active_timeout", "engine_type", "engine_id", "add_id_to_interface", "external_ids"],
+  sFlow: ["targets", "sampling", "polling", "header", "agent", "external_ids"],
+  IPFIX: [
+    ...["targets", "sampling", "obs_domain_id", "obs_point_id"],
+    ...["cache_active_timeout", "cache_max_flows", "external_ids"],
+  ],
+  Controller: [
+    ...["target", "connection_mode", "max_backoff", "inactivity_probe", "external_ids"],
+    ...["is_connected", "role", "status"],
   ],
 } as const;
 
@@ -87,9 +98,14 @@ export class OvsdbMirror {
         if (row.new === undefined) mirrored.delete(uuid);
         else mirrored.set(uuid, row.new);
         const changed = row.old === undefined || row.new === undefined ? undefined : Object.keys(row.old);
-        if (changed?.every((column) => column === "statistics") !== true) change = "structure";
+        if (changed?.every((column) => isCounter(table, column)) !== true) change = "structure";
       }
     }
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** Whether a column changes all the time; of controllers the seconds since they came and went are counted too. */
+function isCounter(table: string, column: string): boolean {
+  return column === "statistics" || (table === "Controller" && column === "status");
 }

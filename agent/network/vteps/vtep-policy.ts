@@ -1,6 +1,5 @@
-import { isIP } from "node:net";
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { isWithinSubnet, subnetSchema } from "../subnets.js";
 import { vxlanPort } from "../vxlan-device.js";
 
 /** Where vteps may lead. */
@@ -21,14 +20,6 @@ interface VniRange {
 /** Largest network identifier: it has 24 bits. */
 export const maxVni = 0xffffff;
 
-const subnet = z
-  .string()
-  .refine(
-    (text) => isIP(text) !== 0 || (/^[0-9a-fA-F:.]+\/\d+$/.test(text) && ipaddr.isValidCIDR(text)),
-    'expected an address or a subnet, such as "10.0.0.9" or "10.0.0.0/24"',
-  )
-  .transform((text) => (text.includes("/") ? text : `${text}/${isIP(text) === 4 ? 32 : 128}`));
-
 const vnis = z.union([z.number().int(), z.string()]).transform((given, context): VniRange => {
   const [, from = "", to = from] = /^(\d{1,8})(?:-(\d{1,8}))?$/.exec(String(given)) ?? [];
   const [first, last] = [Number(from), Number(to)];
@@ -39,7 +30,7 @@ const vnis = z.union([z.number().int(), z.string()]).transform((given, context):
 
 /** One entry of the agent's setting vteps. */
 export const allowedVtepsSchema = z.strictObject({
-  remotes: z.array(subnet).min(1).max(64),
+  remotes: z.array(subnetSchema).min(1).max(64),
   vnis: z.array(vnis).min(1).max(64),
   ports: z.array(z.number().int().min(1).max(65_535)).min(1).max(64).default([vxlanPort]),
 });
@@ -49,14 +40,9 @@ export function vtepRefusal(
   allowed: readonly AllowedVteps[],
   { remote, vni, dstPort }: { readonly remote: string; readonly vni: number; readonly dstPort: number },
 ): string | undefined {
-  const there = allowed.filter(({ remotes }) => remotes.some((each) => isWithin(each, remote)));
+  const there = allowed.filter(({ remotes }) => remotes.some((each) => isWithinSubnet(each, remote)));
   if (there.length === 0) return `lead to ${remote}`;
   const same = there.filter((entry) => entry.vnis.some(({ first, last }) => vni >= first && vni <= last));
   if (same.length === 0) return `lead to ${remote} with VNI ${vni}`;
   return same.some(({ ports }) => ports.includes(dstPort)) ? undefined : `lead to port ${dstPort} of ${remote}`;
-}
-
-function isWithin(cidr: string, address: string): boolean {
-  const [[network, bits], parsed] = [ipaddr.parseCIDR(cidr), ipaddr.parse(address)];
-  return network.kind() === parsed.kind() && parsed.match(network, bits);
 }

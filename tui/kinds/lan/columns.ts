@@ -13,6 +13,7 @@ import {
   textColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
+import { controllerWord } from "./outlet-text.js";
 import { lanStyle } from "./states.js";
 
 type LanRow = Row<Lan>;
@@ -65,6 +66,7 @@ export const lanColumns: readonly Column<LanRow>[] = [
 
 /** Only for where there is room without end. */
 export const lanWideColumns: readonly Column<LanRow>[] = [
+  wideColumn("controller", "CONTROLLER", (row: LanRow) => controllerWord(row.resource)),
   wideColumn("endpoints", "ENDPOINTS", (row: LanRow) =>
     (row.resource.status?.ports ?? []).map(({ endpoint }) => shortName(endpoint)).join(","),
   ),

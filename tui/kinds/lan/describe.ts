@@ -2,11 +2,12 @@ import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatBytes } from "../../kit/format.js";
-import { shortName } from "../../kit/resource-name.js";
 import { portText } from "../../kit/port-text.js";
+import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { dropsText, memberText } from "./drops-text.js";
+import { outletLines } from "./outlet-text.js";
 import { portRstpText, rstpText, snoopingText } from "./rstp-text.js";
 import { lanStyle } from "./states.js";
 
@@ -29,6 +30,7 @@ export function describeLan(row: Row<Lan>, context: CellContext): readonly Descr
     field("observed", `${ageText(status?.observeTime, context)} ago`),
     field("created", `${ageText(createTime, context)} ago`),
     field("uid", uid),
+    ...outletLines(row.resource, context),
     heading(`Ports (${ports.length})`),
     ...ports.flatMap((port) => [
       field(

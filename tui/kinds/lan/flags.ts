@@ -10,6 +10,7 @@ import {
   flagTexts,
   type KindCommands,
 } from "../../kit/kind-commands.js";
+import { outletFlags, readOutlets } from "./outlet-flags.js";
 
 /** What can be said of a lan at any time. */
 const flags: readonly Flag[] = [
@@ -41,6 +42,7 @@ const flags: readonly Flag[] = [
     repeatable: true,
   },
   { flags: "--no-rspan", help: "no VLANs of copies" },
+  ...outletFlags,
 ];
 
 /** What the command line can say of lans. */
@@ -55,6 +57,8 @@ export const lanCommands: KindCommands<Lan> = {
       "alpha/core --rstp --rstp-priority 4096",
       "alpha/tv --multicast-snooping --drop-unregistered",
       `alpha/lan1 --flow "in_port=vm1/eth0,icmp,actions=drop"`,
+      "alpha/lan1 --sflow to=10.0.0.9:6343,sampling=64 --netflow to=10.0.0.9:2055",
+      "alpha/sdn --controller tcp:10.0.0.9:6653 --fail-mode secure",
     ],
     read: ({ values }) => {
       const mtu = flagText(values, "mtu");
@@ -71,6 +75,8 @@ export const lanCommands: KindCommands<Lan> = {
       "alpha/tv --no-multicast-snooping",
       "alpha/lan1 --no-flow",
       "alpha/lan1 --rspan span1=300",
+      "alpha/lan1 --ipfix to=10.0.0.9:4739,active=60 --no-sflow",
+      "alpha/lan1 --no-controller",
     ],
     read: async ({ values, current }) => {
       const { spec } = Lan.fromPartial((await current()) as Lan);
@@ -138,5 +144,8 @@ function readSettings(
   const rspans = flagTexts(values, "rspan").map(readRspan);
   if (values["rspan"] === false) set("rspans", "rspans", []);
   else if (rspans.length > 0) set("rspans", "rspans", rspans);
+  const outlets = readOutlets(values, before);
+  if ("controller" in outlets) set("controller", "controller", outlets.controller);
+  if ("flowExport" in outlets) set("flowExport", "flow_export", outlets.flowExport);
   return { spec, paths };
 }

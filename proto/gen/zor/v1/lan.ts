@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { CollectorStatus, ControllerStatus, FlowExport, LanController } from "./lan_outlet.js";
 import { PortSettings } from "./port.js";
 
 export const protobufPackage = "zor.v1";
@@ -193,6 +194,17 @@ export interface LanSpec {
    */
   flows: string[];
   /**
+   * Who decides by OpenFlow what becomes of its frames; unset: the switch itself. The whole bridge is the controller's then: flows, and settings of
+   * ports that need flows (rate_in, storm_control, address_guard, filter), do not go with it.
+   */
+  controller:
+    | LanController
+    | undefined;
+  /** Whom it tells which traffic passes; unset: nobody. */
+  flowExport:
+    | FlowExport
+    | undefined;
+  /**
    * VLANs that carry the copies of mirrors (RSPAN), at most 8. The copies of a mirror of this name go to every port that carries the VLAN, over links
    * to other lans too; a lan that only carries or ends them says the same of its own. Nothing is learned in these VLANs.
    */
@@ -212,7 +224,13 @@ export interface LanStatus {
     | Date
     | undefined;
   /** How it stands in the spanning tree; unset: it does not run RSTP. */
-  rstp: LanRstp | undefined;
+  rstp:
+    | LanRstp
+    | undefined;
+  /** Its controllers, as they are in the specification. */
+  controllers: ControllerStatus[];
+  /** Its collectors, as they are in the specification. */
+  collectors: CollectorStatus[];
 }
 
 /** An endpoint plugged into a lan. */
@@ -782,6 +800,8 @@ function createBaseLanSpec(): LanSpec {
     flood: false,
     multicastSnooping: undefined,
     flows: [],
+    controller: undefined,
+    flowExport: undefined,
     rspans: [],
   };
 }
@@ -805,6 +825,12 @@ export const LanSpec: MessageFns<LanSpec> = {
     }
     for (const v of message.flows) {
       writer.uint32(130).string(v!);
+    }
+    if (message.controller !== undefined) {
+      LanController.encode(message.controller, writer.uint32(138).fork()).join();
+    }
+    if (message.flowExport !== undefined) {
+      FlowExport.encode(message.flowExport, writer.uint32(146).fork()).join();
     }
     for (const v of message.rspans) {
       Rspan.encode(v!, writer.uint32(154).fork()).join();
@@ -873,6 +899,22 @@ export const LanSpec: MessageFns<LanSpec> = {
             message.flows.push(reader.string());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.controller = LanController.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.flowExport = FlowExport.decode(reader, reader.uint32());
+            continue;
+          }
           case 19: {
             if (tag !== 154) {
               break;
@@ -909,6 +951,12 @@ export const LanSpec: MessageFns<LanSpec> = {
         ? MulticastSnooping.fromJSON(object.multicast_snooping)
         : undefined,
       flows: globalThis.Array.isArray(object?.flows) ? object.flows.map((e: any) => globalThis.String(e)) : [],
+      controller: isSet(object.controller) ? LanController.fromJSON(object.controller) : undefined,
+      flowExport: isSet(object.flowExport)
+        ? FlowExport.fromJSON(object.flowExport)
+        : isSet(object.flow_export)
+        ? FlowExport.fromJSON(object.flow_export)
+        : undefined,
       rspans: globalThis.Array.isArray(object?.rspans) ? object.rspans.map((e: any) => Rspan.fromJSON(e)) : [],
     };
   },
@@ -933,6 +981,12 @@ export const LanSpec: MessageFns<LanSpec> = {
     if (message.flows?.length) {
       obj.flows = message.flows;
     }
+    if (message.controller !== undefined) {
+      obj.controller = LanController.toJSON(message.controller);
+    }
+    if (message.flowExport !== undefined) {
+      obj.flowExport = FlowExport.toJSON(message.flowExport);
+    }
     if (message.rspans?.length) {
       obj.rspans = message.rspans.map((e) => Rspan.toJSON(e));
     }
@@ -954,13 +1008,27 @@ export const LanSpec: MessageFns<LanSpec> = {
       ? MulticastSnooping.fromPartial(object.multicastSnooping)
       : undefined;
     message.flows = object.flows?.map((e) => e) || [];
+    message.controller = (object.controller !== undefined && object.controller !== null)
+      ? LanController.fromPartial(object.controller)
+      : undefined;
+    message.flowExport = (object.flowExport !== undefined && object.flowExport !== null)
+      ? FlowExport.fromPartial(object.flowExport)
+      : undefined;
     message.rspans = object.rspans?.map((e) => Rspan.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseLanStatus(): LanStatus {
-  return { datapath: "", ports: [], reason: "", observeTime: undefined, rstp: undefined };
+  return {
+    datapath: "",
+    ports: [],
+    reason: "",
+    observeTime: undefined,
+    rstp: undefined,
+    controllers: [],
+    collectors: [],
+  };
 }
 
 export const LanStatus: MessageFns<LanStatus> = {
@@ -979,6 +1047,12 @@ export const LanStatus: MessageFns<LanStatus> = {
     }
     if (message.rstp !== undefined) {
       LanRstp.encode(message.rstp, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.controllers) {
+      ControllerStatus.encode(v!, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.collectors) {
+      CollectorStatus.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -1036,6 +1110,22 @@ export const LanStatus: MessageFns<LanStatus> = {
             message.rstp = LanRstp.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.controllers.push(ControllerStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.collectors.push(CollectorStatus.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1059,6 +1149,12 @@ export const LanStatus: MessageFns<LanStatus> = {
         ? fromJsonTimestamp(object.observe_time)
         : undefined,
       rstp: isSet(object.rstp) ? LanRstp.fromJSON(object.rstp) : undefined,
+      controllers: globalThis.Array.isArray(object?.controllers)
+        ? object.controllers.map((e: any) => ControllerStatus.fromJSON(e))
+        : [],
+      collectors: globalThis.Array.isArray(object?.collectors)
+        ? object.collectors.map((e: any) => CollectorStatus.fromJSON(e))
+        : [],
     };
   },
 
@@ -1079,6 +1175,12 @@ export const LanStatus: MessageFns<LanStatus> = {
     if (message.rstp !== undefined) {
       obj.rstp = LanRstp.toJSON(message.rstp);
     }
+    if (message.controllers?.length) {
+      obj.controllers = message.controllers.map((e) => ControllerStatus.toJSON(e));
+    }
+    if (message.collectors?.length) {
+      obj.collectors = message.collectors.map((e) => CollectorStatus.toJSON(e));
+    }
     return obj;
   },
 
@@ -1092,6 +1194,8 @@ export const LanStatus: MessageFns<LanStatus> = {
     message.reason = object.reason ?? "";
     message.observeTime = object.observeTime ?? undefined;
     message.rstp = (object.rstp !== undefined && object.rstp !== null) ? LanRstp.fromPartial(object.rstp) : undefined;
+    message.controllers = object.controllers?.map((e) => ControllerStatus.fromPartial(e)) || [];
+    message.collectors = object.collectors?.map((e) => CollectorStatus.fromPartial(e)) || [];
     return message;
   },
 };

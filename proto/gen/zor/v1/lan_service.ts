@@ -146,7 +146,7 @@ export interface UpdateLanRequest {
   lan:
     | Lan
     | undefined;
-  /** What to change: "labels", "annotations", "spec.rstp", "spec.rstp_settings", "spec.flood", "spec.multicast_snooping", "spec.flows"; empty: labels and annotations. */
+  /** What to change: "labels", "annotations", "spec.rstp", "spec.rstp_settings", "spec.flood", "spec.multicast_snooping", "spec.flows", "spec.controller", "spec.flow_export"; empty: labels and annotations. */
   updateMask:
     | string[]
     | undefined;
