@@ -22,7 +22,10 @@ import type { AgentContext, NetworkPart } from "../../parts.js";
 /** What the lans need of the agent around them. */
 export interface LanKindOptions {
   /** The lans of the switch. */
-  readonly network: Pick<NetworkPart, "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows" | "outlets">;
+  readonly network: Pick<
+    NetworkPart,
+    "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows" | "outlets"
+  >;
   /** Id of the host. */
   readonly host: string;
   /** Tells watchers that something happened. */
