@@ -10,23 +10,26 @@ const [maxControllers, maxCollectors] = [4, 8];
 type Find = (field: string, description: string) => FieldViolation;
 
 /** What is wrong with what of a lan leaves its switch; pure. */
-export function checkOutlets({ controller, flowExport, flows }: LanSpec, found: Find): readonly FieldViolation[] {
+export function checkOutlets(
+  { controller, flowExport, flows, rspans }: LanSpec,
+  found: Find,
+): readonly FieldViolation[] {
   return [
-    ...(controller === undefined ? [] : checkController(controller, flows, found)),
+    ...(controller === undefined ? [] : checkController(controller, { flows, rspans }, found)),
     ...(flowExport === undefined ? [] : checkExport(flowExport, found)),
   ];
 }
 
 function checkController(
   { targets, failMode, probeSeconds }: LanController,
-  flows: readonly string[],
+  { flows, rspans }: Pick<LanSpec, "flows" | "rspans">,
   found: Find,
 ): readonly FieldViolation[] {
   const field = "controller.targets";
-  const form =
-    'such as "tcp:10.0.0.9:6653", "ssl:[fd00::9]:6653" or "unix:/run/controller.sock", by address, not by name';
+  const whole = "with a controller, which has the whole bridge; leave one of both out";
+  const form = 'such as "tcp:10.0.0.9:6653", "ssl:[fd00::9]:6653" or "unix:PATH", by address, not by name';
   return [
-    ...(targets.length === 0 ? [found(field, "must name a controller; leave controller out for none")] : []),
+    ...(targets.length === 0 ? [found("controller", "must have a target; leave controller out for none")] : []),
     ...(targets.length > maxControllers ? [found(field, `${targets.length} are more than ${maxControllers}`)] : []),
     ...targets.flatMap((target, index) => {
       const name = `${field}[${index}]`;
@@ -37,9 +40,8 @@ function checkController(
       ? []
       : [found("controller.fail_mode", "must be STANDALONE or SECURE")]),
     ...outside(found, "controller.probe_seconds", { value: probeSeconds, min: 1, max: 300 }),
-    ...(flows.length === 0
-      ? []
-      : [found("flows", "do not go with a controller, which has the whole bridge; leave one of both out")]),
+    ...(flows.length === 0 ? [] : [found("flows", `do not go ${whole}`)]),
+    ...(rspans.length === 0 ? [] : [found("rspans", `do not go ${whole}`)]),
   ];
 }
 

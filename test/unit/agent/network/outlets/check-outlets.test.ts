@@ -16,7 +16,7 @@ it.each([
 });
 
 it.each([
-  [{ controller: {} }, "controller.targets"],
+  [{ controller: {} }, "controller"],
   [{ controller: { targets: ["tcp:ctl.lab:6653"] } }, "controller.targets[0]"],
   [{ controller: { targets: ["ptcp:6653"] } }, "controller.targets[0]"],
   [{ controller: { targets: ["unix:ctl.sock"] } }, "controller.targets[0]"],
@@ -26,6 +26,7 @@ it.each([
   [{ controller: { targets: ["tcp:10.0.0.9:6653"], failMode: 7 } }, "controller.fail_mode"],
   [{ controller: { targets: ["tcp:10.0.0.9:6653"], probeSeconds: 301 } }, "controller.probe_seconds"],
   [{ controller: { targets: ["tcp:10.0.0.9:6653"] }, flows: ["arp,actions=drop"] }, "flows"],
+  [{ controller: { targets: ["tcp:10.0.0.9:6653"] }, rspans: [{ mirror: "span1", vlan: 300 }] }, "rspans"],
   [{ flowExport: {} }, "flow_export"],
   [{ flowExport: { netflow: {} } }, "flow_export.netflow.collectors"],
   [{ flowExport: { netflow: { collectors: ["10.0.0.9"] } } }, "flow_export.netflow.collectors[0]"],
