@@ -2,6 +2,8 @@ import type { Event } from "../../proto/gen/zor/v1/event.js";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { FleetStep } from "../../tui/kit/fleet/fleet-step.js";
+import type { FigureHistory } from "../../proto/gen/zor/v1/figures_service.js";
+import type { FiguresSource, SeenFigures } from "../../tui/screens/usage/figures-source.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
 import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { Action } from "../../tui/kit/action.js";
@@ -55,6 +57,24 @@ export class FakeGateway implements FleetGateway {
     }
     if (this.failure !== undefined) throw this.failure;
   }
+
+  /** What is used now, told once to each who watches; and what was. */
+  used: SeenFigures = { all: [], trouble: "" };
+  history: readonly FigureHistory[] = [];
+  readonly figures: FiguresSource = {
+    watch: async (onNews, signal) => {
+      this.calls.push("watch figures");
+      if (this.failure !== undefined) throw this.failure;
+      onNews(this.used);
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      this.calls.push("figures left");
+    },
+    readHistory: async (name, { startMs, endMs }) => {
+      this.calls.push(`history ${name} ${(endMs - startMs) / 60_000} min`);
+      if (this.failure !== undefined) throw this.failure;
+      return this.history;
+    },
+  };
 
   /** Frames that captures tell of, before they wait for their end. */
   frames = 0;

@@ -23,6 +23,8 @@ export interface FiguresViewer {
   readonly signal: AbortSignal;
   /** Called after each response that was taken in. */
   readonly onNews: (response: WatchFiguresResponse) => void;
+  /** Called when the server was lost. */
+  readonly onTrouble?: () => void;
 }
 
 /** Figures as they are, through restarts of the server. */
@@ -43,7 +45,11 @@ export class FollowedFigures {
   }
 
   /** Follows until the signal aborts. @throws {ZorError} when they cannot be watched. */
-  async follow(connection: Calls, request: WatchFiguresRequest, { signal, onNews }: FiguresViewer): Promise<void> {
+  async follow(
+    connection: Calls,
+    request: WatchFiguresRequest,
+    { signal, onNews, onTrouble }: FiguresViewer,
+  ): Promise<void> {
     const backoff = new Backoff(retry);
     while (!signal.aborted) {
       try {
@@ -60,6 +66,7 @@ export class FollowedFigures {
         if (signal.aborted) return;
         if (!(error instanceof ZorError && lostCodes.has(error.code))) throw error;
         this.#trouble = `the server was lost (${messageOf(error)}); trying again`;
+        onTrouble?.();
       }
       await backoff.wait(signal);
     }

@@ -1,4 +1,5 @@
 import { messageOf } from "../../lib/errors.js";
+import { measuredKinds } from "../../lib/figures/subject-kind.js";
 import type { Action } from "../kit/action.js";
 import type { Command } from "../kit/keys/command.js";
 import { pluralOf } from "../kit/kind-table.js";
@@ -12,6 +13,8 @@ import { HelpScreen } from "./help/help-screen.js";
 import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
+import { HistoryScreen } from "./usage/history-screen.js";
+import { UsageScreen } from "./usage/usage-screen.js";
 
 /**
  * The commands that are bound on every screen. One more is one more entry here, or in the folder of its screen or kind when it
@@ -118,6 +121,24 @@ function commandsEverywhere(program: Program): readonly Command[] {
       run: () => {
         const row = model.screen.subject();
         if (row !== undefined) program.captures.toggle(row.name);
+      },
+    },
+    {
+      keys: ["u"],
+      words: ["top", "use"],
+      title: "what is used now, the most first: processors, memory, disks, traffic",
+      group: "Look",
+      run: () => showUsage(program),
+    },
+    {
+      keys: ["h"],
+      words: ["history"],
+      title: "what the thing under the cursor used lately, in charts",
+      group: "Look",
+      when: () => isMeasured(kind()?.kind),
+      run: () => {
+        const [row, of] = [model.screen.subject(), kind()];
+        if (row !== undefined && of !== undefined) model.push(new HistoryScreen(program, of, row.name));
       },
     },
     {
@@ -236,6 +257,17 @@ function tableKeys(program: Program): Command {
       if (kind !== undefined) model.openOnly(new TableScreen(program, kind.kind));
     },
   };
+}
+
+function isMeasured(kind: string | undefined): boolean {
+  return measuredKinds.some((measured) => measured === kind);
+}
+
+function showUsage(program: Program): void {
+  const { model } = program;
+  if (model.screen instanceof UsageScreen) return;
+  const kind = model.screen.kind?.kind;
+  model.push(new UsageScreen(program, isMeasured(kind) ? `${kind}s` : "instances"));
 }
 
 function showEvents(program: Program): void {

@@ -5,6 +5,7 @@ import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
 import type { Captures } from "./captures.js";
 import type { Requests } from "./requests.js";
+import type { FiguresSource } from "./usage/figures-source.js";
 
 /** How a log is followed. */
 export interface FollowOptions {
@@ -33,6 +34,7 @@ export interface Program {
   /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
   readonly captures: Captures;
+  readonly figures: FiguresSource;
   redraw(): void;
   /** Gives the terminal back to the shell until the program is continued. */
   stop(): void;

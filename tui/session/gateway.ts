@@ -5,6 +5,7 @@ import type { FleetStep } from "../kit/fleet/fleet-step.js";
 import type { Capturer } from "../screens/captures.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
+import type { FiguresSource } from "../screens/usage/figures-source.js";
 
 /** What the terminal program needs of a hub or agent. */
 export interface FleetGateway extends ActionRunner {
@@ -18,6 +19,8 @@ export interface FleetGateway extends ActionRunner {
   olderEvents: Program["olderEvents"];
   /** Captures the frames of a resource into a new file here. */
   capture: Capturer;
+  /** What is used now, and what was. */
+  readonly figures: FiguresSource;
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(
     name: string,

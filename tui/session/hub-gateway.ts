@@ -1,15 +1,23 @@
 import type { Connection } from "../../lib/grpc/connection.js";
+import {
+  FiguresServiceService,
+  ReadHistoryRequest,
+  WatchFiguresRequest,
+} from "../../proto/gen/zor/v1/figures_service.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { nodePath, programPath } from "../../lib/program.js";
 import { OlderEvents } from "../client/older-events.js";
 import { attachConsole } from "../client/console.js";
+import { FollowedFigures } from "../client/figures.js";
 import { readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
 import { runProgram } from "../client/run-program.js";
 import { watchFleet } from "../client/watch.js";
 import { LogLines } from "../kit/text/log-lines.js";
 import { shortName } from "../kit/resource-name.js";
+import { shownFigures } from "../kit/top/views.js";
+import type { FiguresSource } from "../screens/usage/figures-source.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Longest time a call may take; starting a machine under emulation is slow. */
@@ -17,6 +25,23 @@ const callTimeoutMs = 60_000;
 
 /** Lines of a log that are shown first, at most. */
 const firstLines = 1000;
+
+function createFiguresSource(connection: Connection): FiguresSource {
+  return {
+    watch: async (onNews, signal) => {
+      const followed = new FollowedFigures();
+      const tell = (): void => onNews({ all: followed.decoder.all(), trouble: followed.trouble });
+      const request = WatchFiguresRequest.fromPartial({ figures: [...shownFigures] });
+      await followed.follow(connection, request, { signal, onNews: tell, onTrouble: tell });
+    },
+    readHistory: async (name, { startMs, endMs, maxPoints }, signal) => {
+      const times = { startTime: new Date(startMs), endTime: new Date(endMs) };
+      const request = ReadHistoryRequest.fromPartial({ name, ...times, maxPoints });
+      const options = { signal, timeoutMs: callTimeoutMs };
+      return (await connection.unary(FiguresServiceService.readHistory, request, options)).series;
+    },
+  };
+}
 
 /** The gateway over a connection to a hub or agent. @param context its name, for programs of their own. */
 export function createHubGateway(connection: Connection, context: string): FleetGateway {
@@ -46,6 +71,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       const { captureResource } = await import("../client/captures/capture-resource.js");
       return await captureResource(connection, name, options);
     },
+    figures: createFiguresSource(connection),
     attachConsole: async (name, terminal, how) => {
       const end = await attachConsole(connection, name, terminal, how);
       return end.kind === "detached" ? "" : end.reason;

@@ -74,6 +74,7 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     diagnose: (link, signal) => gateway.diagnose(link, signal),
     followLog: (name, options) => gateway.followLog(name, options),
     olderEvents: (given) => gateway.olderEvents(given),
+    figures: gateway.figures,
     captures: new Captures(model, (name, how) => gateway.capture(name, how), stop.signal),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),

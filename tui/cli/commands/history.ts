@@ -1,20 +1,12 @@
 import { invalidArgument } from "../../../lib/errors.js";
-import { allFigures, figureNamed, findFigure } from "../../../lib/figures/figure-table.js";
+import { allFigures, figureNamed } from "../../../lib/figures/figure-table.js";
 import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
-import {
-  type FigureHistory,
-  FiguresServiceService,
-  ReadHistoryRequest,
-} from "../../../proto/gen/zor/v1/figures_service.js";
-import { type ChartRange, holdOf, toCells } from "../../kit/chart/cells.js";
-import { brailleRows, sparkline } from "../../kit/chart/charts.js";
-import { figureText } from "../../kit/chart/figure-text.js";
-import { formatTime } from "../../kit/format.js";
+import { FiguresServiceService, ReadHistoryRequest } from "../../../proto/gen/zor/v1/figures_service.js";
+import type { ChartRange } from "../../kit/chart/cells.js";
+import { historyLines } from "../../kit/chart/history-lines.js";
 import { parsePast } from "../../kit/input/past.js";
-import { shortName } from "../../kit/resource-name.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, ResourceArgument, repeatable, responseOutput, withExamples, withNotes } from "../command.js";
 import { measuredName } from "../measured-name.js";
 import type { OutputFormat } from "../session.js";
@@ -39,7 +31,7 @@ const groups = {
   net: [Figure.FIGURE_NET_IN, Figure.FIGURE_NET_OUT],
   pressure: [Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_IO],
 } as const;
-const [chartRows, jsonPoints, mostColumns] = [8, 2000, 200];
+const [jsonPoints, mostColumns] = [2000, 200];
 
 /** `zor history NAME`. */
 export function define({ program, open }: Registrar): void {
@@ -73,7 +65,7 @@ export function define({ program, open }: Registrar): void {
       });
       const response = await session.call(method, request);
       await session.printResponse(options.output, method, response, () =>
-        historyText(response.series, { name: request.name, range, columns }),
+        historyLines(response.series, { name: request.name, range, columns, dots: hasBraille(process.env) }).join("\n"),
       );
     });
   withNotes(
@@ -121,67 +113,7 @@ function readFigures(options: HistoryOptions): Figure[] {
   return [...new Set([...grouped, ...named])];
 }
 
-/** Charts for people: of one figure a large one, of several a row each. */
-export function historyText(
-  series: readonly FigureHistory[],
-  { name, range, columns }: { readonly name: string; readonly range: ChartRange; readonly columns: number },
-): string {
-  const nowMs = Date.now();
-  const from = formatTime(new Date(range.startMs), nowMs);
-  const to = formatTime(new Date(range.endMs), nowMs);
-  const measured = series.filter(({ points }) => points.length > 0);
-  // Of many, those say nothing that were never anything.
-  const shown = measured.length <= 3 ? measured : measured.filter(({ points }) => points.some(({ most }) => most > 0n));
-  const head = `${shortName(name)}, ${from} to ${to}`;
-  if (shown.length === 0) return `${head}: nothing was measured`;
-  const [only] = shown;
-  const body =
-    shown.length === 1 && only !== undefined ? largeChart(only, range, columns) : rows(shown, range, columns);
-  return [head, ...body].map((line) => escapeText(line)).join("\n");
-}
-
-function rows(series: readonly FigureHistory[], range: ChartRange, columns: number): string[] {
-  const lines = series.map((each) => ({ title: titleOf(each), facts: factsOf(each), points: pointsOf(each) }));
-  const titleWidth = Math.max(...lines.map(({ title }) => title.length));
-  const factsWidth = Math.max(...lines.map(({ facts }) => facts.length));
-  const count = Math.max(10, columns - titleWidth - factsWidth - 4);
-  return lines.map(({ title, facts, points }) => {
-    const cells = toCells(points, { ...range, count, holdMs: holdOf(points) });
-    const most = Math.max(0, ...cells.map((value) => value ?? 0));
-    return `${title.padEnd(titleWidth)}  ${sparkline(cells, most)}  ${facts}`;
-  });
-}
-
-function largeChart(series: FigureHistory, range: ChartRange, columns: number): string[] {
-  const points = pointsOf(series);
-  const most = Math.max(0, ...points.map(({ value }) => value));
-  const labels = Array.from({ length: chartRows }, (_, row) =>
-    row === 0 ? figureText(series.figure, most) : row === chartRows - 1 ? figureText(series.figure, 0) : "",
-  );
-  const width = Math.max(...labels.map((label) => label.length));
-  const count = Math.max(10, columns - width - 2) * 2;
-  const cells = toCells(points, { ...range, count, holdMs: holdOf(points) });
-  const chart = brailleRows(cells, most, chartRows);
-  return [
-    `${titleOf(series)}: ${factsOf(series)}`,
-    ...chart.map((row, index) => `${(labels[index] ?? "").padStart(width)} ┤${row}`),
-  ];
-}
-
-function titleOf({ figure, part, host, name }: FigureHistory): string {
-  const word = findFigure(figure)?.word ?? `figure ${figure}`;
-  const where = name.startsWith("links/") ? ` at ${shortName(host)}` : part === "" ? "" : ` of ${part}`;
-  return `${word}${where}`;
-}
-
-function factsOf({ figure, points }: FigureHistory): string {
-  const averages = points.map(({ average }) => Number(average));
-  const mean = averages.reduce((sum, value) => sum + value, 0) / Math.max(1, averages.length);
-  const most = points.reduce((highest, point) => Math.max(highest, Number(point.most)), 0);
-  const text = (value: number): string => figureText(figure, value);
-  return `last ${text(averages.at(-1) ?? 0)}, average ${text(mean)}, most ${text(most)}`;
-}
-
-function pointsOf({ points }: FigureHistory) {
-  return points.map(({ time, average }) => ({ timeMs: time?.getTime() ?? 0, value: Number(average) }));
+/** The console of Linux has no signs of braille in its font. */
+function hasBraille({ TERM }: Readonly<Record<string, string | undefined>>): boolean {
+  return TERM !== "linux";
 }

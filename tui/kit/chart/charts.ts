@@ -38,3 +38,17 @@ export function brailleRows(cells: readonly (number | undefined)[], most: number
     return text;
   });
 }
+
+/** Values as rows of bars, the highest row first; what is known is at least the lowest bar. */
+export function blockRows(cells: readonly (number | undefined)[], most: number, rows: number): string[] {
+  const height = rows * bars.length;
+  const levels = cells.map((value) =>
+    value === undefined ? 0 : Math.max(1, Math.round((most <= 0 ? 0 : Math.min(1, value / most)) * height)),
+  );
+  return Array.from({ length: rows }, (_, index) => {
+    const below = (rows - 1 - index) * bars.length;
+    return levels
+      .map((level) => (level <= below ? " " : (bars[Math.min(bars.length, level - below) - 1] ?? " ")))
+      .join("");
+  });
+}

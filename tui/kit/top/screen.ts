@@ -1,5 +1,5 @@
 import { escapeText } from "../text/escape.js";
-import { fitColumns, type TopOrder, type TopRow, topViews, type TopView } from "./views.js";
+import { cellTexts, headTexts, type TopOrder, type TopRow, type TopView, topViews } from "./views.js";
 
 /** What a person has chosen. */
 export interface TopState extends TopOrder {
@@ -24,6 +24,22 @@ function instancesView(): TopView {
   return found;
 }
 
+/** The state with something turned on by one. */
+export function turnedState(state: TopState, how: "view" | "next-column" | "column-before" | "order"): TopState {
+  switch (how) {
+    case "view": {
+      const next = topViews[(topViews.indexOf(state.view) + 1) % topViews.length] ?? state.view;
+      return { ...state, view: next, sort: next.sort, scroll: 0 };
+    }
+    case "next-column":
+      return { ...state, sort: nextSort(state, 1) };
+    case "column-before":
+      return { ...state, sort: nextSort(state, -1) };
+    case "order":
+      return { ...state, isReversed: !state.isReversed };
+  }
+}
+
 /** The state after a key. @param page rows on the screen. */
 export function pressKey(state: TopState, key: string, page: number): TopState {
   if (key === "\x03") return { ...state, isOver: true };
@@ -34,17 +50,15 @@ export function pressKey(state: TopState, key: string, page: number): TopState {
   switch (key) {
     case "q":
       return { ...state, isOver: true };
-    case "\t": {
-      const next = topViews[(topViews.indexOf(state.view) + 1) % topViews.length] ?? state.view;
-      return { ...state, view: next, sort: next.sort, scroll: 0 };
-    }
+    case "\t":
+      return turnedState(state, "view");
     case "s":
     case ">":
-      return { ...state, sort: nextSort(state, 1) };
+      return turnedState(state, "next-column");
     case "<":
-      return { ...state, sort: nextSort(state, -1) };
+      return turnedState(state, "column-before");
     case "r":
-      return { ...state, isReversed: !state.isReversed };
+      return turnedState(state, "order");
     case "/":
       return { ...state, typed: state.filter };
     case "\x1b":
@@ -101,18 +115,11 @@ export function drawTop(all: readonly TopRow[], state: TopState, frame: TopFrame
   const { columns, trouble, clock } = frame;
   const page = pageOf(frame);
   const scroll = Math.max(0, Math.min(state.scroll, all.length - page));
-  const { shown, nameWidth } = fitColumns(view, columns);
   const order = `by ${sort}${isReversed ? ", reversed" : ""}`;
   const only = filter === "" ? "" : `, with "${filter}"`;
   const title = `zor top  ${all.length} ${view.word} ${order}${only}  ${clock}`;
-  const head = ["NAME".padEnd(nameWidth), ...shown.map((each) => each.title.padStart(each.width))].join(" ");
-  const body = all.slice(scroll, scroll + page).map(({ name, values }) => {
-    const cells = shown.map((each) => {
-      const value = values[view.columns.indexOf(each)];
-      return (value === undefined ? "-" : each.text(value)).padStart(each.width);
-    });
-    return [cut(escapeText(name), nameWidth).padEnd(nameWidth), ...cells].join(" ");
-  });
+  const head = headTexts(view, columns);
+  const body = all.slice(scroll, scroll + page).map((row) => cellTexts(row, view, columns));
   while (body.length < page) body.push("");
   const keys = "1 hosts 2 instances 3 links 4 lans 5 wires  <> sort  r turn  / filter  q quit";
   const footer = typed === undefined ? keys : `filter: ${typed}_  (Enter takes it, Esc leaves it)`;

@@ -3,6 +3,8 @@ import { measuredKindOf } from "../../../lib/figures/subject-kind.js";
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import { formatBytes, formatCount } from "../format.js";
 import { shortName } from "../resource-name.js";
+import { escapeText } from "../text/escape.js";
+import { fitText } from "../text/text-width.js";
 
 /** A column of figures. */
 export interface TopColumn {
@@ -136,4 +138,20 @@ export function fitColumns(
     shown.push(each);
   }
   return { shown, nameWidth: leastName + Math.min(left, 40) };
+}
+
+/** The heads of the columns that a line of so many cells has room for. */
+export function headTexts(view: TopView, columns: number): string {
+  const { shown, nameWidth } = fitColumns(view, columns);
+  return ["NAME".padEnd(nameWidth), ...shown.map((each) => each.title.padStart(each.width))].join(" ");
+}
+
+/** A row in the same columns, safe for terminals. */
+export function cellTexts({ name, values }: TopRow, view: TopView, columns: number): string {
+  const { shown, nameWidth } = fitColumns(view, columns);
+  const cells = shown.map((each) => {
+    const value = values[view.columns.indexOf(each)];
+    return (value === undefined ? "-" : each.text(value)).padStart(each.width);
+  });
+  return [fitText(escapeText(name), nameWidth), ...cells].join(" ");
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Figure } from "../../../../../proto/gen/zor/v1/figures.js";
 import { holdOf, toCells } from "../../../../../tui/kit/chart/cells.js";
-import { brailleRows, sparkline } from "../../../../../tui/kit/chart/charts.js";
+import { blockRows, brailleRows, sparkline } from "../../../../../tui/kit/chart/charts.js";
 import { figureText } from "../../../../../tui/kit/chart/figure-text.js";
 
 test("bars go from nothing to the most, and what is not known is blank", () => {
@@ -36,4 +36,9 @@ test.each([
   [Figure.FIGURE_TEMPERATURE, 47_250, "47.3 °C"],
 ])("figure %d of %d is %s", (figure, value, expected) => {
   expect(figureText(figure, value)).toBe(expected);
+});
+
+test("rows of blocks fill from the bottom; what is known but nothing is the lowest", () => {
+  expect(blockRows([undefined, 0, 50, 100], 100, 2)).toEqual(["   █", " ▁██"]);
+  expect(blockRows([0, 0], 0, 1)).toEqual(["▁▁"]);
 });

@@ -1,0 +1,90 @@
+import { expect, it } from "vitest";
+import { Figure } from "../../../../proto/gen/zor/v1/figures.js";
+import { FigureHistory } from "../../../../proto/gen/zor/v1/figures_service.js";
+import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
+import { TableScreen } from "../../../../tui/screens/table/table-screen.js";
+import { eventually } from "../../../helpers/eventually.js";
+import { makeProgram } from "../program.js";
+import { upsertInstance } from "../steps.js";
+
+const name = "hosts/alpha/instances/vm1";
+
+/** A program that shows an instance. */
+function shown() {
+  const made = makeProgram();
+  made.model.fleet.apply(upsertInstance("alpha", "vm1", InstanceState.INSTANCE_STATE_RUNNING), made.model.nowMs);
+  made.model.openOnly(new TableScreen(made.program, "instance"));
+  const drawn = (width = 80, height = 20): string[] =>
+    made.model.screen.draw(width, height).lines.map(({ line }) => line.map(({ text }) => text).join(""));
+  return { ...made, drawn };
+}
+
+function used(id: string, cpu: number, memory: number) {
+  const values = new Map([
+    [Figure.FIGURE_CPU, cpu],
+    [Figure.FIGURE_MEMORY, memory],
+  ]);
+  return { host: "hosts/alpha", name: `hosts/alpha/instances/${id}`, part: "", values };
+}
+
+it("u shows what is used, the most first; sorts, turns, changes what is shown, and ends the watching when it is left", async () => {
+  const { model, gateway, press, drawn } = shown();
+  gateway.used = { all: [used("quiet", 10, 4 << 20), used("busy", 900, 1 << 20)], trouble: "" };
+  press("u");
+  const names = () => drawn().map((line) => line.split(" ")[0]);
+  await eventually(() => expect(names()).toEqual(["NAME", "alpha/busy", "alpha/quiet"]));
+  expect(drawn()[1]).toMatch(/^alpha\/busy +90\.0 +- +1M/);
+  expect(drawn().every((line) => line.length <= 80)).toBe(true);
+  expect(model.screen.title()).toBe("use of instances by CPU%");
+  press("R");
+  expect(names()).toEqual(["NAME", "alpha/quiet", "alpha/busy"]);
+  press("R", ">", ">");
+  expect(model.screen.title()).toBe("use of instances by MEM");
+  expect(names()).toEqual(["NAME", "alpha/quiet", "alpha/busy"]);
+  press("<", "tab");
+  expect(model.screen.title()).toBe("use of links by IN/s");
+  expect(drawn()[1]).toContain("no links are measured");
+  press("esc");
+  expect(model.screen).toBeInstanceOf(TableScreen);
+  await eventually(() => expect(gateway.calls).toEqual(["watch figures", "figures left"]));
+});
+
+it("u says why there are no figures", async () => {
+  const { model, gateway, press, drawn } = shown();
+  gateway.failure = new Error("this hub is too old");
+  press("u");
+  await eventually(() => expect(model.screen.draw(80, 20).aside).toBe("this hub is too old"));
+  expect(drawn()[1]).toContain("waiting for figures");
+});
+
+it("h shows what was used, of other times too, in rows and large; and says when it cannot be read", async () => {
+  const { model, clock, gateway, press, drawn } = shown();
+  const point = (before: number, average: bigint) => ({ time: new Date(clock.nowMs - before), average, most: average });
+  const points = [point(50_000, 100n), point(40_000, 500n), point(30_000, 250n), point(20_000, 250n)];
+  gateway.history = [
+    FigureHistory.fromPartial({ host: "hosts/alpha", name, figure: Figure.FIGURE_CPU, points }),
+    FigureHistory.fromPartial({ host: "hosts/alpha", name, figure: Figure.FIGURE_MEMORY, points }),
+  ];
+  press("h");
+  await eventually(() => expect(drawn().join("\n")).toMatch(/^cpu .*last 0\.25 cores, .*most 0\.50 cores$/m));
+  expect(model.screen.title()).toBe("history instance alpha/vm1, an hour");
+  const rows = drawn().length;
+  press("H");
+  expect(drawn(80, 60).length).toBeGreaterThan(rows + 10);
+  expect(drawn(80, 60).every((line) => line.length <= 80)).toBe(true);
+  press("+", "-", "-", "-", "-");
+  expect(model.screen.title()).toBe("history instance alpha/vm1, a day");
+  await eventually(() => expect(gateway.calls.at(-1)).toBe(`history ${name} 1440 min`));
+  gateway.failure = new Error("nobody is there");
+  press("+");
+  await eventually(() => expect(model.screen.draw(80, 20).aside).toBe("nobody is there"));
+  press("esc");
+  expect(model.screen).toBeInstanceOf(TableScreen);
+});
+
+it("h is for what is measured", () => {
+  const { model, program, gateway, press } = makeProgram();
+  model.openOnly(new TableScreen(program, "event"));
+  press("h");
+  expect(gateway.calls).toEqual([]);
+});
