@@ -266,7 +266,7 @@ function isMeasured(kind: string | undefined): boolean {
 function showUsage(program: Program): void {
   const { model } = program;
   if (model.screen instanceof UsageScreen) return;
-  const kind = model.screen.kind?.kind;
+  const kind = model.screen.kind?.kind ?? "";
   model.push(new UsageScreen(program, isMeasured(kind) ? `${kind}s` : "instances"));
 }
 

@@ -125,7 +125,7 @@ function nameOf({ name, part, host }: Watched): string {
 }
 
 /** As many columns of a view as there is room for, and what is left for the name. */
-export function fitColumns(
+function fitColumns(
   view: TopView,
   columns: number,
 ): { readonly shown: readonly TopColumn[]; readonly nameWidth: number } {
