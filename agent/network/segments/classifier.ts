@@ -47,19 +47,15 @@ export function setClassifiers(classifiers: readonly Classifier[]): void {
   }
 }
 
-/** What a device has: the id of the program of a name at a side. */
-interface Found {
-  readonly ifindex: number;
-  readonly side: keyof typeof parents;
-  readonly id: number;
-}
-
 /**
  * The programs of a name and priority at both sides of the first device of the thread's net namespace that has one at each. Never waits.
  * @returns undefined: there is no such device.
  * @throws {SystemCallError}
  */
-export function findClassifiers(name: string, priority: number): Readonly<Record<Found["side"], number>> | undefined {
+export function findClassifiers(
+  name: string,
+  priority: number,
+): Readonly<Record<keyof typeof parents, number>> | undefined {
   const fd = openNetlinkSocket(NETLINK_ROUTE, 0);
   try {
     for (const ifindex of listDevices(fd)) {

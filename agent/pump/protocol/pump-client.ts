@@ -1,11 +1,11 @@
-import { once } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { unavailable } from "../../../lib/errors.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { startDaemon } from "../../host/exec.js";
+import { tryConnect } from "../../host/unix-socket.js";
 import { PumpWatch } from "./pump-watch.js";
 import { FrameReader, type FromPump, type PortOpen, pumpProtocol, pumpSocket } from "./frames.js";
 
@@ -97,17 +97,6 @@ export class PumpClient {
       if (socket !== undefined) return;
       await pause(pollMs, new AbortController().signal);
     }
-  }
-}
-
-async function tryConnect(path: string): Promise<Socket | undefined> {
-  const socket = connect(path);
-  try {
-    await once(socket, "connect");
-    return socket;
-  } catch {
-    socket.destroy();
-    return undefined;
   }
 }
 

@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { basename, join } from "node:path";
 import { pause } from "../../../lib/backoff.js";
 import { unavailable } from "../../../lib/errors.js";
@@ -8,6 +7,7 @@ import { LineSplitter } from "../../../lib/line-splitter.js";
 import { endProcess, findProcesses } from "../../../lib/process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { startDaemon } from "../../host/exec.js";
+import { tryConnect } from "../../host/unix-socket.js";
 import {
   maxLineBytes,
   type RelayRequest,
@@ -168,16 +168,5 @@ export class RelayClient {
       return isRelay && at !== -1 && argv[at + 1] === this.#directory;
     });
     await Promise.all(found.map((each) => endProcess(each, endMs)));
-  }
-}
-
-async function tryConnect(path: string): Promise<Socket | undefined> {
-  const socket = connect(path);
-  try {
-    await once(socket, "connect");
-    return socket;
-  } catch {
-    socket.destroy();
-    return undefined;
   }
 }
