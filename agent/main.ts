@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { Command, CommanderError, Option } from "commander";
 import { loadConfig } from "../lib/config.js";
+import { endSignal } from "../lib/end-signals.js";
 import { messageOf, ZorError } from "../lib/errors.js";
 import { exitWhenFlushed } from "../lib/exit.js";
 import { createLog } from "../lib/log.js";
@@ -187,6 +188,7 @@ async function readConfig(given: Flags): Promise<AgentConfig> {
 }
 
 async function run(config: AgentConfig): Promise<void> {
+  const ending = endSignal({ longestMs: longestEndMs, lateCode: exitCodes.failure });
   const keptLog = new KeptLog(join(config.state, "log"), "agent");
   const log = createLog("agent", keptLog);
   const crash = (error: unknown): void => {
@@ -195,15 +197,8 @@ async function run(config: AgentConfig): Promise<void> {
   };
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
-  const ending = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      ending.abort();
-      setTimeout(() => process.exit(exitCodes.failure), longestEndMs).unref();
-    });
-  }
   try {
-    await runAgent(config, { log, keptLog }, ending.signal);
+    await runAgent(config, { log, keptLog }, ending);
   } catch (error) {
     log.fatal({ err: error }, messageOf(error));
     process.exit(exitCodeOf(error));

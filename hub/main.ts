@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { loadConfig } from "../lib/config.js";
+import { ended, endSignal } from "../lib/end-signals.js";
 import { messageOf } from "../lib/errors.js";
 import { createLog } from "../lib/log.js";
 import { KeptLog } from "../lib/logs/kept-log.js";
@@ -22,6 +23,9 @@ interface Flags {
   readonly relayAdvertise?: string[];
   readonly advertise?: string[];
 }
+
+/** A hub that has not ended after so long is stuck: what is acknowledged is on disk. */
+const longestEndMs = 30_000;
 
 const afterHelp = `
 The first start makes the hub's own certificate authority and the identity of the local admin, STATE/admin.
@@ -68,6 +72,7 @@ function withFlags(command: Command): Command {
 }
 
 async function run(flags: Flags): Promise<void> {
+  const ending = endSignal({ longestMs: longestEndMs, lateCode: 1 });
   mapLargeBlocks();
   const config = await configOf(flags);
   const keptLog = new KeptLog(join(config.state, "log"), "hub");
@@ -80,10 +85,8 @@ async function run(flags: Flags): Promise<void> {
   }
   const hub = await Hub.start({ config, log, keptLog });
   log.info({ ...hub.addresses, version, pid: process.pid, admin: hub.adminDirectory }, "hub is serving");
-  const { promise, resolve } = Promise.withResolvers<string>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   new MemoryKeeper(ownMemory(), (given) => log.info(given, "memory was given back")).start();
-  log.info({ signal: await promise }, "hub is ending; hosts go on without it");
+  log.info({ signal: await ended(ending) }, "hub is ending; hosts go on without it");
   await hub.close();
 }
 

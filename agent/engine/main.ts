@@ -3,6 +3,7 @@ import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { ended, endSignal } from "../../lib/end-signals.js";
 import { messageOf } from "../../lib/errors.js";
 import { createLog } from "../../lib/log.js";
 import { findStartTicks } from "../../lib/process.js";
@@ -23,6 +24,8 @@ const exitCodes = { failed: 1, alreadyRunning: 3, crashed: 70 } as const;
 /** How long an engine before this one may take to be gone. */
 const lockPatienceMs = 5_000;
 const lockPollMs = 20;
+/** The kernel takes long to delete the taps of many ends. */
+const longestEndMs = 30_000;
 
 const log = createLog("cable-engine");
 /** The agent has what is logged appended to a file, and may be away for long while peers give cause for more. */
@@ -49,6 +52,9 @@ interface Settings {
 
 async function main(settings: Settings): Promise<void> {
   const { directory, listen, netns, allowPlainLinks, udpSuperFrames } = settings;
+  const signal = endSignal({ longestMs: longestEndMs, lateCode: exitCodes.failed });
+  // The terminal the agent was started from may go away.
+  process.on("SIGHUP", () => undefined);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if (!(await lockInTime(openSync(join(directory, "engine.lock"), "a", 0o600)))) {
     log.error({ directory }, "a cable engine runs for this directory already");
@@ -88,12 +94,8 @@ async function main(settings: Settings): Promise<void> {
   });
   const control = await ControlServer.open(socketPath, service);
   setInterval(() => void boundLog(join(directory, logBounds.file), logBounds.maxBytes), logBounds.lookMs).unref();
-  process.on("SIGTERM", () => ending.resolve());
-  process.on("SIGINT", () => ending.resolve());
-  // The terminal the agent was started from may go away.
-  process.on("SIGHUP", () => undefined);
   log.info({ listen: ends.listen, netns, ends: records.length }, "cable engine ready");
-  await ending.promise;
+  await Promise.race([ending.promise, ended(signal)]);
   await Promise.all([ends.close(), closeBoxes()]);
   control.close();
   await unlink(socketPath).catch(() => undefined);

@@ -48,6 +48,23 @@ describe("the hub program", () => {
     admin.close();
   });
 
+  test("ends with 0 on a SIGTERM while it starts, as soon as it serves", async () => {
+    await using scratch = await Scratch.make();
+    const state = join(scratch.path, "state");
+    const child = spawnOwned(
+      nodePath,
+      [programPath("hub"), "hub", "run", "--state", state, ...anyPorts, "--listen", "127.0.0.1:0"],
+      {
+        stdio: ["ignore", "ignore", "ignore"],
+      },
+    );
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    // The first thing that can be seen of it.
+    await eventually(() => stat(state));
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
   test("refuses a state directory on which another hub runs, which goes on", async () => {
     await using process = await HubProcess.start();
     const { code, stderr } = await hub("run", "--state", process.state, "--listen", "127.0.0.1:0", ...anyPorts);
