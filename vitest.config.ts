@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 interface ProjectOptions {
@@ -26,10 +27,35 @@ const project = (name: string, { include, exclude = [], timeoutMs, files, turn }
   },
 });
 
+/**
+ * Unit tests of one worker share what they import: loading it for each of some hundred files anew takes three times as long as the tests.
+ * Not those which change what others see: modules, the clock, the environment, the process, the table of kinds.
+ */
+const unitTests = ["test/unit/**/*.test.{ts,tsx}"];
+const changesOthers =
+  /\bvi\.(mock|doMock|hoisted|resetModules|useFakeTimers|setSystemTime|stub\w+|spyOn)\(|extension\/register|process\.env\[[^\]]+\] =|delete process\.env|process\.(on|once|off|removeAllListeners|exit|chdir|umask)\b|\bglobalThis\./;
+const apart = globSync(unitTests).filter((path) => changesOthers.test(readFileSync(path, "utf8")));
+const unit = (name: string, include: readonly string[], exclude: readonly string[], isolate: boolean) => ({
+  test: {
+    name,
+    include: [...include],
+    exclude: [...exclude],
+    isolate,
+    // Many of them wait.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Less than a test has.
+    expect: { poll },
+  },
+});
+
+/** Of `npm test -- long`: what has been seen to hold for long, and takes too long for every time. */
+const long = ["test/integration/**/*.long.test.ts"];
 /** A copy must not stall while paths and processes fail: kept apart from what boots machines. */
-const faults = ["test/integration/c2c-faults/{fleet,underlay}.test.ts"];
-/** Does next to nothing for minutes: `npm test` runs it beside all others. */
-const waiting = ["test/integration/c2c-faults/long-cut.test.ts"];
+const faults = ["test/integration/c2c-faults/{fleet,underlay}.long.test.ts"];
+/** Does next to nothing for minutes: runs beside all others. */
+const waiting = ["test/integration/c2c-faults/long-cut.long.test.ts"];
 /** Measures what cables carry: nothing else may run. */
 const measured = ["test/integration/c2c/fairness.test.ts"];
 
@@ -37,24 +63,17 @@ export default defineConfig({
   test: {
     reporters: ["default"],
     projects: [
-      {
-        test: {
-          name: "unit",
-          include: ["test/unit/**/*.test.{ts,tsx}"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // Less than a test has.
-          expect: { poll },
-        },
-      },
+      unit("unit", unitTests, apart, false),
+      unit("unit-apart", apart, [], true),
       project("contract", { include: ["test/contract/**/*.test.ts"], timeoutMs: 120_000, files: 3, turn: 1 }),
       project("integration", {
         include: ["test/integration/**/*.test.ts"],
-        exclude: [...faults, ...measured, ...waiting],
+        exclude: [...measured, ...long],
         timeoutMs: 180_000,
         files: 3,
         turn: 1,
       }),
+      project("long", { include: long, exclude: [...faults, ...waiting], timeoutMs: 180_000, files: 3, turn: 1 }),
       project("faults", { include: faults, timeoutMs: 180_000, files: 2, turn: 2 }),
       project("measured", { include: measured, timeoutMs: 180_000, files: 1, turn: 3 }),
       project("waiting", { include: waiting, timeoutMs: 600_000, files: 1, turn: 4 }),

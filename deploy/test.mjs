@@ -1,5 +1,5 @@
 // Runs the checks, then every other suite with several test files at a time (vitest.config.ts), looks for leftovers, and ends with the totals.
-// Arguments choose suites: `npm test -- e2e` runs only that one. Exits 1 when anything failed, was skipped or was left behind.
+// Arguments choose suites: `npm test -- e2e` runs only that one, `npm test -- long` those which take too long for every time. Exits 1 when anything failed, was skipped or was left behind.
 import { execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,12 +10,16 @@ import { wardedCommand, wardenEnd } from "../lib/owned-process.ts";
 
 /** Longer than the slowest processor that was tried needs, by half. */
 const limitMs = 55 * 60_000;
-/** The suites and, of those that vitest runs, their projects. A test belongs to the suite whose folder below test/ it is in. */
+/**
+ * The suites and, of those that vitest runs, their projects. A test belongs to the suite whose folder below test/ it is in, and to "long" when
+ * its file's name says so.
+ */
 const suites = {
   check: [],
   contract: ["contract"],
-  integration: ["integration", "faults", "measured", "waiting"],
+  integration: ["integration", "measured"],
   e2e: ["e2e"],
+  long: ["long", "faults", "waiting"],
 };
 
 /** Does next to nothing for minutes: runs beside all others. */
@@ -28,7 +32,7 @@ if (unknown.length > 0) {
   console.error(`zor: no such suite: ${unknown.join(", ")}; there are: ${names.join(", ")}`);
   process.exit(64);
 }
-const chosen = names.filter((name) => words.length === 0 || words.includes(name));
+const chosen = names.filter((name) => (words.length === 0 ? name !== "long" : words.includes(name)));
 
 /** Is in the names of everything that the tests of this run make: see test/helpers/run-tag.ts. */
 const tag = `zt${Array.from({ length: 5 }, () => randomInt(36).toString(36)).join("")}`;
@@ -138,12 +142,16 @@ function countChecks() {
   return totals;
 }
 
+function suiteOf(path) {
+  if (path.endsWith(".long.test.ts")) return "long";
+  return names.find((name) => path.startsWith(join(process.cwd(), "test", name, "/")));
+}
+
 /** Totals of a suite of tests. */
 function countSuite(suite) {
   const totals = nothing();
-  const folder = join(process.cwd(), "test", suite, "/");
   for (const file of ["tests", beside].flatMap((name) => readReport(name)?.testResults ?? [])) {
-    if (file.name.startsWith(folder)) addFile(totals, suite, file);
+    if (suiteOf(file.name) === suite) addFile(totals, suite, file);
   }
   return totals;
 }

@@ -30,40 +30,54 @@ export class FileTail {
   #name = "";
   #at = 0;
   #isNew = true;
+  #closed = false;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** The next that was written; undefined when there is no more for now. */
+  /** The next that was written; undefined when there is no more for now, and once it is closed. */
   async read(): Promise<FileChunk | undefined> {
-    if (this.#file === undefined) {
-      this.#file = await open(this.#path, "r").catch(() => undefined);
-      if (this.#file === undefined) return undefined;
-      const { ino, birthtimeMs } = await this.#file.stat();
-      this.#name = `${ino}-${Math.trunc(birthtimeMs)}`;
-    }
-    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(readBytes), 0, readBytes, this.#at);
+    const file = this.#file ?? (await this.#open());
+    if (file === undefined) return undefined;
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(readBytes), 0, readBytes, this.#at);
     if (bytesRead > 0) {
       this.#at += bytesRead;
       const isNew = this.#isNew;
       this.#isNew = false;
       return { data: buffer.subarray(0, bytesRead), end: { file: this.#name, at: this.#at }, isNew };
     }
-    const mine = await this.#file.stat();
+    const mine = await file.stat();
     const current = await stat(this.#path).catch(() => undefined);
     if (current !== undefined && current.ino !== mine.ino) {
-      await this.#file.close();
       this.#file = undefined;
+      await file.close();
     } else if (mine.size >= this.#at) return undefined;
     this.#at = 0;
     this.#isNew = true;
     return this.read();
   }
 
+  async #open(): Promise<FileHandle | undefined> {
+    if (this.#closed) return undefined;
+    const file = await open(this.#path, "r").catch(() => undefined);
+    if (file === undefined) return undefined;
+    if (this.#closed) {
+      await file.close();
+      return undefined;
+    }
+    this.#file = file;
+    const { ino, birthtimeMs } = await file.stat();
+    this.#name = `${ino}-${Math.trunc(birthtimeMs)}`;
+    return file;
+  }
+
+  /** Also while it is read, which then fails or finds no more. */
   async close(): Promise<void> {
-    await this.#file?.close();
+    this.#closed = true;
+    const file = this.#file;
     this.#file = undefined;
+    await file?.close();
   }
 }
 

@@ -79,11 +79,20 @@ export class ConsoleReader implements AsyncIterableIterator<Uint8Array> {
     this.#tail = new FileTail(options.path);
   }
 
-  /** Begins to read: everything written from now on is given. */
+  /** Begins to read: everything written from now on is given. Its file is open until it has ended or the signal aborts, read on or not. */
   static async open(options: ConsoleReaderOptions): Promise<ConsoleReader> {
     const reader = new ConsoleReader(options);
-    await reader.#readPast();
-    options.signal.addEventListener("abort", () => reader.#changes.close(), { once: true });
+    try {
+      await reader.#readPast();
+    } catch (error) {
+      await reader.#finish();
+      throw error;
+    }
+    const { signal } = options;
+    // A call after the end only finishes, and waits for the reads before it.
+    const end = (): void => void reader.next().catch(() => undefined);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
     return reader;
   }
 

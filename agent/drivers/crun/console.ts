@@ -63,7 +63,7 @@ export async function openContainerConsole(options: {
     resize: (columns, rows) => writeControl(directory, `1 ${rows} ${columns}\n`),
     close: async () => {
       close();
-      // Lets the reader close its file.
+      // Until the reader has closed its file.
       await output.next();
     },
   };

@@ -93,7 +93,12 @@ describe("no rule is about what does not exist:", () => {
     const projects = vitestConfig.test?.projects?.map((each) => projectOf(each).name) ?? [];
     for (const script of Object.values(manifest.scripts)) {
       for (const [, path = ""] of script.matchAll(/(?:node|bash) (\S+\/\S+)/g)) expect(files).toContain(path);
-      for (const [, name = ""] of script.matchAll(/--project (\S+)/g)) expect(projects).toContain(name);
+      for (const [, name = ""] of script.matchAll(/--project '?([^\s']+)/g)) {
+        expect(
+          projects.some((project) => matchesGlob(project, name)),
+          name,
+        ).toBe(true);
+      }
       for (const [, name = ""] of script.matchAll(/npm run (?:--silent )?([\w:]+)/g))
         expect(manifest.scripts).toHaveProperty([name]);
     }

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -45,24 +45,39 @@ describe("ConsoleLogDecoder", () => {
 describe("ConsoleReader", () => {
   let directory = "";
   let path = "";
+  let closing = new AbortController();
 
   beforeEach(async () => {
+    closing = new AbortController();
     directory = await mkdtemp(join(tmpdir(), "zt-log-"));
     path = join(directory, "log");
   });
 
   afterEach(async () => {
+    closing.abort();
+    await expect.poll(filesOpen).toEqual([]);
     await rm(directory, { recursive: true });
   });
 
-  const never = new AbortController().signal;
+  /** The files below the directory that this process has open. */
+  async function filesOpen(): Promise<string[]> {
+    const names = await readdir("/proc/self/fd");
+    const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+    return paths.filter((each) => each.startsWith(directory));
+  }
+
   const append = (text: string) => appendFile(path, toLog([Buffer.from(text)]));
   const take = async (reader: ConsoleReader) => Buffer.from((await reader.next()).value ?? []).toString();
 
   it("gives the recent past, then what is written, then the end", async () => {
     await append("one\ntwo\n");
     let ended = false;
-    const reader = await ConsoleReader.open({ path, replayBytes: 4, hasEnded: async () => ended, signal: never });
+    const reader = await ConsoleReader.open({
+      path,
+      replayBytes: 4,
+      hasEnded: async () => ended,
+      signal: closing.signal,
+    });
     expect(reader.replay.toString()).toBe("two\n");
     const next = take(reader);
     await append("three");
@@ -75,7 +90,12 @@ describe("ConsoleReader", () => {
 
   it("gives only what is written from its opening on when no past is wanted", async () => {
     await append("past\n");
-    const reader = await ConsoleReader.open({ path, replayBytes: 0, hasEnded: async () => false, signal: never });
+    const reader = await ConsoleReader.open({
+      path,
+      replayBytes: 0,
+      hasEnded: async () => false,
+      signal: closing.signal,
+    });
     expect(reader.replay).toHaveLength(0);
     await append("future\n");
     expect(await take(reader)).toBe("future\n");
@@ -83,7 +103,12 @@ describe("ConsoleReader", () => {
 
   it("goes over to the new file when a full one is replaced", async () => {
     await append("old\n");
-    const reader = await ConsoleReader.open({ path, replayBytes: 100, hasEnded: async () => false, signal: never });
+    const reader = await ConsoleReader.open({
+      path,
+      replayBytes: 100,
+      hasEnded: async () => false,
+      signal: closing.signal,
+    });
     expect(reader.replay.toString()).toBe("old\n");
     await append("rest\n");
     await writeFile(`${path}.tmp`, toLog([Buffer.from("new\n")]));
@@ -92,7 +117,6 @@ describe("ConsoleReader", () => {
   });
 
   it("ends when it is closed while it waits", async () => {
-    const closing = new AbortController();
     await append("");
     const reader = await ConsoleReader.open({
       path,
@@ -108,13 +132,23 @@ describe("ConsoleReader", () => {
   it("ends in peace when it is closed in the middle of a read", async () => {
     await append("");
     for (let turn = 0; turn < 50; turn += 1) {
-      const closing = new AbortController();
-      const options = { path, replayBytes: 0, hasEnded: async () => false, signal: closing.signal };
+      const ending = new AbortController();
+      const options = { path, replayBytes: 0, hasEnded: async () => false, signal: ending.signal };
       const reader = await ConsoleReader.open(options);
       const next = reader.next();
-      closing.abort();
+      ending.abort();
       // As closing a console does, while its output is still being read.
       expect(await Promise.all([next, reader.next()])).toMatchObject([{ done: true }, { done: true }]);
     }
+  });
+
+  it("closes its file when it is closed, also when nobody reads on", async () => {
+    await append("one\n");
+    await ConsoleReader.open({ path, replayBytes: 10, hasEnded: async () => false, signal: closing.signal });
+    expect(await filesOpen()).toEqual([path]);
+    closing.abort();
+    await expect.poll(filesOpen).toEqual([]);
+    await ConsoleReader.open({ path, replayBytes: 10, hasEnded: async () => false, signal: closing.signal });
+    await expect.poll(filesOpen).toEqual([]);
   });
 });

@@ -1,0 +1,8 @@
+/**
+ * Whether an uncaught error only tells that a file was not closed before the garbage collector found it: Node closes it then, says so by
+ * this error, and would end the process, which nothing but this tell-tale was wrong with. A daemon logs it as the fault it is, and goes on.
+ */
+export function isForgottenFile(error: unknown): error is Error {
+  if (!(error instanceof Error) || !("code" in error) || error.code !== "ERR_INVALID_STATE") return false;
+  return /^A (FileHandle|Dir|directory handle) .*closed during garbage collection/i.test(error.message);
+}
