@@ -35,6 +35,7 @@ const units: Readonly<Partial<Record<Figure, FigureUnit>>> = {
   [Figure.FIGURE_MEMORY]: "bytes",
   [Figure.FIGURE_MEMORY_LIMIT]: "bytes",
   [Figure.FIGURE_MEMORY_GUEST]: "bytes",
+  [Figure.FIGURE_MEMORY_GUEST_AVAILABLE]: "bytes",
   [Figure.FIGURE_MEMORY_AVAILABLE]: "bytes",
   [Figure.FIGURE_SWAP]: "bytes",
   [Figure.FIGURE_KSM_SAVED]: "bytes",

@@ -102,6 +102,14 @@ export const figureGroups: readonly FigureGroup[] = [
       present(
         gauge("zor_instance_memory_guest_bytes", ofInstance, Figure.FIGURE_MEMORY_GUEST, "What its balloon leaves it."),
       ),
+      present(
+        gauge(
+          "zor_instance_memory_guest_available_bytes",
+          ofInstance,
+          Figure.FIGURE_MEMORY_GUEST_AVAILABLE,
+          "What its guest says its programs can still have.",
+        ),
+      ),
       ...disks("zor_instance", ofInstance, "its disks"),
       ...traffic("zor_instance_network", ofInstance, ["came to the instance", "came from the instance"]),
       ...pressures("zor_instance", ofInstance, "in the container"),

@@ -25,6 +25,8 @@ export type MeterPlace =
       readonly pid: number;
       /** Asks the runtime for what it counts of disks; undefined: it does not answer now. */
       readonly readDisks?: () => Promise<DiskUse | undefined>;
+      /** Asks for the bytes of memory that the guest says its programs can still have; undefined: it does not say. */
+      readonly readGuestAvailable?: () => Promise<number | undefined>;
     };
 
 /** Drivers whose instances the kernel counts, where that can be read each second. */

@@ -1,5 +1,6 @@
 import type { Measured } from "../abilities/measured.js";
 import type { DriverInstance } from "../driver-instance.js";
+import { readGuestAvailable } from "./hardware/balloon.js";
 import { asObject, numberOf } from "./json.js";
 import type { Machine } from "./machine.js";
 
@@ -19,6 +20,10 @@ export function machineMeter(machineOf: (instance: DriverInstance) => Pick<Machi
           ...{ readBytes: sum("rd_bytes"), writeBytes: sum("wr_bytes") },
           ...{ readOps: sum("rd_operations"), writeOps: sum("wr_operations") },
         };
+      },
+      readGuestAvailable: async () => {
+        const machine = machineOf(instance);
+        return machine === undefined ? undefined : await readGuestAvailable(machine, instance.spec, Date.now());
       },
     }),
   };

@@ -21,7 +21,7 @@ const day = 24 * 3600 * 1000;
 const fixed: ReadonlySet<Figure> = new Set([Figure.FIGURE_MEMORY_LIMIT]);
 /** What is kept of instances. */
 const ofInstances: ReadonlySet<Figure> = new Set([
-  ...[Figure.FIGURE_CPU, Figure.FIGURE_MEMORY, Figure.FIGURE_MEMORY_GUEST],
+  ...[Figure.FIGURE_CPU, Figure.FIGURE_MEMORY, Figure.FIGURE_MEMORY_GUEST, Figure.FIGURE_MEMORY_GUEST_AVAILABLE],
   ...[Figure.FIGURE_DISK_READ, Figure.FIGURE_DISK_WRITE],
   ...[Figure.FIGURE_NET_IN, Figure.FIGURE_NET_OUT, Figure.FIGURE_NET_DROPS],
   ...[Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_IO],

@@ -19,12 +19,13 @@ const pressures = [
   ...[Figure.FIGURE_PRESSURE_CPU, Figure.FIGURE_PRESSURE_MEMORY, Figure.FIGURE_PRESSURE_IO],
   ...[Figure.FIGURE_PRESSURE_CPU_TIME, Figure.FIGURE_PRESSURE_MEMORY_TIME, Figure.FIGURE_PRESSURE_IO_TIME],
 ];
+const guests = [Figure.FIGURE_MEMORY_GUEST, Figure.FIGURE_MEMORY_GUEST_AVAILABLE];
 /** Position of the first of what not all instances have. */
 export const tail = meterFigures.length + trafficFigures.length;
 
 /** Figures of an instance that is counted at a place; undefined: its runtime is asked. */
 export function figuresOf(place: MeterPlace | undefined): readonly Figure[] {
-  const own = place?.kind === "group" ? (place.version === "v2" ? pressures : []) : [Figure.FIGURE_MEMORY_GUEST];
+  const own = place?.kind === "group" ? (place.version === "v2" ? pressures : []) : guests;
   return [...meterFigures, ...trafficFigures, ...own];
 }
 
@@ -143,19 +144,25 @@ class OldGroupMeter implements Meter {
 }
 
 const [msPerTick, pageBytes] = [10, 4096];
+/** Guests do not say how they use their memory more often. */
+const askGuestEveryMs = 10_000;
 
 /** A process that is the whole instance. */
 class ProcessMeter implements Meter {
   readonly #stat: KeptFile;
   readonly #readDisks: (() => Promise<DiskUse | undefined>) | undefined;
+  readonly #readGuestAvailable: (() => Promise<number | undefined>) | undefined;
+  #guestAskedMs = Number.NEGATIVE_INFINITY;
+  #guestAvailable = 0;
   #before = "";
   #asking = false;
   #askedMs: number | undefined;
   #answer: { readonly use: DiskUse; readonly elapsedMs: number } | undefined;
 
-  constructor({ pid, readDisks }: MeterPlace & { readonly kind: "process" }) {
+  constructor({ pid, readDisks, readGuestAvailable }: MeterPlace & { readonly kind: "process" }) {
     this.#stat = new KeptFile(`/proc/${pid}/stat`);
     this.#readDisks = readDisks;
+    this.#readGuestAvailable = readGuestAvailable;
   }
 
   read(subject: Subject, thorough: boolean): boolean {
@@ -166,6 +173,8 @@ class ProcessMeter implements Meter {
     const ticks = Number(words[11] ?? 0) + Number(words[12] ?? 0);
     subject.count(cpu.rate, cpu.total, ticks * msPerTick);
     subject.set(memory, Number(words[21] ?? 0) * pageBytes);
+    subject.set(tail + 1, this.#guestAvailable);
+    this.#askGuest();
     const answer = this.#answer;
     this.#answer = undefined;
     if (answer !== undefined) setDisks(subject, answer.use, answer.elapsedMs);
@@ -182,6 +191,17 @@ class ProcessMeter implements Meter {
 
   [Symbol.dispose](): void {
     this.#stat[Symbol.dispose]();
+  }
+
+  #askGuest(): void {
+    const nowMs = performance.now();
+    if (this.#readGuestAvailable === undefined || nowMs - this.#guestAskedMs < askGuestEveryMs) return;
+    this.#guestAskedMs = nowMs;
+    void this.#readGuestAvailable().then(
+      // None is left to a guest that says so; 0 would be one that says nothing.
+      (bytes) => void (this.#guestAvailable = bytes === undefined ? 0 : Math.max(1, bytes)),
+      () => void (this.#guestAvailable = 0),
+    );
   }
 
   /** The answer comes between two samples and counts in the next. */

@@ -76,6 +76,13 @@ describe("the hardware of a machine", () => {
     expect(await inside("cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_serial")).toBe("Zor, Inc.\nS-1\n");
     const memoryMib = async () => Math.round(Number(await inside("awk '/MemTotal/ {print $2}' /proc/meminfo")) / 1024);
     const atFirst = await memoryMib();
+    const place = await fixture.driver.measured?.placeOf(instance, handle, callOptions);
+    const readAvailable = async () => (place?.kind === "process" ? await place.readGuestAvailable?.() : undefined);
+    const available = await expect
+      .poll(readAvailable, { timeout: 60_000 })
+      .toBeGreaterThan(2 ** 20)
+      .then(readAvailable);
+    expect(available).toBeLessThan(192 * 2 ** 20);
     const larger = await grow(instance, handle, { cpus: 2, memoryMib: 320n });
     expect((await memoryMib()) - atFirst).toBe(128);
     await expect(grow(larger, handle, { memoryMib: 448n })).rejects.toMatchObject({ reason: "NO_MEMORY_SLOT" });

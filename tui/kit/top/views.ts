@@ -33,6 +33,8 @@ export interface TopRow {
 
 const percent = (value: number): string => (value / 10).toFixed(1);
 const bytes = (value: number): string => formatBytes(Math.round(value));
+/** Of what says with 0 that it is not known. */
+const knownBytes = (value: number): string => (value === 0 ? "-" : bytes(value));
 const count = (value: number): string => formatCount(value);
 const column = (title: string, figure: Figure, text: TopColumn["text"], width = 7): TopColumn => ({
   ...{ title, figure, text, width },
@@ -76,7 +78,8 @@ export const topViews: readonly TopView[] = [
       column("READ/s", Figure.FIGURE_DISK_READ, bytes),
       column("WRITE/s", Figure.FIGURE_DISK_WRITE, bytes),
       ...traffic.slice(0, 2),
-      column("GUEST", Figure.FIGURE_MEMORY_GUEST, bytes),
+      column("GUEST", Figure.FIGURE_MEMORY_GUEST, knownBytes),
+      column("G-FREE", Figure.FIGURE_MEMORY_GUEST_AVAILABLE, knownBytes),
       ...traffic.slice(2),
       column("R-OPS/s", Figure.FIGURE_DISK_READ_OPS, count),
       column("W-OPS/s", Figure.FIGURE_DISK_WRITE_OPS, count),

@@ -10,6 +10,10 @@ import type { Asked, HardwarePart, Qmp } from "./part.js";
 const bytesPerMib = 1024 * 1024;
 /** With less no guest does anything. */
 const minMib = 16n;
+/** How often a guest is asked how it uses its memory. */
+const statisticsSeconds = 10;
+/** A guest that has not answered for so long does not say how its memory is now. */
+const oldAfterMs = 35_000;
 
 /** Takes memory back from the guest. */
 export const balloon: HardwarePart<object> = {
@@ -40,6 +44,27 @@ export async function readBalloon(qmp: Qmp, spec: InstanceSpec): Promise<number 
   const told = await qmp.execute("query-balloon").catch(() => undefined);
   const bytes = numberOf(asObject(told), "actual");
   return bytes === undefined ? undefined : Math.round(bytes / bytesPerMib);
+}
+
+/**
+ * Bytes of memory that the guest says its programs can still have; undefined: it has no balloon, no driver for it, or has not answered it for
+ * long. The first question has it answer from then on.
+ * @param nowMs by the host's clock.
+ */
+export async function readGuestAvailable(qmp: Qmp, spec: InstanceSpec, nowMs: number): Promise<number | undefined> {
+  if (!memoryOf(qemuOptionsOf(spec)).balloon) return undefined;
+  const path = "/machine/peripheral/balloon";
+  const told = asObject(await qmp.execute("qom-get", { path, property: "guest-stats" }));
+  // Asked for once in each run, also by an agent that took it up: what the machine was told before stays.
+  const seconds = await qmp.execute("qom-get", { path, property: "guest-stats-polling-interval" });
+  if (seconds !== statisticsSeconds) {
+    await qmp.execute("qom-set", { path, property: "guest-stats-polling-interval", value: statisticsSeconds });
+  }
+  const toldMs = (numberOf(told, "last-update") ?? 0) * 1000;
+  if (nowMs - toldMs > oldAfterMs) return undefined;
+  const bytes = numberOf(asObject(told?.["stats"]), "stat-available-memory");
+  // What a guest does not count is all ones.
+  return bytes === undefined || bytes < 0 || bytes >= Number.MAX_SAFE_INTEGER ? undefined : bytes;
 }
 
 function check({ spec, options }: Asked): FieldViolation[] {

@@ -26,7 +26,7 @@ export enum Figure {
   FIGURE_MEMORY = 4,
   /** FIGURE_MEMORY_LIMIT - Bytes of memory that it may have at most. */
   FIGURE_MEMORY_LIMIT = 5,
-  /** FIGURE_MEMORY_GUEST - Bytes of memory that the guest sees: what its balloon leaves it. */
+  /** FIGURE_MEMORY_GUEST - Bytes of memory that the guest sees: what its balloon leaves it; 0: it has none. */
   FIGURE_MEMORY_GUEST = 6,
   /** FIGURE_DISK_READ - Bytes read from disks, a second. */
   FIGURE_DISK_READ = 7,
@@ -116,6 +116,8 @@ export enum Figure {
   FIGURE_PRESSURE_IO_TIME = 49,
   /** FIGURE_DISK_BUSY_TIME - Time in which a disk was busy, in milliseconds; a total. */
   FIGURE_DISK_BUSY_TIME = 50,
+  /** FIGURE_MEMORY_GUEST_AVAILABLE - Bytes of its memory that a machine's guest says its programs can still have, which it tells by its balloon; 0: it does not tell. */
+  FIGURE_MEMORY_GUEST_AVAILABLE = 51,
   UNRECOGNIZED = -1,
 }
 
@@ -274,6 +276,9 @@ export function figureFromJSON(object: any): Figure {
     case 50:
     case "FIGURE_DISK_BUSY_TIME":
       return Figure.FIGURE_DISK_BUSY_TIME;
+    case 51:
+    case "FIGURE_MEMORY_GUEST_AVAILABLE":
+      return Figure.FIGURE_MEMORY_GUEST_AVAILABLE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -385,6 +390,8 @@ export function figureToJSON(object: Figure): string {
       return "FIGURE_PRESSURE_IO_TIME";
     case Figure.FIGURE_DISK_BUSY_TIME:
       return "FIGURE_DISK_BUSY_TIME";
+    case Figure.FIGURE_MEMORY_GUEST_AVAILABLE:
+      return "FIGURE_MEMORY_GUEST_AVAILABLE";
     case Figure.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -80,6 +80,30 @@ test("this process is measured as a machine is", () => {
   expect(values(subject)["FIGURE_MEMORY"]).toBeGreaterThan(10 * 2 ** 20);
 });
 
+test("a guest says how much memory is left to it, or that is not known", async () => {
+  const answers = [5000, undefined, 0];
+  const told = [];
+  for (const answer of answers) {
+    let asked = 0;
+    const readGuestAvailable = async (): Promise<number | undefined> => {
+      asked += 1;
+      return answer;
+    };
+    const place = { kind: "process", pid: process.pid, readGuestAvailable } as const;
+    using meter = createMeter(place);
+    const subject = new Subjects(clock).add("hosts/a/instances/i", "", figuresOf(place));
+    meter.read(subject, true);
+    await Promise.resolve();
+    meter.read(subject, true);
+    told.push([asked, values(subject)["FIGURE_MEMORY_GUEST_AVAILABLE"] ?? 0]);
+  }
+  expect(told).toEqual([
+    [1, 5000],
+    [1, 0],
+    [1, 1],
+  ]);
+});
+
 test("what goes through a loop device is not counted twice", () => {
   const use = { readBytes: 10, writeBytes: 20, readOps: 1, writeOps: 2 };
   expect(parseIoStat("8:0 rbytes=10 wbytes=5 rios=1 wios=1\n7:1 rbytes=3 wbytes=20 rios=1 wios=2\n")).toEqual(use);
