@@ -145,6 +145,8 @@ module.exports = {
           "^lib/hooks/run-program\\.ts$",
           // The hub's own join program, with a channel to it.
           "^hub/join/join-process\\.ts$",
+          // The hub's own relay, which outlives it.
+          "^hub/relay/kept/relay-process\\.ts$",
           // The editor of a person, which has the terminal meanwhile.
           "^tui/cli/editor\\.ts$",
           // ssh, which has the terminal meanwhile, and viewers of screens.

@@ -16,6 +16,7 @@ export const programs = {
   "console-pump": "agent/pump/main.ts",
   "lan-relay": "agent/relay/main.ts",
   hub: "hub/main.ts",
+  "hub-relay": "hub/relay/kept/main.ts",
   "relay-worker": "hub/relay/splice/worker.ts",
   join: "hub/join/main.ts",
   tui: "tui/main.tsx",

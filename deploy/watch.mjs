@@ -12,7 +12,7 @@ const dist = join(root, "dist");
 /** Files of dist/ that belong to a program. */
 const parts = {
   agent: ["agent", "cable-engine", "cable-worker", "box-worker", "console-pump", "lan-relay"],
-  hub: ["hub", "join", "relay-worker"],
+  hub: ["hub", "join", "hub-relay", "relay-worker"],
   tui: ["tui"],
   cli: [],
 };

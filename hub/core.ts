@@ -101,7 +101,7 @@ export class Core {
     fleet.addPart(hostEvents);
     const parts: HubParts = {
       ...{ store, inventory, events, audit, fleet, certificates, addresses, exposeListen, log, stop: stop.signal },
-      relay: new RelayHandle({ tickets, meter, log }),
+      relay: new RelayHandle({ tickets, meter, directory, log }),
       operations: new HubOperations({ store, inventory, log, audit, stop: stop.signal }),
       requests: new StoredRequests(store),
       router: new Router(fleet),

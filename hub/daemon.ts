@@ -9,8 +9,8 @@ import { Metrics } from "../lib/metrics/metrics.js";
 import { version } from "../lib/program.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Identity } from "../lib/tls/identity.js";
-import type { RecordedEvent } from "../lib/watch/watch-log.js";
 import { openTraces, type Traces } from "../lib/traces/traces.js";
+import type { RecordedEvent } from "../lib/watch/watch-log.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import { advertisedAddresses, type HubAddresses, type HubConfig } from "./config.js";
 import { Core } from "./core.js";
@@ -155,12 +155,17 @@ export class Hub {
     const join = this.#stand(
       await StandingListener.open(this.#config.joinListen, { ...this.#newsOf("joining", core), bind: bindJoin }),
     );
-    const relay = await core.parts.relay.listen(this.#config.relayListen, { news: this.#newsOf("the relay", core) });
+    const { relayListen, relayAdvertise } = this.#config;
+    const relay = await core.parts.relay.listen({
+      addresses: relayListen,
+      advertise: relayAdvertise,
+      news: this.#newsOf("the relay", core),
+      onGap: (gapMs) => this.#tellRelayGap(gapMs, core),
+    });
     // Last: who can call the API may ask for a token, which tells all addresses.
     const main = this.#stand(await this.#main.listen(this.#config.listen, this.#newsOf("the API", core)));
     this.#addresses = { listen: main.addresses, join: join.addresses, reverse: reverse.addresses, relay };
     this.#book.fill(this.#addresses, this.#config.advertise);
-    const { relayAdvertise } = this.#config;
     core.parts.relay.advertise(relayAdvertise.length > 0 ? relayAdvertise : this.#book.advertised.relay);
     core.serving();
     this.#health.setServing(true);
@@ -246,6 +251,15 @@ export class Hub {
           .catch((error: unknown) => this.#log.error({ err: error }, "cannot write the run file"));
       },
     };
+  }
+
+  #tellRelayGap(gapMs: number, core: Core): void {
+    const message = `the hub's relay ended and was started again; it could take no link for ${(gapMs / 1000).toFixed(1)} s, and links that went through it come back by themselves`;
+    this.#log.warn({ gapMs }, message);
+    const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+    core.parts.inventory.log.recordEvent("events", {
+      ...{ type: "hub.relay-restarted", severity, resource: "", message, caller: "" },
+    });
   }
 
   async #startJoin(): Promise<JoinProcess> {

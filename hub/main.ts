@@ -9,8 +9,12 @@ import { KeptLog } from "../lib/logs/kept-log.js";
 import { MemoryKeeper, mapLargeBlocks, ownMemory } from "../lib/memory-keeper.js";
 import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
+import { counted, listed } from "../lib/words.js";
 import { hubConfigSchema } from "./config.js";
 import { Hub } from "./daemon.js";
+import { relayBuild } from "./relay/kept/build.js";
+import { RelayConnection } from "./relay/kept/relay-connection.js";
+import { endRelays } from "./relay/kept/relay-process.js";
 import { openState } from "./state-directory.js";
 
 interface Flags {
@@ -104,6 +108,26 @@ async function init(flags: Flags): Promise<void> {
   );
 }
 
+async function relay({ renew, ...flags }: Flags & { readonly renew?: true }): Promise<void> {
+  const directory = join((await configOf(flags)).state, "relay");
+  const found = await RelayConnection.open(directory);
+  if (found === undefined) {
+    process.stdout.write("No relay runs: no other machine could reach it, or the hub has never run.\n");
+    return;
+  }
+  const { pid, pairs, addresses, build } = found.hello;
+  const version = build === (await relayBuild()) ? "of this version" : "of another version";
+  process.stdout.write(
+    `The relay, pid ${pid}, ${version}, serves at ${listed(addresses)} and carries ${counted(pairs, "link")}.\n`,
+  );
+  if (renew === true) {
+    found.send({ type: "end" });
+    await endRelays(directory);
+    process.stdout.write("It was ended; a hub that runs starts another one, and links come back by themselves.\n");
+  }
+  await found.close();
+}
+
 function configOf({ config, ...flags }: Flags) {
   return loadConfig(hubConfigSchema, { file: config, flags });
 }
@@ -119,6 +143,12 @@ withFlags(
     .command("init")
     .description("make the state directory, the certificate authority and the local admin, and end"),
 ).action(init);
+withFlags(
+  program
+    .command("relay")
+    .description("show the relay of links, which outlives the hub")
+    .option("--renew", "end it, so that one of this version is started: its links are cut and come back by themselves"),
+).action(relay);
 
 try {
   await program.parseAsync(process.argv.slice(3), { from: "user" });

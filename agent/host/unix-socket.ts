@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { messageOf } from "../../lib/errors.js";
@@ -32,18 +31,6 @@ export async function connectUnix(
   } finally {
     options.signal.removeEventListener("abort", onAbort);
     socket.removeListener("error", reject);
-  }
-}
-
-/** Connects to a unix socket of a program of ours; undefined: nobody listens there. */
-export async function tryConnect(path: string): Promise<Socket | undefined> {
-  const socket = connect(path);
-  try {
-    await once(socket, "connect");
-    return socket;
-  } catch {
-    socket.destroy();
-    return undefined;
   }
 }
 

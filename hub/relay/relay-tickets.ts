@@ -34,15 +34,13 @@ export class RelayTickets {
 
   /** The ticket of an end, 32 bytes. */
   ticketOf({ linkUid, role, host, hostUid }: TicketSubject): Buffer {
-    const subject = JSON.stringify([
-      "zorhub relay ticket 1",
-      linkUid,
-      role,
-      host,
-      hostUid,
-      this.#row.epochs[host] ?? "",
-    ]);
+    const subject = JSON.stringify(["zorhub relay ticket 1", linkUid, role, host, hostUid, this.epochOf(host)]);
     return createHmac("sha256", Buffer.from(this.#row.key, "base64")).update(subject).digest();
+  }
+
+  /** Changes when the host's tickets do; "": its identity was never revoked. */
+  epochOf(host: string): string {
+    return this.#row.epochs[host] ?? "";
   }
 
   /** Makes all tickets of a host useless: commit the change, then call `apply`. */

@@ -29,8 +29,12 @@ export interface RelayOptions {
   readonly news?: ListenNews;
   /** The hosts that may use the relay for a link, by the link's uid; none: it is not relayed, or there is no such link. */
   readonly grants: (linkUid: string) => readonly RelayGrant[];
+  /** Asks whether there is more to know of a link than {@link grants} says; default: there is not. */
+  readonly learn?: (linkUid: string) => Promise<void>;
   /** Told of the bytes passed on, every half second. */
   readonly onBytes: (linkUid: string, bytes: number) => void;
+  /** Told when something came or went of a link. */
+  readonly onState?: (linkUid: string, state: RelayedState) => void;
   readonly log: Log;
   /** Other bounds than {@link relayLimits}, for tests. */
   readonly limits?: Partial<RelayLimits>;
@@ -79,6 +83,10 @@ export class Relay {
   /** By host: what it may still connect. */
   readonly #admissions = new Map<string, TokenBucket>();
   #standing: StandingListener | undefined;
+  /** What was asked for that {@link #standing} does. */
+  #wanted: string | undefined;
+  /** Listeners that take nobody any more: they are closed when all that came by them has gone. */
+  readonly #closed: Promise<void>[] = [];
   #closing = false;
 
   private constructor(options: RelayOptions) {
@@ -92,13 +100,38 @@ export class Relay {
   static async listen(options: RelayOptions): Promise<Relay> {
     const relay = new Relay(options);
     try {
-      const bind = (address: string): Promise<number> => relay.#bind(address);
-      relay.#standing = await StandingListener.open(options.addresses, { ...silentNews, ...options.news, bind });
+      await relay.serve(options.addresses);
       return relay;
     } catch (error) {
       await relay.close();
       throw error;
     }
+  }
+
+  /**
+   * Serves at these addresses and no others from now on; what has come by the others stays. Those that are served already go on with
+   * the port they have. @throws {ZorError} UNAVAILABLE when an address cannot be bound; then none is.
+   */
+  async serve(addresses: readonly string[]): Promise<void> {
+    const wanted = addresses.join();
+    if (wanted === this.#wanted) return;
+    await this.#withdraw();
+    const bind = (address: string): Promise<number> => this.#bind(address);
+    try {
+      this.#standing = await StandingListener.open(addresses, { ...silentNews, ...this.#options.news, bind });
+      this.#wanted = wanted;
+    } catch (error) {
+      await this.#withdraw();
+      throw error;
+    }
+  }
+
+  /** Serves nowhere; what is connected stays. */
+  async #withdraw(): Promise<void> {
+    this.#wanted = undefined;
+    await this.#standing?.[Symbol.asyncDispose]();
+    this.#standing = undefined;
+    for (const server of this.#servers.splice(0)) this.#closed.push(closed(server));
   }
 
   /** Addresses with their real ports; those that are not there, as they were given. */
@@ -109,6 +142,16 @@ export class Relay {
   /** Addresses that are not there. */
   get missing(): readonly string[] {
     return this.#standing?.missing ?? [];
+  }
+
+  /** Pairs that are here now. */
+  get pairs(): number {
+    return [...this.#links.values()].filter(({ state }) => state.paired).length;
+  }
+
+  /** All links of which something is here. */
+  get states(): Readonly<Record<string, RelayedState>> {
+    return Object.fromEntries([...this.#links].map(([uid, { state }]) => [uid, state]));
   }
 
   /** What of a link is here now. */
@@ -129,13 +172,12 @@ export class Relay {
   /** Stops serving; every cable that goes through the relay is cut. */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#standing?.[Symbol.asyncDispose]();
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    await this.#withdraw();
     for (const link of [...this.#links.values()]) link.recheck(() => false, RelayStatus.ShuttingDown);
     // Sockets of pairs are closed once nobody works on them any more.
     await this.#splicer.close();
     for (const socket of this.#sockets) socket.destroySoon();
-    await Promise.all(closed);
+    await Promise.all(this.#closed);
   }
 
   async #bind(address: string): Promise<number> {
@@ -194,16 +236,21 @@ export class Relay {
     if (preamble === undefined) return refuse(socket, RelayStatus.BadPreamble);
     if (this.#closing) return refuse(socket, RelayStatus.ShuttingDown);
     const { linkUid, role } = preamble;
-    const grants = this.#options.grants(linkUid);
-    // Without a link something is compared all the same, so that the time taken does not tell which links there are.
-    const tickets =
-      grants.length > 0 ? grants.map(({ ticketOf }) => ticketOf(role)) : [randomBytes(32), randomBytes(32)];
-    const matches = tickets.map((ticket) => preamble.verify(ticket, challenge));
-    const at = matches.indexOf(true);
-    const [grant, ticket] = [grants[at], tickets[at]];
-    if (grant === undefined || ticket === undefined) return refuse(socket, RelayStatus.NotAuthorised);
-    if (!this.#admissionsOf(grant.host).take()) return refuse(socket, RelayStatus.Busy);
-    this.#linkOf(linkUid).add({ socket, role, host: grant.host, ticket });
+    const match = () => matching(this.#options.grants(linkUid), role, (ticket) => preamble.verify(ticket, challenge));
+    let found = match();
+    if (found === undefined) {
+      // A link or a ticket may be so new that nobody has told of it yet.
+      await this.#options.learn?.(linkUid);
+      found = match();
+    }
+    if (socket.destroyed) return;
+    if (this.#closing) return refuse(socket, RelayStatus.ShuttingDown);
+    if (found === undefined) return refuse(socket, RelayStatus.NotAuthorised);
+    const { host, ticket } = found;
+    if (!this.#admissionsOf(host).take()) return refuse(socket, RelayStatus.Busy);
+    const link = this.#linkOf(linkUid);
+    link.add({ socket, role, host, ticket });
+    this.#options.onState?.(linkUid, link.state);
   }
 
   #admissionsOf(host: string): TokenBucket {
@@ -226,10 +273,28 @@ export class Relay {
       onCopy: (copy) =>
         this.#options.log.warn({ linkUid, ...copy }, "two live hosts with one identity want one end of a link"),
       onChange: () => {
+        this.#options.onState?.(linkUid, link.state);
         if (link.isEmpty && this.#links.get(linkUid) === link) this.#links.delete(linkUid);
       },
     });
     this.#links.set(linkUid, link);
     return link;
   }
+}
+
+/** The grant that an end has the ticket of. */
+function matching(
+  grants: readonly RelayGrant[],
+  role: RelayRole,
+  verify: (ticket: Buffer) => boolean,
+): { readonly host: string; readonly ticket: Buffer } | undefined {
+  // Without a link something is compared all the same, so that the time taken does not tell which links there are.
+  const hosts = grants.map(({ host, ticketOf }) => ({ host, ticket: ticketOf(role) }));
+  const tickets = hosts.length > 0 ? hosts.map(({ ticket }) => ticket) : [randomBytes(32), randomBytes(32)];
+  const matches = tickets.map(verify);
+  return hosts[matches.indexOf(true)];
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
 }

@@ -5,7 +5,7 @@ import { pause } from "../../../lib/backoff.js";
 import { unavailable } from "../../../lib/errors.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { startDaemon } from "../../host/exec.js";
-import { tryConnect } from "../../host/unix-socket.js";
+import { tryConnect } from "../../../lib/net/unix-connect.js";
 import { PumpWatch } from "./pump-watch.js";
 import { FrameReader, type FromPump, type PortOpen, pumpProtocol, pumpSocket } from "./frames.js";
 

@@ -7,7 +7,7 @@ import { LineSplitter } from "../../../lib/line-splitter.js";
 import { endProcess, findProcesses } from "../../../lib/process.js";
 import { nodePath, programPath } from "../../../lib/program.js";
 import { startDaemon } from "../../host/exec.js";
-import { tryConnect } from "../../host/unix-socket.js";
+import { tryConnect } from "../../../lib/net/unix-connect.js";
 import {
   maxLineBytes,
   type RelayRequest,

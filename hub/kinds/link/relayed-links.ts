@@ -8,6 +8,7 @@ import { isLocal, isPlain } from "./reconcile/end-specs.js";
 export function relayedLinks(links: Links, fleet: Fleet): RelayedLinks {
   const uidOf = (host: string): string => fleet.find(host)?.host.uid ?? "";
   return {
+    uids: () => links.list().map(({ link }) => link.uid),
     admitted: (linkUid) => {
       const record = links.findByUid(linkUid);
       if (record === undefined || record.deleting) return [];
