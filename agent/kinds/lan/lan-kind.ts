@@ -10,9 +10,9 @@ import { type ServiceMethods, serve } from "../../kit/serve.js";
 import type { FlowChange, FlowKeeper } from "../../network/flows/flow-keeper.js";
 import { examineFlows } from "../../network/flows/flow-parser.js";
 import { specFlowBuild } from "../../network/flows/spec-flows.js";
-import { rspanFlowBuild } from "../../network/lans/rspan-flows.js";
 import { checkLanSettings } from "../../network/lans/lan-check.js";
 import type { PortChange } from "../../network/lans/port-faults.js";
+import { rspanFlowBuild } from "../../network/lans/rspan-flows.js";
 import type { ObservedLan, ObservedPort } from "../../network/observed-lan.js";
 import { assertWithoutFlows } from "../../network/outlets/controlled-ports.js";
 import type { OutletLan } from "../../network/outlets/lan-outlets.js";
@@ -139,9 +139,8 @@ export class LanKind implements AgentKind<Lan> {
         const resource = nameOf(change.lan);
         if (resource !== undefined) this.#options.emit(toEvent(resource, change));
       }),
-      network.onHealed?.(({ lan, what }) => {
+      network.onHealed?.(({ type, lan, what }) => {
         kept.publish();
-        const type = lan === "" ? "host.switch-restarted" : "lan.healed";
         const resource = lan === "" ? `hosts/${this.#options.host}` : nameOf(lan);
         const severity = EventSeverity.EVENT_SEVERITY_WARNING;
         if (resource !== undefined) this.#options.emit({ severity, type, resource, message: what, caller: "" });

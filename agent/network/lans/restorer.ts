@@ -8,6 +8,8 @@ import { idsOf, type PlugOptions } from "./plug.js";
 
 /** Something that was put right by itself. */
 export interface Healed {
+  /** Type of the event that tells it. */
+  readonly type: "lan.healed" | "host.switch-restarted" | "host.switch-continued";
   /** Id of the lan; "": the switch as a whole. */
   readonly lan: string;
   /** What was wrong, and what was done, for people. */
@@ -56,16 +58,23 @@ export class Restorer {
 
   /**
    * Daemons of the switch were started again. What their database still has of lans and ports they have made; then their flows alone are
-   * missing, and frames pass as soon as those are there. Of a database that was lost all is made first. Never rejects.
+   * missing, and frames pass as soon as those are there. Of a database that was lost all is made first. Those that go on after they were
+   * stopped have all they had. Never rejects.
    */
-  async restart({ daemons, sinceMs }: SwitchRestart): Promise<void> {
+  async restart({ daemons, sinceMs, how }: SwitchRestart): Promise<void> {
+    if (how === "continued") {
+      const what = `${daemons.join(" and ")} of the lans' switch was stopped by a signal`;
+      const after = `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
+      this.#tell({ type: "host.switch-continued", lan: "", what: `${what}; it was told to go on after ${after}` });
+      return;
+    }
     const isWhole = this.#isWhole();
     if (!isWhole) await this.#makeAll();
     await this.#options.flows.restore();
     const seconds = ((performance.now() - sinceMs) / 1000).toFixed(1);
     const gap = daemons.includes("ovs-vswitchd") ? `; no frames passed for ${seconds} s` : "";
     this.#tell({
-      lan: "",
+      ...{ type: "host.switch-restarted", lan: "" },
       what: `${daemons.join(" and ")} of the lans' switch had ended, and was started again${gap}`,
     });
     if (isWhole) await this.#makeAll();
@@ -82,7 +91,7 @@ export class Restorer {
       // It was deleted meanwhile, in good order.
       if (!this.#made.has(id)) continue;
       this.#tell({
-        lan: id,
+        ...{ type: "lan.healed", lan: id },
         what: "its bridge was removed at the switch; it was made again, and what was plugged in there",
       });
     }

@@ -41,11 +41,13 @@ export interface DaemonsOptions {
   readonly log: Log;
 }
 
-/** That daemons were started again. */
+/** That daemons run again. */
 export interface SwitchRestart {
   readonly daemons: readonly string[];
-  /** When it was seen that they had ended, by performance.now(). */
+  /** When it was seen that they had ended, or were stopped, by performance.now(). */
   readonly sinceMs: number;
+  /** They had ended and were started again, or had been stopped by a signal and go on as they were. */
+  readonly how: "restarted" | "continued";
 }
 
 /** The two Open vSwitch daemons of an agent. They run in their own sessions and outlive it. */
@@ -107,6 +109,17 @@ export class OvsDaemons {
       ...(server === undefined ? {} : { "ovsdb-server": server }),
       ...(vswitchd === undefined ? {} : { "ovs-vswitchd": vswitchd }),
     };
+  }
+
+  /** Those of them whose records are there: cheap, for polling. */
+  async recorded(): Promise<Readonly<Record<string, ProcessIdentity>>> {
+    const found: Record<string, ProcessIdentity> = {};
+    for (const name of ["ovsdb-server", "ovs-vswitchd"] as const) {
+      const identity = parseIdentity(await readIfExists(this.#recordPath(name)));
+      const argv = identity === undefined ? [] : await readArguments(identity.pid);
+      if (identity !== undefined && argv.includes(this.#controlOption(name))) found[name] = identity;
+    }
+    return found;
   }
 
   /** Ends both, and with them every bridge. */

@@ -4,18 +4,20 @@ import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
-import { keepQuiet } from "./keep-quiet.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
 import { run } from "../../host/exec.js";
+import { type Continued, keepGoing } from "../../host/stopped.js";
 import { toldOf } from "../../host/told.js";
 import { isOwned } from "../bridge-operations.js";
 import { ip, listLinks } from "../ip.js";
 import { testPortPrefix } from "../names.js";
 import { ensureNetns, removeNetns } from "../netns.js";
+import { applied, commit } from "./commit.js";
 import { OvsDaemons, type SwitchRestart } from "./daemons.js";
 import { DatapathHealth } from "./datapath-health.js";
 import { type Datapath, detectDatapath } from "./detect-datapath.js";
 import { holdsFrames, letPass } from "./hold-back.js";
+import { keepQuiet } from "./keep-quiet.js";
 import type { OperationResult, OvsdbClient, OvsdbOperation } from "./ovsdb-client.js";
 import { type MirrorChange, OvsdbMirror } from "./ovsdb-mirror.js";
 import { findScalar } from "./ovsdb-values.js";
@@ -38,7 +40,6 @@ export interface SwitchOptions {
 
 /** How often the datapath is looked at, while all is well and while something is missing. That a daemon has ended is told at once. */
 const watchIntervalMs = { well: 1000, missing: 250 } as const;
-const applyTimeoutMs = 15_000;
 /** Longest path of a unix socket, less the names that Open vSwitch makes below the directory. */
 const maxDirectoryBytes = 80;
 
@@ -68,7 +69,7 @@ export class Switch {
   #connection: Connection | undefined;
   #health = new DatapathHealth();
   #failure = "";
-  #watching: Promise<void> = Promise.resolve();
+  #watching: Promise<unknown> = Promise.resolve();
 
   private constructor(options: SwitchOptions, directory: string, datapath: Datapath) {
     this.netns = options.netns;
@@ -98,8 +99,14 @@ export class Switch {
     if (isOurs) keepQuiet(options);
     const opened = new Switch(options, directory, await detectDatapath());
     options.signal.throwIfAborted();
-    await opened.#connect();
-    opened.#watching = opened.#watch();
+    const going = opened.#keepGoing();
+    try {
+      await opened.#connect();
+    } catch (error) {
+      opened.#closing.abort();
+      throw error;
+    }
+    opened.#watching = Promise.all([going, opened.#watch()]);
     return opened;
   }
 
@@ -148,7 +155,7 @@ export class Switch {
       const operations = build(connection.mirror);
       if (operations.length === 0) return [];
       const { results, wanted } = await commit(connection, operations);
-      await this.#applied(connection.mirror, wanted);
+      await applied(connection.mirror, wanted);
       // Applied is not made: what came of it stands in the datapath only.
       await this.#look(connection);
       return results;
@@ -171,7 +178,7 @@ export class Switch {
     return () => this.#changes.delete(listener);
   }
 
-  /** Calls back when daemons had to be started again. Returns the way to stop. */
+  /** Calls back when daemons run again that had ended or were stopped. Returns the way to stop. */
   onRestart(listener: (restart: SwitchRestart) => void): () => void {
     this.#restarts.add(listener);
     return () => this.#restarts.delete(listener);
@@ -250,6 +257,18 @@ export class Switch {
     }
   }
 
+  /** Daemons that were stopped go on, also while they are connected to: those that do not answer are replaced. */
+  async #keepGoing(): Promise<void> {
+    const onContinued = ({ name, sinceMs }: Continued) =>
+      this.#runAgain({ daemons: [name], sinceMs, how: "continued" });
+    const find = () => this.#daemons.recorded();
+    await keepGoing({ find, onContinued, log: this.#log, signal: this.#closing.signal });
+  }
+
+  #runAgain(restart: SwitchRestart): void {
+    for (const listener of this.#restarts) listener(restart);
+  }
+
   #connected(): Connection {
     if (this.#connection !== undefined) return this.#connection;
     throw unavailable(
@@ -285,7 +304,7 @@ export class Switch {
   async #settle(connection: Connection): Promise<void> {
     const { mirror } = connection;
     const { wanted } = await commit(connection, []);
-    await this.#applied(mirror, wanted).catch((error: unknown) => {
+    await applied(mirror, wanted).catch((error: unknown) => {
       this.#log.warn({ err: error }, "the switch was started again and is slow to make its bridges");
     });
   }
@@ -322,7 +341,7 @@ export class Switch {
     this.#notify("structure");
     const sinceMs = performance.now();
     const daemons = await this.#connect();
-    if (daemons.length > 0) for (const listener of this.#restarts) listener({ daemons, sinceMs });
+    if (daemons.length > 0) this.#runAgain({ daemons, sinceMs, how: "restarted" });
     this.#notify("structure");
   }
 
@@ -352,42 +371,4 @@ export class Switch {
   #notify(change: MirrorChange): void {
     for (const listener of this.#changes) listener(change);
   }
-
-  /** ovs-vswitchd sets cur_cfg to the next_cfg it has applied. */
-  async #applied(mirror: OvsdbMirror, wanted: number): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    const check = () => {
-      if (Number(mirror.root().columns["cur_cfg"]) >= wanted) done.resolve();
-    };
-    const stop = mirror.onChange(check);
-    const timer = setTimeout(
-      () =>
-        done.reject(
-          unavailable("SWITCH_SLOW", "", `the switch did not apply a change within ${applyTimeoutMs / 1000} s`),
-        ),
-      applyTimeoutMs,
-    );
-    check();
-    try {
-      await done.promise;
-    } finally {
-      clearTimeout(timer);
-      stop();
-    }
-  }
-}
-
-/** Changes the database; without operations that alone has ovs-vswitchd make what is missing. `wanted` is the configuration's number. */
-async function commit(
-  { client, mirror }: Connection,
-  operations: readonly OvsdbOperation[],
-): Promise<{ readonly results: readonly OperationResult[]; readonly wanted: number }> {
-  const table = "Open_vSwitch";
-  const where = [["_uuid", "==", ["uuid", mirror.root().uuid]]];
-  const results = await client.transact([
-    ...operations,
-    { op: "mutate", table, where, mutations: [["next_cfg", "+=", 1]] },
-    { op: "select", table, where, columns: ["next_cfg"] },
-  ]);
-  return { results, wanted: Number(results.at(-1)?.rows?.[0]?.["next_cfg"]) };
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { signalProcess } from "../../../lib/process.js";
 import { eventually } from "../../helpers/eventually.js";
 import { holdFiles } from "../../helpers/held-files.js";
+import { holdProcess } from "../../helpers/held-process.js";
 import { PingStream } from "../../helpers/ping-stream.js";
 import { NetworkFixture, ping } from "./fixture.js";
 
@@ -91,14 +92,14 @@ it("a switch that is stuck is told from test frames that do not come through, an
   await allWell();
   const { "ovs-vswitchd": vswitchd } = await net.sw.processes();
   if (vswitchd === undefined) throw new Error("ovs-vswitchd does not run");
-  process.kill(vswitchd.pid, "SIGSTOP");
+  const letGo = holdProcess(vswitchd.pid);
   try {
     await eventually(() => {
       for (const reason of reasons())
         expect(reason).toMatch(/does not forward test frames|ovs-vswitchd does not answer/);
     });
   } finally {
-    process.kill(vswitchd.pid, "SIGCONT");
+    letGo();
   }
   await allWell();
   expect((await net.sw.processes())["ovs-vswitchd"]).toEqual(vswitchd);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { eventually } from "../../helpers/eventually.js";
+import { holdProcess } from "../../helpers/held-process.js";
 import { killed } from "../../helpers/killed.js";
 import { ping } from "../../integration/network/fixture.js";
 import { addressOf, endpointOf, guard, guests, lan1, peer, SwitchRig } from "./switch-rig.js";
@@ -27,12 +28,32 @@ it.each([
   );
 });
 
-it("ovs-vswitchd stopped: told, started again, and nothing passes unguarded", { timeout: 120_000 }, async () => {
+it.each([[["ovs-vswitchd"]], [["ovsdb-server"]], [["ovsdb-server", "ovs-vswitchd"]]])(
+  "%j stopped: goes on as it was, told, and nothing passes unguarded",
+  { timeout: 120_000 },
+  async (given) => {
+    const pids = await Promise.all(given.map((name) => rig.pidOf(name)));
+    await rig.survives(
+      `${given.join(" and ")} stopped`,
+      async () => {
+        for (const pid of pids) process.kill(pid, "SIGSTOP");
+      },
+      new RegExp(given.map((name) => `^ ${name} of the lans' switch was stopped by a signal`).join(".*"), "ms"),
+    );
+    // They were not started again.
+    expect(await Promise.all(given.map((name) => rig.pidOf(name)))).toEqual(pids);
+  },
+);
+
+it("ovs-vswitchd held by a debugger: told, let be for some seconds, and then started again", {
+  timeout: 120_000,
+}, async () => {
   const pid = await rig.pidOf("ovs-vswitchd");
   await rig.survives(
-    "ovs-vswitchd stopped",
+    "ovs-vswitchd held",
     async () => {
-      process.kill(pid, "SIGSTOP");
+      // It is killed while it is held, and then nobody's to let go.
+      holdProcess(pid);
       await eventually(() =>
         expect(rig.net.lans.find("lan1")?.reason).toMatch(/does not forward test frames|does not answer/),
       );
@@ -41,17 +62,20 @@ it("ovs-vswitchd stopped: told, started again, and nothing passes unguarded", { 
   );
 });
 
-it("ovsdb-server stopped: told while frames pass, and started again", { timeout: 120_000 }, async () => {
-  const pid = await rig.pidOf("ovsdb-server");
-  await rig.survives(
-    "ovsdb-server stopped",
-    async () => {
-      process.kill(pid, "SIGSTOP");
-      await eventually(() => expect(rig.net.lans.find("lan1")?.reason).toMatch(/ovsdb-server.* does not answer/));
-      await ping(rig.guest, peer);
-    },
-    /ovsdb-server of the lans' switch had ended/,
-  );
+it("stopped while no agent was there: goes on with the next", { timeout: 120_000 }, async () => {
+  const pid = await rig.pidOf("ovs-vswitchd");
+  rig.net.lans.close();
+  await rig.net.sw.close();
+  process.kill(pid, "SIGSTOP");
+  await rig.net.reopen();
+  expect(await rig.pidOf("ovs-vswitchd")).toBe(pid);
+  await rig.net.lans.ensureLan(lan1);
+  for (const uid of guests) await rig.net.plugContainer(uid, "lan1", addressOf(uid));
+  await rig.net.lans.flows.set("lan1", "port", guard);
+  await rig.net.lans.flows.settle();
+  await ping(rig.guest, peer);
+  expect(await rig.leaked()).toBe(0);
+  rig.listen();
 });
 
 it("the agent is gone while both are killed: nothing passes before its flows are there", {
