@@ -22,6 +22,7 @@ import { Remarks } from "./kit/remarks.js";
 import { StoredRequests } from "./kit/requests.js";
 import { Router } from "./kit/router.js";
 import { Topology } from "./kit/topology.js";
+import { InnerCalls } from "./kit/waves/inner-calls.js";
 import { RelayHandle } from "./relay/relay-handle.js";
 import { RelayMeter } from "./relay/relay-meter.js";
 import { RelayTickets } from "./relay/relay-tickets.js";
@@ -103,6 +104,7 @@ export class Core {
       ...{ store, inventory, events, audit, fleet, certificates, addresses, exposeListen, log, stop: stop.signal },
       relay: new RelayHandle({ tickets, meter, directory, log }),
       operations: new HubOperations({ store, inventory, log, audit, stop: stop.signal }),
+      calls: new InnerCalls(),
       requests: new StoredRequests(store),
       router: new Router(fleet),
       lister: new Lister(fleet, inventory),

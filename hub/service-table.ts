@@ -18,6 +18,7 @@ import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.j
 import { type HostMethodParts, hostHandler } from "./kit/host-services.js";
 import type { HubKindPart } from "./kit/hub-kind.js";
 import { ListAnswers } from "./kit/kept-items.js";
+import type { InnerCalls } from "./kit/waves/inner-calls.js";
 import type { Certificates } from "./pki/certificates.js";
 import { renewHandlers } from "./pki/renew-service.js";
 
@@ -30,13 +31,15 @@ export interface ServedParts extends HostMethodParts {
   readonly hooks: Hooks;
   /** The hub's own log; undefined: it keeps none. */
   readonly keptLog: KeptLog | undefined;
+  /** To be told how methods are carried out. */
+  readonly calls: InnerCalls;
   /** What kinds add. */
   readonly kinds: readonly HubKindPart[];
 }
 
 /** Adds everything the main listener serves: what kinds add, and all methods of kinds that live on hosts. */
 export function addMainServices(server: Server, parts: ServedParts, options: ServiceOptions): Health {
-  const { inventory, certificates, keptLog, kinds, events, hooks } = parts;
+  const { inventory, certificates, keptLog, kinds, events, hooks, calls } = parts;
   const own: KindHandlers = Object.assign(
     {
       ...handlersOf(
@@ -55,6 +58,15 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
     options,
   );
   server.addService(WatchServiceService, watch);
+  const methods = new Map(
+    allServices()
+      .flatMap(([, service]) => Object.values(service))
+      .map((each) => [each.path, each]),
+  );
+  calls.serve((path) => {
+    const method = methods.get(path);
+    return own[path] ?? (method === undefined ? undefined : generic(method, parts));
+  });
   const lists = new ListAnswers();
   const names = ["zor.v1.WatchService"];
   for (const [name, definition] of allServices()) {

@@ -105,3 +105,10 @@ export function quote(value: string, { maxCharacters = 80 }: { readonly maxChara
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** The host that all of these resources are on; "": they are not on one. */
+export function commonParent(names: readonly string[]): string {
+  const hosts = new Set(names.map((name) => /^hosts\/[^/]+/.exec(name)?.[0] ?? ""));
+  const [only = ""] = hosts;
+  return hosts.size === 1 ? only : "";
+}

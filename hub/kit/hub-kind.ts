@@ -16,6 +16,7 @@ import type { Remarks } from "./remarks.js";
 import type { StoredRequests } from "./requests.js";
 import type { Router } from "./router.js";
 import type { Topology } from "./topology.js";
+import type { InnerCalls } from "./waves/inner-calls.js";
 
 /** What the hub has for all kinds. Everything in it is there, and ready, when a kind is made. */
 export interface HubParts {
@@ -31,6 +32,8 @@ export interface HubParts {
   readonly relay: RelayHandle;
   readonly certificates: Certificates;
   readonly operations: HubOperations;
+  /** The hub's methods, for what it does by itself in the name of a caller. */
+  readonly calls: InnerCalls;
   /** Answers to requests, by request id. */
   readonly requests: StoredRequests;
   readonly router: Router;

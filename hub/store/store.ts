@@ -1,5 +1,13 @@
 /** Collections that are no kind's: what the hub itself keeps. */
-export const ownCollections = ["tokens", "certificates", "revocations", "requests", "operations", "meta"] as const;
+export const ownCollections = [
+  "tokens",
+  "certificates",
+  "revocations",
+  "requests",
+  "operations",
+  "waves",
+  "meta",
+] as const;
 
 /** A collection of records: the plural of a kind that lives on the hub, or one of {@link ownCollections}. */
 export type CollectionName = string;

@@ -55,6 +55,7 @@ import { VolumeServiceService } from "./zor/v1/volume_service.js";
 import { Vtep } from "./zor/v1/vtep.js";
 import { VtepServiceService } from "./zor/v1/vtep_service.js";
 import { WatchServiceService } from "./zor/v1/watch_service.js";
+import { WaveServiceService } from "./zor/v1/wave_service.js";
 import { Wire } from "./zor/v1/wire.js";
 import { WireServiceService } from "./zor/v1/wire_service.js";
 
@@ -147,5 +148,6 @@ export const serviceTable = {
   "zor.v1.VolumeService": VolumeServiceService,
   "zor.v1.VtepService": VtepServiceService,
   "zor.v1.WatchService": WatchServiceService,
+  "zor.v1.WaveService": WaveServiceService,
   "zor.v1.WireService": WireServiceService,
 } as const;

@@ -23,6 +23,7 @@ export class FakeHostModel {
   /** The agent's event log; a restarted agent has a new one. */
   log = new WatchLog();
   readonly #lans = new Map<string, Lan>();
+  #held: PromiseWithResolvers<void> | undefined;
   readonly #instances = new Map<string, Instance>();
 
   constructor(host: string) {
@@ -84,6 +85,21 @@ export class FakeHostModel {
     if (instance.status?.state === state)
       throw failedPrecondition("WRONG_STATE", name, `${name} is in that state already`);
     return this.#put(Instance.fromPartial({ ...instance, status: { ...instance.status, state } }));
+  }
+
+  /** From now on verbs of instances wait. */
+  hold(): void {
+    this.#held = Promise.withResolvers();
+  }
+
+  release(): void {
+    this.#held?.resolve();
+    this.#held = undefined;
+  }
+
+  /** Resolves when verbs of instances may go on. */
+  get held(): Promise<void> | undefined {
+    return this.#held?.promise;
   }
 
   removeInstance(name: string): void {

@@ -11,7 +11,7 @@ import { CableServiceService } from "../../proto/gen/zor/agent/v1/cable_service.
 import { AttachConsoleResponse, ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
 import { FiguresServiceService, WatchFiguresResponse } from "../../proto/gen/zor/v1/figures_service.js";
-import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { type Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { LanServiceService } from "../../proto/gen/zor/v1/lan_service.js";
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
@@ -91,9 +91,16 @@ function agentHandlers({ model, cables, apiLevel: level }: FakeAgentParts): Hand
 }
 
 function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceServiceService> {
-  const verb = (state: InstanceState) => async (request: { readonly name: string }) => ({
-    instance: model.setState(request.name, state),
-  });
+  const answers = new Map<string, Promise<{ readonly instance: Instance }>>();
+  const verb = (state: InstanceState) => (request: { readonly name: string; readonly requestId: string }) => {
+    const work = async () => {
+      await model.held;
+      return { instance: model.setState(request.name, state) };
+    };
+    const answer = answers.get(request.requestId) ?? work();
+    if (request.requestId !== "") answers.set(request.requestId, answer);
+    return answer;
+  };
   const start = (name: string, requestId: string, caller: string, work: () => void) =>
     model.operations.start({ verb: "instance.change", target: name, requestId, caller, work: async () => work() });
   return {

@@ -65,6 +65,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/volume.js"),
   },
   { name: "delete", summary: "delete resources", load: () => import("./commands/delete.js") },
+  {
+    name: "wave",
+    summary: "do one thing to many resources, so many at a time",
+    load: () => import("./commands/wave.js"),
+  },
   { name: "cancel", summary: "cancel running operations", load: () => import("./commands/cancel.js") },
   {
     name: "confirm",

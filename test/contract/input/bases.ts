@@ -75,6 +75,10 @@ const bases: Readonly<Record<string, JsonObject>> = {
   Exec: { start: { name: "hosts/h1/instances/c1", command: ["true"], size: { columns: 80, rows: 24 } } },
   AttachConsole: { open: { name: "hosts/h1/instances/c1", size: { columns: 80, rows: 24 } } },
   ReadHistory: { name: "hosts/h1" },
+  StartWave: {
+    spec: { method: "zor.v1.InstanceService/StartInstance", names: ["hosts/h1/instances/c1"] },
+    validateOnly: true,
+  },
   WaitOperation: { timeout: "0.1s" },
 };
 

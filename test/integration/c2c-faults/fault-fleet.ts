@@ -1,7 +1,7 @@
-import { join } from "node:path";
-import { run } from "../../../agent/host/exec.js";
+import { basename, join } from "node:path";
 import { ControlClient } from "../../../agent/engine/protocol/control-client.js";
-import { endProtocol, endSocket, type EndView } from "../../../agent/engine/protocol/end-protocol.js";
+import { type EndView, endProtocol, endSocket } from "../../../agent/engine/protocol/end-protocol.js";
+import { run } from "../../../agent/host/exec.js";
 import { takeDown } from "../../../deploy/demo/down.js";
 import { ensureHost, ensureLan, ensureLink, waitForHost } from "../../../deploy/demo/fleet.js";
 import { waitForHub } from "../../../deploy/demo/hub-client.js";
@@ -16,10 +16,10 @@ import {
 } from "../../../deploy/demo/programs.js";
 import { ensureLayout } from "../../../deploy/demo/state-file.js";
 import { endProcess } from "../../../lib/process.js";
+import { type ReadEnd, readEnd } from "../../helpers/engine-words.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns, type TestNetns } from "../../helpers/netns.js";
 import { freshName } from "../../helpers/run-tag.js";
-import { readEnd, type ReadEnd } from "../../helpers/engine-words.js";
 
 /** Where a copy goes from and to: a namespace with an interface in a host's lan. */
 export interface Station {
@@ -27,21 +27,32 @@ export interface Station {
   readonly ip: string;
 }
 
+/** By id, "hub" or a host's: the top folder of the installation that it is of, when that is not this one. */
+type Installations = Readonly<Record<string, string>>;
+
 /** A real hub and two real agents in namespaces, as `zor demo up` lays them out, with a link between their lans and no guests. */
 export class FaultFleet implements AsyncDisposable {
   readonly layout: DemoLayout;
   readonly #stations: TestNetns[] = [];
 
   readonly #agentFlags: readonly string[];
+  readonly #installations: Installations;
 
-  private constructor(layout: DemoLayout, agentFlags: readonly string[]) {
+  private constructor(layout: DemoLayout, agentFlags: readonly string[], installations: Installations) {
     this.layout = layout;
     this.#agentFlags = agentFlags;
+    this.#installations = installations;
   }
 
   /** Brings everything up and waits until the link is active. */
-  static async make({ agentFlags = [] }: { readonly agentFlags?: readonly string[] } = {}): Promise<FaultFleet> {
-    const fleet = new FaultFleet(await ensureLayout(freshName()), agentFlags);
+  static async make({
+    agentFlags = [],
+    installations = {},
+  }: {
+    readonly agentFlags?: readonly string[];
+    readonly installations?: Installations;
+  } = {}): Promise<FaultFleet> {
+    const fleet = new FaultFleet(await ensureLayout(freshName()), agentFlags, installations);
     try {
       await fleet.#bringUp();
       return fleet;
@@ -86,7 +97,7 @@ export class FaultFleet implements AsyncDisposable {
   }
 
   async startHub(): Promise<void> {
-    await startProgram(hubProgram(this.layout));
+    await startProgram(this.#installed(hubProgram(this.layout)));
   }
 
   async killAgent(host: HostLayout): Promise<void> {
@@ -94,7 +105,7 @@ export class FaultFleet implements AsyncDisposable {
   }
 
   async startAgent(host: HostLayout): Promise<void> {
-    const program = agentProgram(this.layout, host);
+    const program = this.#installed(agentProgram(this.layout, host));
     await startProgram({ ...program, argv: [...program.argv, ...this.#agentFlags] });
   }
 
@@ -127,6 +138,12 @@ export class FaultFleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const station of this.#stations) await station[Symbol.asyncDispose]();
     await takeDown(this.layout.name, { step: (_name, work) => work(), say: () => undefined });
+  }
+
+  #installed(program: DemoProgram): DemoProgram {
+    const root = this.#installations[program.id];
+    const [file = "", ...argv] = program.argv;
+    return root === undefined ? program : { ...program, argv: [join(root, "dist", basename(file)), ...argv] };
   }
 
   async #bringUp(): Promise<void> {

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "vitest";
+import { newWave, type WaveRecord } from "../../../../../hub/kit/waves/wave-record.js";
+import { WaveRun } from "../../../../../hub/kit/waves/wave-run.js";
+import { Role } from "../../../../../proto/gen/zor/v1/token_service.js";
+import { WaveItemState, WaveSpec } from "../../../../../proto/gen/zor/v1/wave.js";
+
+/** A wave over resources that end when they are told to. */
+class Rig {
+  readonly wave: WaveRecord;
+  readonly run: WaveRun;
+  readonly ended: Promise<unknown>;
+  readonly stop = new AbortController();
+  readonly cancel = new AbortController();
+  step = "";
+  readonly #acts = new Map<number, PromiseWithResolvers<void>>();
+
+  constructor(count: number, bounds: Partial<WaveSpec>, states: readonly WaveItemState[] = []) {
+    const names = Array.from({ length: count }, (_, index) => `hosts/a/instances/${index}`);
+    const spec = WaveSpec.fromPartial({ names, maxParallel: 2, ...bounds });
+    const caller = { identity: "zor://user/ana", kind: "user", id: "ana", role: Role.ROLE_OPERATOR } as const;
+    this.wave = newWave("operations/w", spec, caller);
+    for (const [index, state] of states.entries()) {
+      const item = this.wave.items[index];
+      if (item !== undefined) this.wave.items[index] = { ...item, state };
+    }
+    this.run = new WaveRun({
+      wave: this.wave,
+      act: (index) => {
+        const act = Promise.withResolvers<void>();
+        this.#acts.set(index, act);
+        return act.promise;
+      },
+      changed: () => undefined,
+      stop: this.stop.signal,
+    });
+    const progress = (step: string): void => {
+      this.step = step;
+    };
+    this.ended = this.run.run({ signal: this.cancel.signal, progress }).then(
+      () => "done",
+      (error: unknown) => error,
+    );
+  }
+
+  /** Those that are under way. */
+  get underWay(): number[] {
+    return [...this.#acts.keys()].sort((a, b) => a - b);
+  }
+
+  /** Ends some of them, and lets what follows happen. */
+  async end(indexes: readonly number[], error?: Error): Promise<void> {
+    for (const index of indexes) {
+      const act = this.#acts.get(index);
+      this.#acts.delete(index);
+      if (error === undefined) act?.resolve();
+      else act?.reject(error);
+    }
+    await new Promise(setImmediate);
+  }
+
+  get states(): string[] {
+    return this.wave.items.map(({ state }) => WaveItemState[state].slice("WAVE_ITEM_STATE_".length));
+  }
+}
+
+describe("a run of a wave", () => {
+  test("has no more under way than it may, and the next begins as soon as one ends", async () => {
+    const rig = new Rig(4, {});
+    expect(rig.underWay).toEqual([0, 1]);
+    expect(rig.step).toBe("0 of 4 done, 2 under way");
+    await rig.end([1]);
+    expect(rig.underWay).toEqual([0, 2]);
+    await rig.end([0, 2]);
+    await rig.end([3]);
+    expect(await rig.ended).toBe("done");
+  });
+
+  test("does the canaries before the others, and no other when one of them fails", async () => {
+    const rig = new Rig(4, { canary: 1, maxFailures: 4, maxParallel: 4 });
+    expect(rig.underWay).toEqual([0]);
+    expect(rig.step).toBe("canary, 0 of 4 done, 1 under way");
+    await rig.end([0]);
+    expect(rig.underWay).toEqual([1, 2, 3]);
+
+    const dead = new Rig(3, { canary: 1, maxFailures: 3 });
+    await dead.end([0], new Error("no"));
+    expect(await dead.ended).toMatchObject({
+      reason: "WAVE_FAILED",
+      message: expect.stringMatching(/among the canaries/),
+    });
+    expect(dead.states).toEqual(["FAILED", "SKIPPED", "SKIPPED"]);
+  });
+
+  test("waits for what is under way when more have failed than may, and says how many and which was the first", async () => {
+    const rig = new Rig(5, { maxFailures: 1 });
+    await rig.end([0], new Error("no"));
+    expect(rig.underWay).toEqual([1, 2]);
+    await rig.end([2], new Error("nor this"));
+    expect(rig.underWay).toEqual([1]);
+    await rig.end([1]);
+    expect(await rig.ended).toMatchObject({
+      message: expect.stringMatching(
+        /^2 resources failed, more than the 1 that may; 2 were not begun; the first: hosts\/a\/instances\/0: /,
+      ),
+    });
+    expect(rig.states).toEqual(["FAILED", "SUCCEEDED", "FAILED", "SKIPPED", "SKIPPED"]);
+  });
+
+  test("begins nothing while it is paused, and goes on when it is resumed", async () => {
+    const rig = new Rig(3, {});
+    rig.wave.paused = true;
+    rig.run.look();
+    await rig.end([0, 1]);
+    expect(rig.underWay).toEqual([]);
+    expect(rig.step).toBe("paused, 2 of 3 done");
+    rig.wave.paused = false;
+    rig.run.look();
+    await rig.end([]);
+    expect(rig.underWay).toEqual([2]);
+    await rig.end([2]);
+    expect(await rig.ended).toBe("done");
+  });
+
+  test("cancelled, it lets what is under way end and begins nothing else", async () => {
+    const rig = new Rig(3, {});
+    rig.cancel.abort();
+    await rig.end([0]);
+    expect(rig.underWay).toEqual([1]);
+    await rig.end([1]);
+    expect(await rig.ended).toMatchObject({ name: "AbortError" });
+    expect(rig.states).toEqual(["SUCCEEDED", "SUCCEEDED", "SKIPPED"]);
+  });
+
+  test("ends at once with the hub, and the next run does again what was under way", async () => {
+    const rig = new Rig(3, {});
+    rig.stop.abort();
+    rig.cancel.abort();
+    await rig.end([0, 1], new Error("the hub ends"));
+    expect(await rig.ended).toBe("done");
+    expect(rig.states).toEqual(["RUNNING", "RUNNING", "PENDING"]);
+    const states = [WaveItemState.WAVE_ITEM_STATE_SUCCEEDED, WaveItemState.WAVE_ITEM_STATE_RUNNING];
+    expect(new Rig(3, {}, states).underWay).toEqual([1, 2]);
+  });
+});
