@@ -17,6 +17,7 @@ import type { RequestIds } from "../lib/idempotency.js";
 import type { Log } from "../lib/log.js";
 import { exposition } from "../lib/metrics/exposition.js";
 import { Metrics } from "../lib/metrics/metrics.js";
+import { versionHandlers } from "../lib/program-version.js";
 import { type ListenNews, StandingListener } from "../lib/standing-listener.js";
 import type { Traces } from "../lib/traces/traces.js";
 import type { WatchLog } from "../lib/watch/watch-log.js";
@@ -24,6 +25,7 @@ import { AgentServiceService } from "../proto/gen/zor/agent/v1/agent_service.js"
 import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
 import { HookServiceService } from "../proto/gen/zor/v1/hook_service.js";
 import { LinkTransport } from "../proto/gen/zor/v1/link.js";
+import { VersionServiceService } from "../proto/gen/zor/v1/version_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { type AgentFacts, agentService } from "./agent-service.js";
 import type { AgentSettings } from "./config.js";
@@ -216,6 +218,7 @@ function ownMethods(options: AgentServerOptions): readonly ServiceMethods[] {
     serve(WatchServiceService, watchService(watchLog)),
     serve(EventServiceService, eventMethods(options.events)),
     serve(HookServiceService, options.hooks.methods),
+    serve(VersionServiceService, versionHandlers("agent")),
   ];
 }
 

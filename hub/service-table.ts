@@ -8,10 +8,12 @@ import type { Hooks } from "../lib/hooks/hooks.js";
 import { type AnyMethod, type AnyService, allServices } from "../lib/kinds/codecs.js";
 import { findRule, kindNamed, livesOnHosts } from "../lib/kinds/kinds.js";
 import type { KeptLog } from "../lib/logs/kept-log.js";
+import { versionHandlers } from "../lib/program-version.js";
 import { EventServiceService } from "../proto/gen/zor/v1/event_service.js";
 import { HookServiceService } from "../proto/gen/zor/v1/hook_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { HubLogServiceService } from "../proto/gen/zor/v1/log_service.js";
+import { VersionServiceService } from "../proto/gen/zor/v1/version_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { hubLogHandlers } from "./hub-log.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
@@ -49,6 +51,7 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
       ...handlersOf(HubLogServiceService, hubLogHandlers(keptLog)),
       ...handlersOf(EventServiceService, eventMethods(events)),
       ...handlersOf(HookServiceService, hooks.methods),
+      ...handlersOf(VersionServiceService, versionHandlers("hub")),
     },
     ...kinds.map(({ handlers }) => handlers),
   );

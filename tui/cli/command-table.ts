@@ -150,6 +150,11 @@ export const commandTable: readonly CommandEntry[] = [
   },
   { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },
   {
+    name: "version",
+    summary: "show the versions of zor, of the hub and of agents",
+    load: () => import("./commands/version.js"),
+  },
+  {
     name: "doctor",
     summary: "what this machine can do, and why not the rest; link: what is wrong with a link",
     load: () => import("./commands/doctor.js"),

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../../agent/host/exec.js";
-import { nodePath, programPath } from "../../../lib/program.js";
+import { apiLevel, nodePath, programPath, version } from "../../../lib/program.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
+import { VersionServiceService } from "../../../proto/gen/zor/v1/version_service.js";
 import { eventually } from "../../helpers/eventually.js";
 import { makeNetns } from "../../helpers/netns.js";
 import { runOwned, spawnOwned } from "../../helpers/owned.js";
@@ -45,6 +46,10 @@ describe("the hub program", () => {
     await process.run();
     const admin = await process.connect();
     expect((await admin.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}))).hosts).toEqual([]);
+    expect(await admin.unary(VersionServiceService.getVersion, {})).toMatchObject({
+      ...{ program: "hub", version, apiLevel },
+      build: expect.stringMatching(/^[0-9a-f]{12}$/),
+    });
     admin.close();
   });
 
