@@ -1,92 +1,13 @@
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { KeptRelay } from "../../../hub/relay/kept/kept-relay.js";
-import type { GrantWords } from "../../../hub/relay/kept/messages.js";
+import { expect, test } from "vitest";
 import { RelayConnection } from "../../../hub/relay/kept/relay-connection.js";
-import { endRelays, findRelays } from "../../../hub/relay/kept/relay-process.js";
-import { createLog } from "../../../lib/log.js";
-import { challengeOf, encodeRelayPreamble, RelayStatus, relayGreetingBytes } from "../../../lib/relay-preamble.js";
-import type { RelayRole } from "../../../lib/relay-role.js";
-import { silentNews } from "../../../lib/standing-listener.js";
+import { findRelays } from "../../../hub/relay/kept/relay-process.js";
+import { RelayStatus } from "../../../lib/relay-preamble.js";
 import { killed } from "../../helpers/killed.js";
-import { closed, linkUid, read, statusOf, ticketOf } from "./relay-rig.js";
-
-/** A state directory whose hub comes and goes. */
-class Rig {
-  readonly directory: string;
-  /** Whom the hub lets in. */
-  grants: GrantWords[] = [wordsOf("alpha"), wordsOf("beta")];
-  /** Bytes that hubs were told of. */
-  metered = 0;
-  gaps: number[] = [];
-
-  private constructor(directory: string) {
-    this.directory = directory;
-  }
-
-  static async make(): Promise<Rig> {
-    const rig = new Rig(join(await mkdtemp(join(tmpdir(), "zt-relay-")), "relay"));
-    onTestFinished(async () => {
-      await endRelays(rig.directory);
-      await rm(join(rig.directory, ".."), { recursive: true, force: true });
-    });
-    return rig;
-  }
-
-  /** A hub comes. */
-  async hub(): Promise<KeptRelay> {
-    const relay = await KeptRelay.start({
-      directory: this.directory,
-      addresses: ["127.0.0.1:0"],
-      grants: () => (this.grants.length === 0 ? {} : { [linkUid]: this.grants }),
-      grantsOf: (uid) => (uid === linkUid ? this.grants : []),
-      onBytes: (_uid, bytes) => {
-        this.metered += bytes;
-      },
-      news: silentNews,
-      onGap: (gapMs) => this.gaps.push(gapMs),
-      log: createLog("relay-test", { write: () => undefined }),
-    });
-    onTestFinished(() => relay.close());
-    return relay;
-  }
-
-  async pid(): Promise<number> {
-    const [relay, ...more] = await findRelays(this.directory);
-    expect(more).toEqual([]);
-    return relay?.pid ?? 0;
-  }
-}
-
-function wordsOf(host: string): GrantWords {
-  const [listener, dialer] = (["listener", "dialer"] as const).map((role) => ticketOf(host, role).toString("base64"));
-  return { host, tickets: { listener: listener ?? "", dialer: dialer ?? "" } };
-}
-
-async function arrive(address: string, host: string, role: RelayRole): Promise<Socket> {
-  const socket = connect({ host: "127.0.0.1", port: Number(address.split(":")[1]), allowHalfOpen: true });
-  onTestFinished(() => void socket.destroy());
-  socket.on("error", () => undefined);
-  await once(socket, "connect");
-  const challenge = challengeOf(await read(socket, relayGreetingBytes));
-  if (challenge === undefined) throw new Error("the relay did not greet");
-  socket.write(encodeRelayPreamble({ linkUid, role }, { ticket: ticketOf(host, role), challenge }));
-  return socket;
-}
-
-async function pair(relay: KeptRelay): Promise<{ listener: Socket; dialer: Socket }> {
-  const [address = ""] = relay.addresses;
-  const [listener, dialer] = [await arrive(address, "alpha", "listener"), await arrive(address, "beta", "dialer")];
-  expect(await Promise.all([statusOf(listener), statusOf(dialer)])).toEqual([RelayStatus.Paired, RelayStatus.Paired]);
-  return { listener, dialer };
-}
+import { arrive, KeptRelayRig, pair } from "./kept-relay-rig.js";
+import { closed, linkUid, read, statusOf } from "./relay-rig.js";
 
 test("a pair outlives its hub, the next one finds it and counts its bytes, and cuts it when the link is no more", async () => {
-  const rig = await Rig.make();
+  const rig = await KeptRelayRig.make();
   const first = await rig.hub();
   const { listener, dialer } = await pair(first);
   const [address, pid] = [first.addresses, await rig.pid()];
@@ -116,7 +37,7 @@ test("a pair outlives its hub, the next one finds it and counts its bytes, and c
 });
 
 test("a relay that is killed is started again at the same address, tells of the gap, and lets in whom it did", async () => {
-  const rig = await Rig.make();
+  const rig = await KeptRelayRig.make();
   const relay = await rig.hub();
   const { listener, dialer } = await pair(relay);
   const [address, pid] = [relay.addresses, await rig.pid()];
@@ -134,7 +55,7 @@ test("a relay that is killed is started again at the same address, tells of the 
 });
 
 test("a link so new that the relay was not told of it is asked for", async () => {
-  const rig = await Rig.make();
+  const rig = await KeptRelayRig.make();
   const { grants } = rig;
   rig.grants = [];
   const relay = await rig.hub();

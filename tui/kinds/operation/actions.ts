@@ -14,7 +14,10 @@ export const operationActions: readonly Action<Operation>[] = [
     hint: "cancel",
     dangerous: true,
     whyNot: ({ resource }) => (isRunning(resource) ? undefined : "it has ended"),
-    effect: ({ resource }) => `${resource.verb} of ${shortName(resource.target)} is undone`,
+    effect: ({ resource }) =>
+      resource.verb.startsWith("wave.")
+        ? `${resource.verb} begins no other resource; what is under way ends by itself`
+        : `${resource.verb} of ${shortName(resource.target)} is undone`,
     isDone: (_, now) => !isRunning(now.resource),
     run: async (_, { connection, request: { name, requestId }, options }) => {
       await connection.unary(OperationServiceService.cancelOperation, { name, requestId }, options);
