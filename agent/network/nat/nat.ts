@@ -13,6 +13,7 @@ import { RulesKeeper } from "../rules-keeper.js";
 import { dhcpHostsFile, dnsmasqConfig, hostsFile } from "./dnsmasq-files.js";
 import type { HostAddresses } from "./host-addresses.js";
 import { KeptDaemon } from "./kept-daemon.js";
+import { LeaseGuard } from "./lease-guard.js";
 import { type Lease, parseLeases, withoutLeases } from "./leases.js";
 import { insideDevice, type NatConfig, type NatHosts, outsideDevice } from "./nat-config.js";
 import type { NatDevices } from "./nat-devices.js";
@@ -49,6 +50,7 @@ export class Nat {
   readonly #slirp: KeptDaemon;
   readonly #dnsmasq: KeptDaemon;
   readonly #rules: RulesKeeper;
+  readonly #leaseGuard = new LeaseGuard();
   #config: NatConfig;
   #inode = 0;
   #watcher: FSWatcher | undefined;
@@ -108,6 +110,11 @@ export class Nat {
   /** Keeps guests from what is the host's now. */
   async deny(): Promise<void> {
     await this.#rules.set(natRules(this.#config, await this.#parts.addresses.get()));
+  }
+
+  /** What was done to its leases by somebody else, for people; "": nothing. Costs a few system calls. */
+  async lostLeases(): Promise<string> {
+    return await this.#leaseGuard.look(this.#config.leaseFile, this.#dnsmasq.identity?.pid ?? 0);
   }
 
   /** Tells others' names. Who is gone has no lease any more: dnsmasq would go on telling its name, and keep its address. */
@@ -192,8 +199,14 @@ export class Nat {
     if (!(await exists(path))) await writeFileAtomic(path, text, { mode: 0o644 });
     const running = await this.#dnsmasq.find(this.#hostsMark);
     // It lives on in a namespace whose name was taken away.
-    if (running !== undefined && !(await isNetnsOf(this.#netns, running.pid))) {
-      await this.#dnsmasq.stop(this.#hostsMark);
+    const isElsewhere = running !== undefined && !(await isNetnsOf(this.#netns, running.pid));
+    await this.#leaseGuard.look(leaseFile, running?.pid ?? 0);
+    if (isElsewhere || this.#leaseGuard.isLost) await this.#dnsmasq.stop(this.#hostsMark);
+    if (running === undefined || isElsewhere || this.#leaseGuard.isLost) {
+      await this.#leaseGuard.restore(leaseFile);
+      // Its directory may be another one.
+      this.#watcher?.close();
+      this.#watcher = undefined;
     }
     const started = await this.#dnsmasq.ensure({
       program: "dnsmasq",
@@ -219,8 +232,10 @@ export class Nat {
   async #endLeases(isGone: (lease: Lease) => boolean): Promise<void> {
     const { leaseFile } = this.#config;
     await this.#dnsmasq.stop(this.#hostsMark);
-    const text = (await readIfExists(leaseFile)) ?? "";
-    await writeFileAtomic(leaseFile, withoutLeases(text, isGone));
+    await this.#leaseGuard.restore(leaseFile);
+    const text = withoutLeases((await readIfExists(leaseFile)) ?? "", isGone);
+    await writeFileAtomic(leaseFile, text);
+    this.#leaseGuard.changed(text);
     await this.#ensureDnsmasq();
     await this.#readLeases();
     this.#parts.onLeases();

@@ -144,7 +144,8 @@ export class Nats implements NatNetworks {
         if (nat === undefined || this.#isClosed) return;
         await nat.tidy();
         const before = nat.fault;
-        const missing = before === "" ? await nat.missing() : [before];
+        const missing =
+          before === "" ? [...(await nat.missing()), await nat.lostLeases()].filter((each) => each !== "") : [before];
         if (missing.length === 0) return;
         nat.fault = missing.join("; ");
         const { name } = nat.config;
