@@ -71,6 +71,10 @@ export interface InstanceNetworks {
   readonly filters?: Pick<NicFilters, "follow" | "refresh"> | undefined;
   /** Makes the interfaces of all NICs and plugs those that name a lan; what exists already is kept as it is. On error nothing new is left. */
   prepare(owner: NetworkOwner, options: CallOptions): Promise<InstanceNetwork>;
+  /** Names of the NICs of one that runs whose interfaces are gone from the host, or are held by nobody. Never waits. */
+  findLost?(owner: NetworkOwner): readonly string[];
+  /** Gives interfaces of one that runs the kernel's filters again that somebody took away; resolves to the names of these NICs. */
+  keepFilters?(network: InstanceNetwork, options: CallOptions): Promise<readonly string[]>;
   /** Removes everything that prepare made. */
   release(owner: NetworkOwner, options: CallOptions): Promise<void>;
   /** Plugs one prepared NIC into `nic.lan` with its settings; where it is there already, it gets these settings. The carrier of a veth comes with it, that of a tap is the driver's. */

@@ -74,6 +74,19 @@ export class LanNetworks implements InstanceNetworks {
     return { netns, nics, udpSuperFrames: this.#ports.udpSuperFrames };
   }
 
+  findLost({ model, uid, nics }: NetworkOwner): readonly string[] {
+    if (model === "own" || !this.#ports.canSee) return [];
+    return nics
+      .filter((_, index) => !this.#ports.isHeld(toPortName(uid, index), model === "tap"))
+      .map(({ name }) => name);
+  }
+
+  async keepFilters({ nics }: InstanceNetwork, options: CallOptions): Promise<readonly string[]> {
+    const mended: string[] = [];
+    for (const { nic, port, mtu } of nics) if (await this.#ports.keepFilters(port, mtu, options)) mended.push(nic);
+    return mended;
+  }
+
   async release(owner: NetworkOwner, options: CallOptions): Promise<void> {
     for (let nicIndex = 0; nicIndex < Math.max(maxNics, owner.nics.length); nicIndex += 1) {
       const port = toPortName(owner.uid, nicIndex);

@@ -1,6 +1,8 @@
 import { failedPrecondition } from "../../lib/errors.js";
+import { SystemCallError } from "../../lib/libc.js";
 import { findDevice } from "../../lib/net/device.js";
 import { setUpQuietly } from "../../lib/net/quiet-device.js";
+import { visitNetns } from "../../lib/net/visit-netns.js";
 import { run } from "../host/exec.js";
 import { tagHeadroomBytes } from "./bridge-operations.js";
 import { ensureFinisher, finishChecksums } from "./checksums.js";
@@ -18,6 +20,7 @@ import {
 import { toContainerNetns, toPortName } from "./names.js";
 import { ensureNetns, listOwnedNetns, removeNetns } from "./netns.js";
 import type { Datapath } from "./ovs/detect-datapath.js";
+import { countFilters } from "./segments/classifier.js";
 import type { SegmentSizes } from "./segments/segment-sizes.js";
 
 /** Which interface of which instance. */
@@ -80,6 +83,8 @@ export class Ports {
   readonly #datapath: Datapath;
   readonly #onUnfinished: (error: unknown) => void;
   readonly #segments: Pick<SegmentSizes, "attach"> | undefined;
+  /** How many filters ports were given for the frames to their guests. */
+  readonly #filters = new Map<string, number>();
   /** Made once for all ports; false: this kernel cannot. */
   #finisher: Promise<boolean> | undefined;
 
@@ -110,6 +115,25 @@ export class Ports {
   /** Whether there is an interface of this name on the switch's side, whoever's it is. Never waits. */
   has(port: string): boolean {
     return findDevice(this.#netns, port) !== undefined;
+  }
+
+  /** Whether the switch's namespace can be looked into. */
+  get canSee(): boolean {
+    return this.has("lo");
+  }
+
+  /** Whether an interface is there and, of a tap, somebody has it open. Never waits. */
+  isHeld(port: string, isTap: boolean): boolean {
+    const found = findDevice(this.#netns, port);
+    return found !== undefined && (!isTap || found.isRunning || !found.isUp);
+  }
+
+  /** Gives a port the filters again that somebody took away; resolves to whether that was so. */
+  async keepFilters(port: string, mtu: number, { signal }: Call = {}): Promise<boolean> {
+    const wanted = this.#filters.get(port) ?? 0;
+    if (wanted === 0 || !this.has(port) || this.#countFilters(port) >= wanted) return false;
+    await this.#finishChecksums(port, mtu, signal);
+    return this.#countFilters(port) >= wanted;
   }
 
   /**
@@ -207,6 +231,7 @@ export class Ports {
   /** Removes a tap or veth pair that we made; leaves any other. Idempotent. */
   async removePort(port: string, { signal }: Call = {}): Promise<void> {
     const where = { netns: this.#netns, signal };
+    this.#filters.delete(port);
     if (!this.has(port)) return;
     const link = await findLink(port, where);
     if (link !== undefined && this.#isOwned(link)) await ip(["link", "delete", "dev", port], where);
@@ -306,6 +331,18 @@ export class Ports {
     });
     // What was at the port's way out is gone.
     this.#segments?.attach(port);
+    this.#filters.set(port, this.#countFilters(port));
+  }
+
+  #countFilters(port: string): number {
+    const index = findDevice(this.#netns, port)?.index;
+    if (index === undefined) return 0;
+    try {
+      return visitNetns(this.#netns, () => countFilters(index, "egress", ["u32", "bpf"])) ?? 0;
+    } catch (error) {
+      if (error instanceof SystemCallError) return 0;
+      throw error;
+    }
   }
 
   #isOwned(link: Link): boolean {

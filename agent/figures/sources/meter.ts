@@ -197,11 +197,11 @@ class ProcessMeter implements Meter {
     const nowMs = performance.now();
     if (this.#readGuestAvailable === undefined || nowMs - this.#guestAskedMs < askGuestEveryMs) return;
     this.#guestAskedMs = nowMs;
-    void this.#readGuestAvailable().then(
+    const take = (bytes: number | undefined): void => {
       // None is left to a guest that says so; 0 would be one that says nothing.
-      (bytes) => void (this.#guestAvailable = bytes === undefined ? 0 : Math.max(1, bytes)),
-      () => void (this.#guestAvailable = 0),
-    );
+      this.#guestAvailable = bytes === undefined ? 0 : Math.max(1, bytes);
+    };
+    void this.#readGuestAvailable().then(take, () => take(undefined));
   }
 
   /** The answer comes between two samples and counts in the next. */

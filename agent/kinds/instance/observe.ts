@@ -4,6 +4,7 @@ import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Observation, ObservedState, RecoveryHandle } from "../../drivers/driver.js";
 import type { InstanceContext } from "./context.js";
 import { awaitRestart, keepEnd, noteEnd, trySetLife } from "./ends.js";
+import { healNics } from "./lost-nics.js";
 import { showCarrier } from "./carriers.js";
 import { hasEnded, type InstanceRecord, networkOf, specOf, toDriverInstance, toOwner } from "./record.js";
 import { ranWell } from "./restart-plan.js";
@@ -113,7 +114,8 @@ async function followSuccessor(
 async function restoreNetwork(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<string> {
   if (record.handle === undefined) return "";
   if (networkOf(record, specOf(record)) !== "") return await findShared(context, record);
-  if (record.network !== undefined || record.specLost) return "";
+  if (record.network !== undefined) return await healNics(context, record, signal);
+  if (record.specLost) return "";
   try {
     const network = await context.networks.prepare(toOwner(record), { signal });
     await record.driver.wiring?.connect(toDriverInstance(record), record.handle, network, { signal });

@@ -43,6 +43,8 @@ export interface InstanceRecord {
   handle: RecoveryHandle | undefined;
   /** Set while its interfaces exist. */
   network: InstanceNetwork | undefined;
+  /** While some of them are gone from the host: how often they were tried to be made again, and why that failed last. */
+  healing?: { tried: number; failure: string } | undefined;
   activity: Activity | undefined;
   /** Long work of others, during which nothing else may change it. */
   claim?: Claim | undefined;

@@ -6,6 +6,7 @@ import {
   findIdentity,
   findProcesses,
   isAlive,
+  isStopped,
   type ProcessIdentity,
   parseIdentity,
   readArguments,
@@ -26,6 +27,8 @@ export interface DaemonSpec {
 
 const graceMs = 2000;
 const maxLogBytes = 256 * 1024;
+/** Somebody may look at a program with a debugger: only one that stands still for so long is replaced. */
+const stoppedMs = 3000;
 
 /** Runs a program and finds it again: by its record, or when that is lost by its arguments. */
 export class KeptDaemon {
@@ -33,6 +36,8 @@ export class KeptDaemon {
   readonly #program: DaemonSpec["program"];
   readonly #onExit: () => void;
   #identity: ProcessIdentity | undefined;
+  /** Since when it was seen to stand still, by performance.now(). */
+  #stoppedSinceMs: number | undefined;
 
   /** @param onExit told when it ends although nobody ended it, if this process started it. */
   constructor(directory: string, program: DaemonSpec["program"], onExit: () => void) {
@@ -48,7 +53,7 @@ export class KeptDaemon {
   /** Sees to it that it runs as it should. One that runs with other arguments is replaced. @returns whether it had to be started. */
   async ensure(spec: DaemonSpec): Promise<boolean> {
     const running = await this.find(spec.mark);
-    const argv = running === undefined ? [] : await readArguments(running.pid);
+    const argv = running === undefined || (await this.isStuck()) ? [] : await readArguments(running.pid);
     if (running !== undefined && argv.join("\0") === [spec.program, ...spec.argv].join("\0")) {
       this.#identity = running;
       return false;
@@ -60,6 +65,16 @@ export class KeptDaemon {
 
   async isRunning(): Promise<boolean> {
     return this.#identity !== undefined && (await isAlive(this.#identity));
+  }
+
+  /** Whether it runs, but has been stopped for some seconds. Ask now and then. */
+  async isStuck(): Promise<boolean> {
+    if (this.#identity === undefined || !(await isStopped(this.#identity))) {
+      this.#stoppedSinceMs = undefined;
+      return false;
+    }
+    this.#stoppedSinceMs ??= performance.now();
+    return performance.now() - this.#stoppedSinceMs >= stoppedMs;
   }
 
   /** Has it read its files again. */
@@ -120,6 +135,7 @@ export class KeptDaemon {
 
   async #end(running: ProcessIdentity): Promise<void> {
     this.#identity = undefined;
+    this.#stoppedSinceMs = undefined;
     await endProcess(running, graceMs);
   }
 

@@ -91,10 +91,12 @@ export class Nat {
   async missing(): Promise<readonly string[]> {
     const { netns, devices } = this.#parts;
     if (findDevice(this.#netns, insideDevice) === undefined) return ["its net namespace or its interface is gone"];
-    const [slirp, dnsmasq, spoilt] = await Promise.all([
+    const [slirp, dnsmasq, spoilt, slirpStuck, dnsmasqStuck] = await Promise.all([
       this.#slirp.isRunning(),
       this.#dnsmasq.isRunning(),
       this.#rules.areSpoilt(),
+      this.#slirp.isStuck(),
+      this.#dnsmasq.isStuck(),
     ]);
     const isOut = slirp && findDevice(this.#netns, outsideDevice) !== undefined;
     const isPlugged =
@@ -103,6 +105,8 @@ export class Nat {
       ...(isPlugged ? [] : ["its port in the lan is gone"]),
       ...(isOut ? [] : ["slirp4netns ended"]),
       ...(dnsmasq ? [] : ["dnsmasq ended"]),
+      ...(slirpStuck ? ["slirp4netns was stopped"] : []),
+      ...(dnsmasqStuck ? ["dnsmasq was stopped"] : []),
       ...(spoilt ? ["its rules were changed"] : []),
     ];
   }
@@ -175,8 +179,8 @@ export class Nat {
   async #ensureSlirp(): Promise<void> {
     const socket = this.#socket;
     const isOut = (): boolean => findDevice(this.#netns, outsideDevice) !== undefined;
-    // One whose device is gone was made for another namespace.
-    if (!isOut()) {
+    // One whose device is gone was made for another namespace; one that stands still holds the device that the next one makes.
+    if (!isOut() || (await this.#slirp.isStuck())) {
       await this.#slirp.stop(slirpMark(socket));
       await rm(socket, { force: true });
     }

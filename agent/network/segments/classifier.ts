@@ -69,6 +69,27 @@ export function findClassifiers(
   }
 }
 
+/**
+ * How many filters of these kinds see what leaves or comes in at a device of the thread's net namespace; 0 where nothing can. Never waits.
+ * @throws {SystemCallError} when the kernel does not answer.
+ */
+export function countFilters(ifindex: number, side: Classifier["side"], kinds: readonly string[]): number {
+  const fd = openNetlinkSocket(NETLINK_ROUTE, 0);
+  try {
+    const head = { type: getFilter, flags: request | dump, ifindex, handle: 0, parent: parents[side], info: 0 };
+    const found = ask(fd, "filters", head).filter((answer) => {
+      if (answer.readUInt16LE(4) !== newFilter) return false;
+      const kind = readAttributes(answer.subarray(headerBytes + tcBytes))
+        .get(attributeKind)
+        ?.toString("latin1");
+      return kinds.some((each) => kind === `${each}\0`);
+    });
+    return found.length;
+  } finally {
+    close(fd);
+  }
+}
+
 function findProgram(fd: number, which: Omit<Classifier, "program">): number | undefined {
   const [answer] = ask(fd, "filter", filterHead(getFilter, request, which), attribute(attributeKind, text("bpf")));
   if (answer === undefined || answer.readUInt16LE(4) !== newFilter) return undefined;

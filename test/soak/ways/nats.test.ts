@@ -57,6 +57,20 @@ describe("what is done to a nat behind the agent's back is made good, and told",
     expect(leases.map(({ name }) => name)).toEqual(expect.arrayContaining(["web", "pc"]));
   });
 
+  it.each(["slirp4netns", "dnsmasq"] as const)("%s is stopped", async (program) => {
+    await works();
+    const { [program]: before } = await rig.programs();
+    if (before === undefined) throw new Error(`${program} does not run`);
+    await signalProcess(before, "SIGSTOP");
+    await eventually(async () => {
+      const { [program]: after } = await rig.programs();
+      expect(after).toBeDefined();
+      expect(after).not.toEqual(before);
+    });
+    await works();
+    await rig.told(new RegExp(`^nat\\.healed .*${program} was stopped`));
+  });
+
   it("its rules are flushed, and changed", async () => {
     const netns = await rig.natNetns();
     const rules = async (): Promise<string> => (await run("nft", ["list", "ruleset"], { netns })).stdout;
