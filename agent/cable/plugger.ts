@@ -1,5 +1,5 @@
 import type { CrossResult, CrossTest } from "../network/cross-test.js";
-import type { LinkCarrier, PluggedLan } from "../network/plugged-lan.js";
+import type { LinkCarrier, PluggedEnd, PluggedLan } from "../network/plugged-lan.js";
 
 /** The lan side of cables and boxes: puts taps into lans. `Bridges` of agent/network/bridges.ts is one. */
 export interface CablePlugger {
@@ -19,6 +19,8 @@ export interface CablePlugger {
   examine?(lan: string): Promise<void>;
   /** Has a NIC that a link is plugged into show carrier, or none; "kept": it has it whatever happens. Absent: there are no NICs. */
   setCarrier?(endpoint: string, carrier: LinkCarrier): void;
+  /** Links that are plugged into something else than a lan. Absent: there are none. */
+  pluggedEnds?(): readonly PluggedEnd[];
   /** Calls back when lans or ports change. Returns the way to stop. */
   onChange(listener: () => void): () => void;
 }

@@ -7,3 +7,13 @@ export interface PluggedLan {
 
 /** What a NIC at the end of a link shows its guest; "kept": carrier whatever happens. */
 export type LinkCarrier = "up" | "down" | "kept";
+
+/** A link that is plugged into a NIC, a tap or an interface of the host. */
+export interface PluggedEnd {
+  /** Name of the link. */
+  readonly link: string;
+  /** Resource name of what it is plugged into. */
+  readonly end: string;
+  /** Its device in the switch's namespace. */
+  readonly port: string;
+}

@@ -23,6 +23,9 @@ import type { Datapath } from "./ovs/detect-datapath.js";
 import { countFilters } from "./segments/classifier.js";
 import type { SegmentSizes } from "./segments/segment-sizes.js";
 
+/** Counting the filters of a port costs a quarter of a millisecond, and there may be thousands. */
+const lookMs = 15_000;
+
 /** Which interface of which instance. */
 export interface PortOwner {
   readonly instanceUid: string;
@@ -83,8 +86,8 @@ export class Ports {
   readonly #datapath: Datapath;
   readonly #onUnfinished: (error: unknown) => void;
   readonly #segments: Pick<SegmentSizes, "attach"> | undefined;
-  /** How many filters ports were given for the frames to their guests. */
-  readonly #filters = new Map<string, number>();
+  /** How many filters ports were given for the frames to their guests, and when they were counted last, by performance.now(). */
+  readonly #filters = new Map<string, { readonly count: number; readonly lookedMs: number }>();
   /** Made once for all ports; false: this kernel cannot. */
   #finisher: Promise<boolean> | undefined;
 
@@ -128,12 +131,15 @@ export class Ports {
     return found !== undefined && (!isTap || found.isRunning || !found.isUp);
   }
 
-  /** Gives a port the filters again that somebody took away; resolves to whether that was so. */
+  /** Gives a port the filters again that somebody took away; resolves to whether that was so. Looks no more often than each 15 s. */
   async keepFilters(port: string, mtu: number, { signal }: Call = {}): Promise<boolean> {
-    const wanted = this.#filters.get(port) ?? 0;
-    if (wanted === 0 || !this.has(port) || this.#countFilters(port) >= wanted) return false;
+    const { count, lookedMs } = this.#filters.get(port) ?? { count: 0, lookedMs: 0 };
+    const nowMs = performance.now();
+    if (count === 0 || nowMs - lookedMs < lookMs) return false;
+    this.#filters.set(port, { count, lookedMs: nowMs });
+    if (!this.has(port) || this.#countFilters(port) >= count) return false;
     await this.#finishChecksums(port, mtu, signal);
-    return this.#countFilters(port) >= wanted;
+    return this.#countFilters(port) >= count;
   }
 
   /**
@@ -331,7 +337,7 @@ export class Ports {
     });
     // What was at the port's way out is gone.
     this.#segments?.attach(port);
-    this.#filters.set(port, this.#countFilters(port));
+    this.#filters.set(port, { count: this.#countFilters(port), lookedMs: performance.now() });
   }
 
   #countFilters(port: string): number {

@@ -108,7 +108,7 @@ async function measure(plan: Plan, seconds: number) {
       })),
     },
   });
-  const network = new NetworkSource({ subjects, devices, lans: () => [lan], wires: () => [] });
+  const network = new NetworkSource({ subjects, devices, lans: () => [lan], wires: () => [], pluggedEnds: () => [] });
   const read = { collect: () => devices.take(readOnce(table) ?? ""), close: () => undefined };
   collector.add(read, source, network);
   for (let id = 0; id < instances; id += 1) source.note(instanceOf(id));

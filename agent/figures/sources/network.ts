@@ -1,5 +1,6 @@
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import type { Wire } from "../../../proto/gen/zor/v1/wire.js";
+import type { PluggedEnd } from "../../network/plugged-lan.js";
 import type { Subject, Subjects } from "../subject.js";
 import type { Devices } from "./devices.js";
 import type { Source } from "./source.js";
@@ -11,6 +12,8 @@ interface Surroundings {
   readonly devices: Devices;
   readonly lans: () => readonly Lan[];
   readonly wires: () => readonly Wire[];
+  /** Links that are plugged into something else than a lan. */
+  readonly pluggedEnds: () => readonly PluggedEnd[];
 }
 
 interface Counted {
@@ -73,6 +76,7 @@ export class NetworkSource implements Source {
         if (port !== "") this.#count(name, end, [port]);
       }
     }
+    for (const { link, end, port } of this.#around.pluggedEnds()) this.#count(link, end, [port]);
     for (const [key, { subject, seen }] of this.#counted) {
       if (seen) continue;
       this.#counted.delete(key);

@@ -82,6 +82,7 @@ function addSources(context: AgentContext, collector: Collector): () => void {
     ...{ subjects, devices },
     lans: () => references.list("lan"),
     wires: () => references.list("wire"),
+    pluggedEnds: () => parts.cables?.plugger.pluggedEnds?.() ?? [],
   });
   const readDevices = { collect: () => devices.read(), close: () => undefined };
   collector.add(new HostSource(subjects, host), readDevices, instances, network);
@@ -89,7 +90,13 @@ function addSources(context: AgentContext, collector: Collector): () => void {
   access.onRemoved(({ id }) => instances.forget(`hosts/${host}/instances/${id}`));
   for (const instance of access.list()) instances.note(instance);
   publisher.listen("wire", () => network.changed());
-  return parts.network.onChange(() => network.changed());
+  const stops = [
+    parts.network.onChange(() => network.changed()),
+    ...(parts.cables === undefined ? [] : [parts.cables.plugger.onChange(() => network.changed())]),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 /** Undefined: none is kept. What is wrong is told; figures are collected all the same. */

@@ -1,6 +1,6 @@
 import { isPluggedEnd, linkEndName } from "../../../lib/link-end.js";
 import type { Bridges } from "../bridges.js";
-import type { LinkCarrier, PluggedLan } from "../plugged-lan.js";
+import type { LinkCarrier, PluggedEnd, PluggedLan } from "../plugged-lan.js";
 import type { WireConfig } from "./wire-ends.js";
 import type { Wires } from "./wires.js";
 
@@ -70,6 +70,12 @@ export class NicPlugger {
 
   list(): readonly PluggedLan[] {
     return [...this.#lans.list(), ...[...this.#links.values()].map((link) => this.#seen(link))];
+  }
+
+  pluggedEnds(): readonly PluggedEnd[] {
+    return [...this.#links.values()]
+      .filter(({ endpoint }) => endpoint.startsWith("links/"))
+      .map(({ endpoint, lan, port }) => ({ link: endpoint, end: linkEndName(this.#host, lan), port }));
   }
 
   readonly cross: Bridges["cross"] = (test) => {

@@ -47,9 +47,12 @@ test("a link that goes leaves the NIC free and without carrier", async () => {
   const nic = `hosts/h1/${a.lan}`;
   await a.expectCarrier(true);
   expect(a.wires.holderOf(nic)).toBe("links/demo");
+  const counted = { link: "links/demo", end: nic, port: expect.stringMatching(/^z/) };
+  expect(a.host.plugger?.pluggedEnds?.()).toEqual([counted]);
   await hosts.a.cables.deleteEnd("links/demo", specs.a.linkUid);
   await a.expectCarrier(false);
   expect(a.wires.holderOf(nic)).toBe("");
+  expect(a.host.plugger?.pluggedEnds?.()).toEqual([]);
   await eventually(async () => {
     const { stdout } = await run("tc", ["-n", hosts.a.lan.name, "filter", "show", "dev", "zp1", "ingress"]);
     expect(stdout.trim()).toBe("");
