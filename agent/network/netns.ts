@@ -68,9 +68,34 @@ export async function ensureNetns(name: string, options: NetnsOptions): Promise<
   await mkdir(netnsDirectory, { recursive: true });
   // A plain file without a namespace is left when one was made in a mount namespace that has ended.
   if ((await readdir(netnsDirectory)).includes(name)) await deleteName(name, options.signal);
+  else if (await giveNameBack(name, options)) return true;
   const tag = aliasPrefix + options.agentUid;
   await onHost(["unshare", "--net", "sh", "-c", setUp, "sh", tag, name, tagDirectory], options.signal);
   return true;
+}
+
+/**
+ * Gives a namespace of ours its name again, which somebody took away (`ip netns delete`) while there are processes in it: one that is made anew
+ * has nothing of what they have. Resolves to whether that was so. Reads all of /proc: only for a name that is not there.
+ */
+export async function giveNameBack(name: string, { agentUid, signal }: NetnsOptions): Promise<boolean> {
+  const tag = aliasPrefix + agentUid;
+  const [told, inode = ""] = ((await readIfExists(join(tagDirectory, name))) ?? "").trim().split(" ");
+  if (told !== tag || inode === "") return false;
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const found = await stat(`/proc/${entry}/ns/net`).catch(() => undefined);
+    if (found === undefined || String(found.ino) !== inode) continue;
+    // The number may be another namespace's by now: ours says in itself whose it is.
+    const { stdout } = await run("nsenter", [`--net=/proc/${entry}/ns/net`, "ip", "link", "show", "dev", "lo"], {
+      signal,
+      acceptedExitCodes: [0, 1],
+    });
+    if (!stdout.split(/\s+/).includes(tag)) return false;
+    await onHost(["ip", "netns", "attach", name, entry], signal);
+    return true;
+  }
+  return false;
 }
 
 /** Removes a namespace that we made; leaves any other. Idempotent. */

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
+import { findDevice } from "../../../lib/net/device.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
@@ -11,7 +12,7 @@ import { toldOf } from "../../host/told.js";
 import { isOwned } from "../bridge-operations.js";
 import { ip, listLinks } from "../ip.js";
 import { testPortPrefix } from "../names.js";
-import { ensureNetns, removeNetns } from "../netns.js";
+import { ensureNetns, giveNameBack, removeNetns } from "../netns.js";
 import { applied, commit } from "./commit.js";
 import { OvsDaemons, type SwitchRestart } from "./daemons.js";
 import { DatapathHealth } from "./datapath-health.js";
@@ -325,6 +326,7 @@ export class Switch {
       await Promise.race([delay(intervalMs, undefined, { signal }).catch(() => undefined), ended]);
       if (signal.aborted) return;
       try {
+        if (findDevice(this.netns, "lo") === undefined) await this.#giveNameBack();
         if (this.#connection !== undefined) await this.#lookAfter(this.#connection);
         else await this.#restart();
       } catch (error) {
@@ -334,6 +336,12 @@ export class Switch {
         await delay(watchIntervalMs.well, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  async #giveNameBack(): Promise<void> {
+    const isBack = await giveNameBack(this.netns, { agentUid: this.agentUid, signal: this.#closing.signal });
+    if (isBack)
+      this.#log.warn({ netns: this.netns }, "the name of the lans' net namespace was removed, and is given back");
   }
 
   async #restart(): Promise<void> {

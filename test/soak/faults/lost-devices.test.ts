@@ -1,3 +1,4 @@
+import { readdir, stat } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { toPortName } from "../../../agent/network/names.js";
@@ -98,6 +99,32 @@ describe("what is done to interfaces behind the agent's back is made good, and t
     expect(await rig.ok("describe", "instance", "zt/vm")).not.toContain("was deleted on the host");
     await rig.shell("vm", setUp);
     await reaches("vm", "10.7.0.2");
+  });
+
+  it("the names of the net namespaces are removed: the lans' while the agent runs, all while it is away", {
+    timeout: 240_000,
+  }, async () => {
+    const names = async () =>
+      (await readdir("/run/netns")).filter(
+        (name) => name === rig.agent.netns || name.startsWith(`${rig.agent.netns}.`),
+      );
+    const inodes = async () =>
+      Object.fromEntries(
+        await Promise.all((await names()).map(async (name) => [name, (await stat(`/run/netns/${name}`)).ino])),
+      );
+    const before = await inodes();
+    expect(Object.keys(before)).toHaveLength(3);
+    await run("ip", ["netns", "delete", rig.agent.netns]);
+    await expect.poll(inodes).toEqual(before);
+    await reaches("web", "10.7.0.2");
+    await rig.agent.end("SIGKILL");
+    for (const name of Object.keys(before)) await run("ip", ["netns", "delete", name]);
+    await rig.startAgent();
+    await rig.answers();
+    await expect.poll(inodes).toEqual(before);
+    await reaches("web", "10.7.0.2");
+    await rig.ok("create", "lan", "zt/lan2");
+    await rig.ok("delete", "lan", "zt/lan2", "--yes");
   });
 
   it("is made good and told too when the agent was away", { timeout: 240_000 }, async () => {
