@@ -36,13 +36,6 @@ export async function findStartTicks(pid: number): Promise<string | undefined> {
   return ended ? undefined : fields[19];
 }
 
-/** Whether a process stands still because somebody stopped it (SIGSTOP, a debugger): it runs, and does nothing. */
-export async function isStopped(identity: ProcessIdentity): Promise<boolean> {
-  if (!(await isAlive(identity))) return false;
-  const stat = await readFile(`/proc/${identity.pid}/stat`, "utf8").catch(() => "");
-  return /^[Tt] /.test(stat.slice(stat.lastIndexOf(")") + 2));
-}
-
 async function hasOtherThreads(pid: number): Promise<boolean> {
   return (await readdir(`/proc/${pid}/task`).catch(() => [])).length > 1;
 }

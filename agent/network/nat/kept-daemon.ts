@@ -6,12 +6,13 @@ import {
   findIdentity,
   findProcesses,
   isAlive,
-  isStopped,
   type ProcessIdentity,
   parseIdentity,
   readArguments,
+  signalProcess,
 } from "../../../lib/process.js";
 import { startDaemon } from "../../host/exec.js";
+import { isStopped } from "../../host/stopped.js";
 
 /** A program that outlives the agent, one of its kind in its directory. */
 export interface DaemonSpec {
@@ -27,8 +28,8 @@ export interface DaemonSpec {
 
 const graceMs = 2000;
 const maxLogBytes = 256 * 1024;
-/** Somebody may look at a program with a debugger: only one that stands still for so long is replaced. */
-const stoppedMs = 3000;
+/** So many looks in a row find it stopped before it is told to go on. */
+const looks = 2;
 
 /** Runs a program and finds it again: by its record, or when that is lost by its arguments. */
 export class KeptDaemon {
@@ -36,8 +37,8 @@ export class KeptDaemon {
   readonly #program: DaemonSpec["program"];
   readonly #onExit: () => void;
   #identity: ProcessIdentity | undefined;
-  /** Since when it was seen to stand still, by performance.now(). */
-  #stoppedSinceMs: number | undefined;
+  /** How many looks in a row have found it stopped. */
+  #stopped = 0;
 
   /** @param onExit told when it ends although nobody ended it, if this process started it. */
   constructor(directory: string, program: DaemonSpec["program"], onExit: () => void) {
@@ -53,7 +54,7 @@ export class KeptDaemon {
   /** Sees to it that it runs as it should. One that runs with other arguments is replaced. @returns whether it had to be started. */
   async ensure(spec: DaemonSpec): Promise<boolean> {
     const running = await this.find(spec.mark);
-    const argv = running === undefined || (await this.isStuck()) ? [] : await readArguments(running.pid);
+    const argv = running === undefined ? [] : await readArguments(running.pid);
     if (running !== undefined && argv.join("\0") === [spec.program, ...spec.argv].join("\0")) {
       this.#identity = running;
       return false;
@@ -67,14 +68,16 @@ export class KeptDaemon {
     return this.#identity !== undefined && (await isAlive(this.#identity));
   }
 
-  /** Whether it runs, but has been stopped for some seconds. Ask now and then. */
-  async isStuck(): Promise<boolean> {
+  /** Looks whether somebody has stopped it (SIGSTOP), and has it go on: it loses nothing by it. Resolves to whether that was so. Call now and then. */
+  async goOn(): Promise<boolean> {
     if (this.#identity === undefined || !(await isStopped(this.#identity))) {
-      this.#stoppedSinceMs = undefined;
+      this.#stopped = 0;
       return false;
     }
-    this.#stoppedSinceMs ??= performance.now();
-    return performance.now() - this.#stoppedSinceMs >= stoppedMs;
+    this.#stopped += 1;
+    if (this.#stopped < looks) return false;
+    this.#stopped = 0;
+    return await signalProcess(this.#identity, "SIGCONT");
   }
 
   /** Has it read its files again. */
@@ -135,7 +138,6 @@ export class KeptDaemon {
 
   async #end(running: ProcessIdentity): Promise<void> {
     this.#identity = undefined;
-    this.#stoppedSinceMs = undefined;
     await endProcess(running, graceMs);
   }
 

@@ -87,16 +87,16 @@ export class Nat {
     }
   }
 
-  /** What of it is missing, for people. Costs a few system calls. */
+  /** What of it is missing, for people; a program that somebody stopped goes on. Costs a few system calls. */
   async missing(): Promise<readonly string[]> {
     const { netns, devices } = this.#parts;
     if (findDevice(this.#netns, insideDevice) === undefined) return ["its net namespace or its interface is gone"];
-    const [slirp, dnsmasq, spoilt, slirpStuck, dnsmasqStuck] = await Promise.all([
+    const [slirp, dnsmasq, spoilt, slirpWent, dnsmasqWent] = await Promise.all([
       this.#slirp.isRunning(),
       this.#dnsmasq.isRunning(),
       this.#rules.areSpoilt(),
-      this.#slirp.isStuck(),
-      this.#dnsmasq.isStuck(),
+      this.#slirp.goOn(),
+      this.#dnsmasq.goOn(),
     ]);
     const isOut = slirp && findDevice(this.#netns, outsideDevice) !== undefined;
     const isPlugged =
@@ -105,8 +105,8 @@ export class Nat {
       ...(isPlugged ? [] : ["its port in the lan is gone"]),
       ...(isOut ? [] : ["slirp4netns ended"]),
       ...(dnsmasq ? [] : ["dnsmasq ended"]),
-      ...(slirpStuck ? ["slirp4netns was stopped"] : []),
-      ...(dnsmasqStuck ? ["dnsmasq was stopped"] : []),
+      ...(slirpWent ? ["slirp4netns was stopped"] : []),
+      ...(dnsmasqWent ? ["dnsmasq was stopped"] : []),
       ...(spoilt ? ["its rules were changed"] : []),
     ];
   }
@@ -179,8 +179,8 @@ export class Nat {
   async #ensureSlirp(): Promise<void> {
     const socket = this.#socket;
     const isOut = (): boolean => findDevice(this.#netns, outsideDevice) !== undefined;
-    // One whose device is gone was made for another namespace; one that stands still holds the device that the next one makes.
-    if (!isOut() || (await this.#slirp.isStuck())) {
+    // One whose device is gone was made for another namespace.
+    if (!isOut()) {
       await this.#slirp.stop(slirpMark(socket));
       await rm(socket, { force: true });
     }
@@ -241,7 +241,7 @@ export class Nat {
     await writeFileAtomic(leaseFile, text);
     this.#leaseGuard.changed(text);
     await this.#ensureDnsmasq();
-    await this.#readLeases();
+    await this.#watchLeases();
     this.#parts.onLeases();
   }
 
