@@ -26,7 +26,7 @@ const changing = methods.filter((method) => {
 const ofViewers: Readonly<Record<string, string>> = {
   AttachConsole: "operators may type: console_attached and console_detached tell who, and whether they could",
 };
-/** Methods of more than viewers that are reads, and why viewers may not call them. */
+/** Methods that are reads though not of viewers, and why they are not. */
 const reads: Readonly<Record<string, string>> = {
   ListHooks: "says where hooks go",
   ListDeadLetters: "says what hooks could not deliver",
@@ -34,6 +34,7 @@ const reads: Readonly<Record<string, string>> = {
   ReadHubLog: "logs tell of what all users do",
   DiagnoseLink: "costs the hosts some work",
   FetchChunks: "is for the host with the ticket",
+  GetVersion: "is for hosts and hubs too",
 };
 /** What only hubs call: the hub has told who asked it, or it is what the hub itself is told. */
 const ofHubs = [
