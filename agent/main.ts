@@ -5,7 +5,7 @@ import { loadConfig } from "../lib/config.js";
 import { endSignal } from "../lib/end-signals.js";
 import { messageOf, ZorError } from "../lib/errors.js";
 import { exitWhenFlushed } from "../lib/exit.js";
-import { isForgottenFile } from "../lib/forgotten-file.js";
+import { isOnlyForgottenFile } from "../lib/forgotten-file.js";
 import { createLog } from "../lib/log.js";
 import { KeptLog } from "../lib/logs/kept-log.js";
 import { version } from "../lib/program.js";
@@ -193,10 +193,7 @@ async function run(config: AgentConfig): Promise<void> {
   const keptLog = new KeptLog(join(config.state, "log"), "agent");
   const log = createLog("agent", keptLog);
   const crash = (error: unknown): void => {
-    if (isForgottenFile(error)) {
-      log.error({ err: error }, "a fault in the program: a file was left open; it is closed now");
-      return;
-    }
+    if (isOnlyForgottenFile(error, log)) return;
     log.fatal({ err: error }, "the agent ends because of a fault in the program; instances go on");
     process.exit(exitCodes.software);
   };

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { loadConfig } from "../lib/config.js";
 import { ended, endSignal } from "../lib/end-signals.js";
 import { messageOf } from "../lib/errors.js";
-import { isForgottenFile } from "../lib/forgotten-file.js";
+import { isOnlyForgottenFile } from "../lib/forgotten-file.js";
 import { createLog } from "../lib/log.js";
 import { KeptLog } from "../lib/logs/kept-log.js";
 import { MemoryKeeper, mapLargeBlocks, ownMemory } from "../lib/memory-keeper.js";
@@ -84,10 +84,7 @@ async function run(flags: Flags): Promise<void> {
   const log = createLog("hub", keptLog);
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
-      if (isForgottenFile(error)) {
-        log.error({ err: error }, "a fault in the program: a file was left open; it is closed now");
-        return;
-      }
+      if (isOnlyForgottenFile(error, log)) return;
       log.fatal({ err: error }, "the hub ends because of a fault in the program; hosts go on without it");
       process.exit(70);
     });
