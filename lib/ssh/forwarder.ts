@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream";
+import { status } from "@grpc/grpc-js";
+import { Backoff } from "../backoff.js";
+import { ZorError } from "../errors.js";
+import { SshConnection, type SshOptions } from "./connection.js";
+import type { SshTarget } from "./target.js";
+
+/** A place behind an ssh server, and how the server is reached. */
+export interface ForwarderOptions extends SshOptions {
+  readonly target: SshTarget;
+}
+
+/** A server that does not let us in is not dialled again at once: sshd throttles, and accounts get locked. */
+const pauses = { minMs: 500, maxMs: 15_000 };
+
+/**
+ * Carries connections to TCP places that an ssh server reaches, over one ssh connection that is made when the first comes and again
+ * after it was lost. Each place is a Unix socket of this user alone.
+ */
+export class SshForwarder {
+  readonly #options: ForwarderOptions;
+  readonly #directory: string;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #abort = new AbortController();
+  #connection: Promise<SshConnection> | undefined;
+  #trouble: ZorError | undefined;
+  readonly #backoff = new Backoff(pauses);
+  #notBefore = 0;
+
+  private constructor(options: ForwarderOptions, directory: string) {
+    this.#options = options;
+    this.#directory = directory;
+  }
+
+  /** Logs in first, so that questions are asked now. @throws {ZorError} as {@link SshConnection.open}. */
+  static async open(options: ForwarderOptions): Promise<SshForwarder> {
+    const forwarder = new SshForwarder(options, await mkdtemp(join(tmpdir(), "zor-ssh-")));
+    try {
+      await forwarder.#connect();
+      return forwarder;
+    } catch (error) {
+      await forwarder.close();
+      throw error;
+    }
+  }
+
+  /** Why the last connection through it failed; undefined: it did not. */
+  get trouble(): ZorError | undefined {
+    return this.#trouble;
+  }
+
+  /** Listens for one place; resolves to the path of its socket. */
+  async listen(host: string, port: number): Promise<string> {
+    const path = join(this.#directory, `${this.#servers.length}`);
+    const server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => undefined);
+      void this.#carry(socket, host, port);
+    });
+    this.#servers.push(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+    return path;
+  }
+
+  /** Ends everything and removes its sockets. Idempotent. */
+  async close(): Promise<void> {
+    this.#abort.abort(new ZorError({ reason: "SSH_CLOSED", code: status.CANCELLED, message: "the ssh connection was closed" }));
+    for (const server of this.#servers.splice(0)) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    const connection = await this.#connection?.catch(() => undefined);
+    connection?.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #carry(socket: Socket, host: string, port: number): Promise<void> {
+    socket.pause();
+    try {
+      const connection = await this.#connect();
+      const channel = await connection.openTcp(host, port, this.#abort.signal);
+      this.#trouble = undefined;
+      if (socket.destroyed) channel.destroy();
+      pipeline(socket, channel, socket, () => {
+        socket.destroy();
+        channel.destroy();
+      });
+    } catch (error) {
+      if (error instanceof ZorError && !this.#abort.signal.aborted) this.#trouble = error;
+      socket.destroy();
+    }
+  }
+
+  #connect(): Promise<SshConnection> {
+    if (this.#connection !== undefined) return this.#connection;
+    if (this.#trouble !== undefined && performance.now() < this.#notBefore) return Promise.reject(this.#trouble);
+    const { target, ...options } = this.#options;
+    const opening = SshConnection.open(target, { ...options, signal: this.#abort.signal });
+    this.#connection = opening;
+    const forget = (why: unknown): void => {
+      if (this.#connection === opening) this.#connection = undefined;
+      if (why instanceof ZorError) this.#trouble = why;
+    };
+    opening.then(
+      (connection) => {
+        this.#backoff.reset();
+        void connection.closed.then(forget);
+      },
+      (error: unknown) => {
+        this.#notBefore = performance.now() + this.#backoff.nextMs();
+        forget(error);
+      },
+    );
+    return opening;
+  }
+}

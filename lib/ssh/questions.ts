@@ -1,0 +1,41 @@
+/** Who is asked while a connection is made; one question at a time. */
+export interface SshQuestions {
+  /** Something that is not shown while it is typed. Undefined: no answer is given. */
+  secret(prompt: string): Promise<string | undefined>;
+  /** Yes or no, after `lines`. */
+  confirm(lines: readonly string[], question: string): Promise<boolean>;
+}
+
+/** Keeps what was answered, for connections that are made again and for further servers: each question is asked once. */
+export class Remembered implements SshQuestions {
+  readonly #asked = new Map<string, Promise<string | undefined>>();
+  readonly #questions: SshQuestions;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(questions: SshQuestions) {
+    this.#questions = questions;
+  }
+
+  secret(prompt: string): Promise<string | undefined> {
+    const known = this.#asked.get(prompt);
+    if (known !== undefined) return known;
+    const answer = this.#next(() => this.#questions.secret(prompt));
+    this.#asked.set(prompt, answer);
+    return answer;
+  }
+
+  /** What was answered was wrong: it is asked for again. */
+  forget(prompt: string): void {
+    this.#asked.delete(prompt);
+  }
+
+  confirm(lines: readonly string[], question: string): Promise<boolean> {
+    return this.#next(() => this.#questions.confirm(lines, question));
+  }
+
+  #next<T>(ask: () => Promise<T>): Promise<T> {
+    const answer = this.#turn.then(ask);
+    this.#turn = answer.catch(() => undefined);
+    return answer;
+  }
+}
