@@ -158,6 +158,7 @@ module.exports = {
           "^(deploy|test/bench)/[^/]+\\.mjs$",
           "^test/helpers/leftovers\\.ts$",
           "^test/helpers/owned\\.ts$",
+          "^test/helpers/ssh-server\\.ts$",
         ],
       },
       to: { path: "^(node_modules/execa|(node:)?child_process$)", dependencyTypesNot: ["type-only"] },

@@ -64,7 +64,7 @@ export class Authentication {
         yield {
           type: "keyboard-interactive",
           username,
-          prompt: (_name, _text, _language, prompts, finish) => {
+          prompt: (...[, , , prompts, finish]) => {
             void this.#answer(
               prompts.map((each) => each.prompt),
               prompt,

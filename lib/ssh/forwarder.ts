@@ -6,7 +6,8 @@ import { pipeline } from "node:stream";
 import { status } from "@grpc/grpc-js";
 import { Backoff } from "../backoff.js";
 import { ZorError } from "../errors.js";
-import { SshConnection, type SshOptions } from "./connection.js";
+import { SshConnection } from "./connection.js";
+import type { SshOptions } from "./login.js";
 import type { SshTarget } from "./target.js";
 
 /** A place behind an ssh server, and how the server is reached. */
@@ -73,7 +74,9 @@ export class SshForwarder {
 
   /** Ends everything and removes its sockets. Idempotent. */
   async close(): Promise<void> {
-    this.#abort.abort(new ZorError({ reason: "SSH_CLOSED", code: status.CANCELLED, message: "the ssh connection was closed" }));
+    this.#abort.abort(
+      new ZorError({ reason: "SSH_CLOSED", code: status.CANCELLED, message: "the ssh connection was closed" }),
+    );
     for (const server of this.#servers.splice(0)) server.close();
     for (const socket of this.#sockets) socket.destroy();
     const connection = await this.#connection?.catch(() => undefined);

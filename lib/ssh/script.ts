@@ -54,7 +54,11 @@ export function shellWord(text: string): string {
  * Runs a script of the POSIX shell on another machine, as root when asked. A password goes to sudo by standard input, when sudo asks
  * for it, and nowhere else. @throws {SudoError} when it cannot become root; {ZorError} UNAVAILABLE when the connection is lost.
  */
-export async function runScript(connection: SshConnection, script: string, options: ScriptOptions = {}): Promise<ScriptResult> {
+export async function runScript(
+  connection: SshConnection,
+  script: string,
+  options: ScriptOptions = {},
+): Promise<ScriptResult> {
   const mark = randomBytes(12).toString("hex");
   // What comes before the mark on either output is the login shell's.
   const marked = `printf '\\n%s\\n' zor-${mark}; printf '\\n%s\\n' zor-${mark} >&2\n${script}`;
@@ -181,7 +185,8 @@ class Run {
     if (this.#trouble !== undefined) throw new SudoError(this.#trouble);
     const text = this.#err;
     if (/must have a tty|no tty present/i.test(text)) throw new SudoError("needs-terminal");
-    if (/not in the sudoers|not allowed to (?:run|execute)|may not run sudo/i.test(text)) throw new SudoError("not-allowed");
+    if (/not in the sudoers|not allowed to (?:run|execute)|may not run sudo/i.test(text))
+      throw new SudoError("not-allowed");
     if (/incorrect password|Sorry, try again/i.test(text)) throw new SudoError("wrong-password");
     if (/password is required/i.test(text)) throw new SudoError("password-needed");
     if (/sudo: (?:command )?not found|exec: sudo/i.test(text)) throw new SudoError("missing");

@@ -74,3 +74,11 @@ export function authenticationFailed(name: string, { tried, offered }: Authentic
 function textOf(error: unknown): string {
   return foreignWords(error, "no reason was given");
 }
+
+/** What a server answers that opens no channel, with what to do. */
+export function channelWords(error: unknown): string {
+  const text = messageOf(error).replace(/^\(SSH\) Channel open failure: /, "");
+  if (/administratively prohibited|open failed/i.test(text))
+    return `${text}; its sshd does not allow it (AllowTcpForwarding, PermitOpen, MaxSessions)`;
+  return /refused/i.test(text) ? `${text}; nothing listens there` : text;
+}

@@ -17,7 +17,7 @@ export interface SshServerOptions {
   /** Closes each connection before it says anything, as sshd does beyond MaxStartups. */
   readonly isFull?: boolean;
   /** Programs found before the usual ones by what runs there. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** Printed before each command, as a shell's start files do. */
   readonly banner?: string;
   readonly port?: number;
@@ -73,16 +73,23 @@ export class SshServer implements AsyncDisposable {
     this.#clients.add(client);
     client.on("error", () => undefined);
     client.on("close", () => this.#clients.delete(client));
-    const methods = [...(keys.length > 0 ? (["publickey"] as const) : []), asks ? ("keyboard-interactive" as const) : ("password" as const)];
+    const methods = [
+      ...(keys.length > 0 ? (["publickey"] as const) : []),
+      asks ? ("keyboard-interactive" as const) : ("password" as const),
+    ];
     client.on("authentication", (context) => {
       const wanted = passwords[context.username];
       if (context.method === "publickey" && keys.some((key) => key.equals(context.key.data))) {
         if (context.signature === undefined) return context.accept();
         const parsed = ssh2.utils.parseKey(`${context.key.algo} ${context.key.data.toString("base64")}`);
-        const isRight = !(parsed instanceof Error) && context.blob !== undefined && parsed.verify(context.blob, context.signature, context.hashAlgo);
+        const isRight =
+          !(parsed instanceof Error) &&
+          context.blob !== undefined &&
+          parsed.verify(context.blob, context.signature, context.hashAlgo);
         return isRight ? context.accept() : context.reject(methods);
       }
-      if (context.method === "password" && !asks && wanted !== undefined && context.password === wanted) return context.accept();
+      if (context.method === "password" && !asks && wanted !== undefined && context.password === wanted)
+        return context.accept();
       if (context.method === "keyboard-interactive" && asks) {
         context.prompt([{ prompt: "Password: ", echo: false }], (answers) => {
           if (wanted !== undefined && answers[0] === wanted) context.accept();
@@ -124,7 +131,11 @@ export function newKey(passphrase?: string): { readonly private: string; readonl
   return { private: text, public: parsed.getPublicSSH() };
 }
 
-function run(channel: ServerChannel, command: string, { path, banner }: Pick<SshServerOptions, "path" | "banner">): void {
+function run(
+  channel: ServerChannel,
+  command: string,
+  { path, banner }: Pick<SshServerOptions, "path" | "banner">,
+): void {
   const usual = process.env["PATH"] ?? "";
   const child = spawn("sh", ["-c", command], {
     env: { ...process.env, PATH: path === undefined ? usual : `${path}:${usual}` },

@@ -6,7 +6,8 @@ import { text as readAll } from "node:stream/consumers";
 import { connect } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { SshConfig } from "../../../lib/ssh/config.js";
-import { SshConnection, type SshOptions } from "../../../lib/ssh/connection.js";
+import { SshConnection } from "../../../lib/ssh/connection.js";
+import type { SshOptions } from "../../../lib/ssh/login.js";
 import { SshForwarder } from "../../../lib/ssh/forwarder.js";
 import { Remembered } from "../../../lib/ssh/questions.js";
 import { runScript, SudoError } from "../../../lib/ssh/script.js";
@@ -30,7 +31,9 @@ async function rig(options: SshServerOptions = {}, config = "") {
   await writeFile(join(home, ".ssh/key"), key.private, { mode: 0o600 });
   const knownHosts = join(home, ".ssh/known_hosts");
   await writeFile(knownHosts, `[127.0.0.1]:${server.port} ${server.publicKey}\n`);
-  const read = async (): Promise<SshOptions> => ({ config: await SshConfig.read({ env: { HOME: home }, files: [join(home, ".ssh/config")] }) });
+  const read = async (): Promise<SshOptions> => ({
+    config: await SshConfig.read({ env: { HOME: home }, files: [join(home, ".ssh/config")] }),
+  });
   return { home, server, knownHosts, read };
 }
 
@@ -59,8 +62,12 @@ async function opened(options: SshOptions, host = "lab"): Promise<SshConnection>
 test("commands run with their input, output and exit codes; more than eight take turns", async () => {
   const { read } = await rig();
   const connection = await opened(await read());
-  const results = await Promise.all(Array.from({ length: 20 }, (_, at) => connection.exec(`cat; echo e${at} >&2; exit ${at}`, { stdin: `in ${at}` })));
-  expect(results).toEqual(Array.from({ length: 20 }, (_, at) => ({ code: at, stdout: `in ${at}`, stderr: `e${at}\n` })));
+  const results = await Promise.all(
+    Array.from({ length: 20 }, (_, at) => connection.exec(`cat; echo e${at} >&2; exit ${at}`, { stdin: `in ${at}` })),
+  );
+  expect(results).toEqual(
+    Array.from({ length: 20 }, (_, at) => ({ code: at, stdout: `in ${at}`, stderr: `e${at}\n` })),
+  );
   await expect(connection.exec("yes", { maxOutputBytes: 10_000 })).rejects.toThrow("writes more than 10000 bytes");
   const stop = new AbortController();
   const hanging = connection.exec("sleep 300", { signal: stop.signal });
@@ -82,9 +89,14 @@ test("a connection that is lost ends what runs on it, with whom it was to", asyn
 test("a key that is not known is shown and asked about, and known from then on", async () => {
   const { read, knownHosts, server } = await rig();
   await writeFile(knownHosts, "");
-  await expect(SshConnection.open({ host: "lab" }, await read())).rejects.toMatchObject({ reason: "SSH_HOST_KEY_UNKNOWN", message: expect.stringMatching(/SHA256:.*--accept-new/) });
+  await expect(SshConnection.open({ host: "lab" }, await read())).rejects.toMatchObject({
+    reason: "SSH_HOST_KEY_UNKNOWN",
+    message: expect.stringMatching(/SHA256:.*--accept-new/),
+  });
   const no = answering({}, false);
-  await expect(SshConnection.open({ host: "lab" }, { ...(await read()), questions: no.questions })).rejects.toThrow("it was not accepted");
+  await expect(SshConnection.open({ host: "lab" }, { ...(await read()), questions: no.questions })).rejects.toThrow(
+    "it was not accepted",
+  );
   expect(await readFile(knownHosts, "utf8")).toBe("");
   const yes = answering({});
   await opened({ ...(await read()), questions: yes.questions });
@@ -98,7 +110,9 @@ test("another key than the known one is refused, with the file and what to do, w
   const { read, knownHosts, server } = await rig();
   const wrong = `ecdsa-sha2-nistp256 ${newKey().public.toString("base64")}`;
   await writeFile(knownHosts, `[127.0.0.1]:${server.port} ${wrong}\n`);
-  await expect(SshConnection.open({ host: "lab" }, { ...(await read()), unknownKeys: "accept-new" })).rejects.toMatchObject({
+  await expect(
+    SshConnection.open({ host: "lab" }, { ...(await read()), unknownKeys: "accept-new" }),
+  ).rejects.toMatchObject({
     reason: "SSH_HOST_KEY_CHANGED",
     message: expect.stringContaining(`${knownHosts}:1`),
   });
@@ -115,7 +129,10 @@ test("a key with a passphrase, a password and a question are asked for once each
   for (const asks of [false, true]) {
     const other = await rig({ keys: [], passwords: { ops: "secret" }, asks });
     let tries = 0;
-    const twice = new Remembered({ secret: async () => (++tries === 1 ? "wrong" : "secret"), confirm: async () => false });
+    const twice = new Remembered({
+      secret: async () => (++tries === 1 ? "wrong" : "secret"),
+      confirm: async () => false,
+    });
     await opened({ ...(await other.read()), questions: twice });
     expect(tries).toBe(2);
   }
@@ -131,9 +148,13 @@ test("a login that fails says what was tried and what would be taken", async () 
 
 test("a server that closes before it says anything is told apart from one that is away and from what is no sshd", async () => {
   const full = await rig({ isFull: true });
-  await expect(SshConnection.open({ host: "lab" }, await full.read())).rejects.toMatchObject({ reason: "SSH_THROTTLED" });
+  await expect(SshConnection.open({ host: "lab" }, await full.read())).rejects.toMatchObject({
+    reason: "SSH_THROTTLED",
+  });
   const port = await freePort();
-  await expect(SshConnection.open({ host: "lab", port }, await full.read())).rejects.toThrow(`nothing listens on 127.0.0.1:${port}`);
+  await expect(SshConnection.open({ host: "lab", port }, await full.read())).rejects.toThrow(
+    `nothing listens on 127.0.0.1:${port}`,
+  );
   const http = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
   onTestFinished(() => void http.close());
@@ -143,14 +164,19 @@ test("a server that closes before it says anything is told apart from one that i
 test("a server behind two others is reached, each of them checked", async () => {
   const outer = await rig();
   const middle = await rig();
-  const inner = await rig({}, `Host outer\n  HostName 127.0.0.1\n  Port ${outer.server.port}\nHost middle\n  HostName 127.0.0.1\n  Port ${middle.server.port}\nHost *\n  User ops\n  IdentityFile ~/.ssh/key\n  IdentityAgent none\n  ProxyJump outer,middle\n`);
+  const inner = await rig(
+    {},
+    `Host outer\n  HostName 127.0.0.1\n  Port ${outer.server.port}\nHost middle\n  HostName 127.0.0.1\n  Port ${middle.server.port}\nHost *\n  User ops\n  IdentityFile ~/.ssh/key\n  IdentityAgent none\n  ProxyJump outer,middle\n`,
+  );
   const known = [outer, middle, inner].map(({ server }) => `[127.0.0.1]:${server.port} ${server.publicKey}\n`);
   await writeFile(inner.knownHosts, known.join(""));
   const connection = await opened(await inner.read());
   expect((await connection.exec("echo through")).stdout).toBe("through\n");
   expect([outer.server.logins, middle.server.logins, inner.server.logins]).toEqual([1, 1, 1]);
   await writeFile(inner.knownHosts, known.slice(0, 1).join(""));
-  await expect(SshConnection.open({ host: "lab" }, await inner.read())).rejects.toThrow(/the key of ops@middle.* is not known/);
+  await expect(SshConnection.open({ host: "lab" }, await inner.read())).rejects.toThrow(
+    /the key of ops@middle.* is not known/,
+  );
 });
 
 test("what a shell prints at login is no output of a script", async () => {
@@ -190,10 +216,16 @@ test("scripts become root by sudo: the password goes there by input alone", asyn
   const asking = await start("asks");
   const root = { password: "secret" };
   const options = { root, stdin: [Buffer.from("input")] };
-  await expect(runScript(asking.connection, "cat; exit 4", options)).resolves.toEqual({ code: 4, stdout: "input", stderr: "" });
+  await expect(runScript(asking.connection, "cat; exit 4", options)).resolves.toEqual({
+    code: 4,
+    stdout: "input",
+    stderr: "",
+  });
   expect(asking.server.commands.join()).not.toContain("secret");
   const trouble = async (connection: SshConnection, password: string | undefined) => {
-    const error: unknown = await runScript(connection, "true", { root: { password } }).catch((reason: unknown) => reason);
+    const error: unknown = await runScript(connection, "true", { root: { password } }).catch(
+      (reason: unknown) => reason,
+    );
     return error instanceof SudoError ? error.trouble : error;
   };
   expect(await trouble(asking.connection, "wrong")).toBe("wrong-password");

@@ -22,10 +22,17 @@ test("without a configuration it is what ssh does by itself", async () => {
     user: userInfo().username,
     port: 22,
     jumps: [],
-    identityFiles: ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"].map((name) => join(home, ".ssh", name)),
+    identityFiles: ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"].map((name) =>
+      join(home, ".ssh", name),
+    ),
     identitiesOnly: false,
     agentSocket: "/run/agent",
-    knownHostsFiles: [join(home, ".ssh/known_hosts"), join(home, ".ssh/known_hosts2"), "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
+    knownHostsFiles: [
+      join(home, ".ssh/known_hosts"),
+      join(home, ".ssh/known_hosts2"),
+      "/etc/ssh/ssh_known_hosts",
+      "/etc/ssh/ssh_known_hosts2",
+    ],
     hashKnownHosts: false,
     hostKeyAlias: undefined,
     unknownKeys: "ask",
@@ -64,12 +71,17 @@ Host *
     knownHostsFiles: [join(home, "lab_hosts")],
     unknownKeys: "accept-new",
   });
-  expect(config.lookUp({ host: "rack9", user: "me", port: 99 })).toMatchObject({ hostName: "rack9", user: "me", port: 99 });
+  expect(config.lookUp({ host: "rack9", user: "me", port: 99 })).toMatchObject({
+    hostName: "rack9",
+    user: "me",
+    port: 99,
+  });
 });
 
 test("hops over several servers, and none when it says so", async () => {
   const { read } = await configOf({
-    ".ssh/config": "Host direct\n  ProxyJump none\nHost inner\n  ProxyJump ops@outer:2200,[fd00::1]:23\n  ProxyCommand ssh -W x y\n",
+    ".ssh/config":
+      "Host direct\n  ProxyJump none\nHost inner\n  ProxyJump ops@outer:2200,[fd00::1]:23\n  ProxyCommand ssh -W x y\n",
   });
   const config = await read();
   expect(config.lookUp({ host: "inner" }).jumps).toEqual([

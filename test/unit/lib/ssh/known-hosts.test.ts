@@ -26,7 +26,9 @@ async function known(text: string) {
 const [mine, other] = [keyOf("mine"), keyOf("other")];
 
 test("keys are known by name, by pattern and by port", async () => {
-  const { hosts } = await known(`# c\n\n${lineOf("rack7,10.0.0.7", mine)}${lineOf("[rack8]:2222", mine)}${lineOf("*.lab,!bad.lab", mine)}`);
+  const { hosts } = await known(
+    `# c\n\n${lineOf("rack7,10.0.0.7", mine)}${lineOf("[rack8]:2222", mine)}${lineOf("*.lab,!bad.lab", mine)}`,
+  );
   expect(hosts.judge({ host: "Rack7", port: 22, key: mine })).toEqual({ kind: "known" });
   expect(hosts.judge({ host: "10.0.0.7", port: 22, key: mine })).toEqual({ kind: "known" });
   expect(hosts.judge({ host: "rack8", port: 2222, key: mine })).toEqual({ kind: "known" });
@@ -38,7 +40,10 @@ test("keys are known by name, by pattern and by port", async () => {
 test("another key is told with the lines that have the right one, one of another type as well", async () => {
   const { file, hosts } = await known(`${lineOf("rack6", other)}${lineOf("rack7", mine)}`);
   expect(hosts.judge({ host: "rack7", port: 22, key: other })).toEqual({ kind: "changed", places: [`${file}:2`] });
-  expect(hosts.judge({ host: "rack7", port: 22, key: keyOf("mine", "ssh-rsa") })).toEqual({ kind: "changed", places: [`${file}:2`] });
+  expect(hosts.judge({ host: "rack7", port: 22, key: keyOf("mine", "ssh-rsa") })).toEqual({
+    kind: "changed",
+    places: [`${file}:2`],
+  });
   expect(hosts.typesOf({ host: "rack7", port: 22 })).toEqual(["ssh-ed25519"]);
 });
 

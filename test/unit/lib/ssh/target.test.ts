@@ -14,12 +14,24 @@ test.each([
   expect(parseTarget("host", formatTarget(parseTarget("host", text)))).toEqual(expected);
 });
 
-test.each(["", "-oProxyCommand=x", "ops@-x", "-l@rack7", "rack7:0", "rack7:65536", "rack7:x", "a b", "ops@", "@rack7", "rack7;id", "$(id)", "a\nb", "[rack7"])(
-  "%j is refused and named",
-  (text) => {
-    expect(() => parseTarget("host", text)).toThrow(/^host: /);
-  },
-);
+test.each([
+  "",
+  "-oProxyCommand=x",
+  "ops@-x",
+  "-l@rack7",
+  "rack7:0",
+  "rack7:65536",
+  "rack7:x",
+  "a b",
+  "ops@",
+  "@rack7",
+  "rack7;id",
+  "$(id)",
+  "a\nb",
+  "[rack7",
+])("%j is refused and named", (text) => {
+  expect(() => parseTarget("host", text)).toThrow(/^host: /);
+});
 
 test("a password in a target is not taken", () => {
   expect(() => parseTarget("host", "ops:secret@rack7")).toThrow("a password in it would be seen by everybody");
