@@ -9,6 +9,7 @@ import { codeOfError, formatError } from "./cli/output/print-error.js";
 import { loadContext } from "./client/contexts.js";
 import { escapeText } from "./kit/text/escape.js";
 import { openHub } from "./client/open-hub.js";
+import { askAtTerminal } from "./client/questions.js";
 import { createHubGateway } from "./session/hub-gateway.js";
 import { defaultLogFile, openLogFile } from "./session/log-file.js";
 import { runTui } from "./session/run-tui.js";
@@ -66,7 +67,12 @@ async function main(flags: Flags): Promise<void> {
     const logFile = flags.logFile ?? defaultLogFile(process.env);
     const log = openLogFile(logFile);
     const context = await loadContext({ name: flags.context, env: process.env });
-    connection = await openHub(context);
+    const questions = askAtTerminal({
+      input: process.stdin,
+      errors: process.stderr,
+      signal: new AbortController().signal,
+    });
+    connection = await openHub(context, { env: process.env, questions });
     const ending = await runTui({
       session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },
       gateway: createHubGateway(connection, context.name),

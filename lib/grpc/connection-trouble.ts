@@ -3,7 +3,7 @@ import { unavailable, ZorError } from "../errors.js";
 import { foreignWords } from "../foreign-words.js";
 import { lookAtCertificate, trouble } from "../tls/certificate-trouble.js";
 import { certificateFacts } from "../tls/identity.js";
-import type { ConnectionOptions } from "./server-identity.js";
+import { type ConnectionOptions, placeOf } from "./server-identity.js";
 import { fromServiceError } from "./status-codec.js";
 
 /** Said where nothing else is known. */
@@ -14,7 +14,9 @@ const notReached = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|name 
 
 /** The error of a call, and when it comes of a certificate's dates, what is wrong with them, on which side. */
 export async function explain(error: unknown, options: ConnectionOptions): Promise<ZorError> {
-  return withDates(translate(error, options.address), options);
+  const translated = translate(error, placeOf(options));
+  const trouble = translated.code === status.UNAVAILABLE ? options.carrier?.trouble : undefined;
+  return trouble === undefined ? withDates(translated, options) : carried(trouble, options);
 }
 
 /** The error of a connection that is lost or never came up; `cause` is what its socket said. */
@@ -26,19 +28,24 @@ export function lostConnection(address: string, cause: unknown): ZorError {
 }
 
 /** An error of a connection that never was, and when a certificate's dates are the cause, what is wrong with them, on which side. */
-export async function withDates(
-  error: ZorError,
-  { address, identity, serverName }: ConnectionOptions,
-): Promise<ZorError> {
+export async function withDates(error: ZorError, options: ConnectionOptions): Promise<ZorError> {
+  const { address, identity, serverName } = options;
   if (error.reason !== "NO_CONNECTION" || notReached.test(error.message)) return error;
   const own = identity.certificatePem === "" ? undefined : certificateFacts(identity.certificatePem);
   const now = new Date();
   const mine = own === undefined ? undefined : trouble({ whose: "this side's", facts: own }, now);
   const shown = mine === undefined ? await lookAtCertificate(address, serverName) : undefined;
-  const theirs = shown === undefined ? undefined : trouble({ whose: `${address}'s`, facts: shown }, now);
+  const theirs = shown === undefined ? undefined : trouble({ whose: `${placeOf(options)}'s`, facts: shown }, now);
   const why = mine ?? theirs;
   if (why === undefined) return error;
-  return unavailable("CERTIFICATE_DATES", address, `cannot reach ${address}: ${why}`, error);
+  const place = placeOf(options);
+  return unavailable("CERTIFICATE_DATES", place, `cannot reach ${place}: ${why}`, error);
+}
+
+/** What carries a connection failed, not the server at its end: its own words, and whom they keep from being reached. */
+function carried(trouble: ZorError, options: ConnectionOptions): ZorError {
+  const place = placeOf(options);
+  return unavailable(trouble.reason, place, `cannot reach ${place}: ${trouble.message}`, trouble);
 }
 
 function unresolved(address: string, cause: unknown): ZorError {

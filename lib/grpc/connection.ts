@@ -14,7 +14,7 @@ import { type TracedCall, traceCall } from "./call-span.js";
 import { explain } from "./connection-trouble.js";
 import { channelOptions } from "./limits.js";
 import { type ObjectReader, readAll } from "./read-all.js";
-import { type ConnectionOptions, checkServer, contextOf } from "./server-identity.js";
+import { type ConnectionOptions, checkServer, contextOf, placeOf } from "./server-identity.js";
 import { staleKey } from "./stale-key.js";
 import { writeAll } from "./write-all.js";
 
@@ -47,7 +47,7 @@ export class Connection {
   #peer: string | undefined;
 
   constructor(options: ConnectionOptions) {
-    this.address = options.address;
+    this.address = placeOf(options);
     this.#options = options;
     const channelCredentials = credentials.createFromSecureContext(contextOf(options.identity), {
       checkServerIdentity: (_host, certificate) => checkServer(options, certificate),
@@ -196,6 +196,7 @@ export class Connection {
   /** Ends the channel and every call on it. */
   close(): void {
     this.#client.close();
+    this.#options.carrier?.close();
   }
 
   async *#open<Response>(

@@ -1,6 +1,17 @@
 import { createSecureContext, type SecureContext } from "node:tls";
 import { urisOf } from "../auth/caller.js";
+import type { ZorError } from "../errors.js";
 import type { Identity } from "../tls/identity.js";
+
+/** What carries a connection whose address is only a door here, to another machine. */
+export interface Carrier {
+  /** Where it leads, for people: "127.0.0.1:7440 through ops@rack7". */
+  readonly place: string;
+  /** Why it carries nothing just now; undefined: it does. */
+  readonly trouble: ZorError | undefined;
+  /** Ends it. Idempotent. */
+  close(): void;
+}
 
 /** Where and as whom to connect. */
 export interface ConnectionOptions {
@@ -13,6 +24,8 @@ export interface ConnectionOptions {
   readonly serverUri?: string;
   /** Whether a server certificate with this serial number (upper-case hexadecimal) is revoked; default: none is. */
   readonly isRevoked?: (serial: string) => boolean;
+  /** Ends with the connection. */
+  readonly carrier?: Carrier | undefined;
 }
 
 /** Those of one identity: parsing its key and certificates costs as much as a handshake, and a hub has thousands of connections. */
@@ -41,13 +54,18 @@ export interface CheckedCertificate {
 export function checkServer(options: ConnectionOptions, certificate: CheckedCertificate): Error | undefined {
   const names = (certificate.subjectaltname ?? "").split(", ");
   if (!names.includes(`DNS:${options.serverName}`)) {
-    return new Error(`the certificate of ${options.address} is not for ${options.serverName}`);
+    return new Error(`the certificate of ${placeOf(options)} is not for ${options.serverName}`);
   }
   if (options.serverUri !== undefined && !urisOf(certificate).includes(options.serverUri)) {
-    return new Error(`the certificate of ${options.address} is not ${options.serverUri}'s`);
+    return new Error(`the certificate of ${placeOf(options)} is not ${options.serverUri}'s`);
   }
   if (options.isRevoked?.(certificate.serialNumber) === true) {
-    return new Error(`the certificate of ${options.address} has been revoked`);
+    return new Error(`the certificate of ${placeOf(options)} has been revoked`);
   }
   return undefined;
+}
+
+/** Where a connection leads, for people. */
+export function placeOf({ address, carrier }: ConnectionOptions): string {
+  return carrier?.place ?? address;
 }

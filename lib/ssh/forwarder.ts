@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +9,13 @@ import { Backoff } from "../backoff.js";
 import { ZorError } from "../errors.js";
 import { SshConnection } from "./connection.js";
 import type { SshOptions } from "./login.js";
+import type { Environment } from "../terminal.js";
 import type { SshTarget } from "./target.js";
 
 /** A place behind an ssh server, and how the server is reached. */
 export interface ForwarderOptions extends SshOptions {
   readonly target: SshTarget;
+  readonly env: Environment;
 }
 
 /** A server that does not let us in is not dialled again at once: sshd throttles, and accounts get locked. */
@@ -23,7 +26,7 @@ const pauses = { minMs: 500, maxMs: 15_000 };
  * after it was lost. Each place is a Unix socket of this user alone.
  */
 export class SshForwarder {
-  readonly #options: ForwarderOptions;
+  #options: ForwarderOptions;
   readonly #directory: string;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
@@ -40,12 +43,15 @@ export class SshForwarder {
 
   /** Logs in first, so that questions are asked now. @throws {ZorError} as {@link SshConnection.open}. */
   static async open(options: ForwarderOptions): Promise<SshForwarder> {
-    const forwarder = new SshForwarder(options, await mkdtemp(join(tmpdir(), "zor-ssh-")));
+    const forwarder = new SshForwarder(
+      options,
+      await mkdtemp(join(options.env["XDG_RUNTIME_DIR"] || tmpdir(), "zor-ssh-")),
+    );
     try {
       await forwarder.#connect();
       return forwarder;
     } catch (error) {
-      await forwarder.close();
+      forwarder.close();
       throw error;
     }
   }
@@ -73,15 +79,18 @@ export class SshForwarder {
   }
 
   /** Ends everything and removes its sockets. Idempotent. */
-  async close(): Promise<void> {
+  close(): void {
+    if (this.#abort.signal.aborted) return;
     this.#abort.abort(
       new ZorError({ reason: "SSH_CLOSED", code: status.CANCELLED, message: "the ssh connection was closed" }),
     );
     for (const server of this.#servers.splice(0)) server.close();
     for (const socket of this.#sockets) socket.destroy();
-    const connection = await this.#connection?.catch(() => undefined);
-    connection?.close();
-    await rm(this.#directory, { recursive: true, force: true });
+    this.#connection?.then(
+      (connection) => connection.close(),
+      () => undefined,
+    );
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   async #carry(socket: Socket, host: string, port: number): Promise<void> {
@@ -105,7 +114,8 @@ export class SshForwarder {
     if (this.#connection !== undefined) return this.#connection;
     if (this.#trouble !== undefined && performance.now() < this.#notBefore) return Promise.reject(this.#trouble);
     const { target, ...options } = this.#options;
-    const opening = SshConnection.open(target, { ...options, signal: this.#abort.signal });
+    const signals = [this.#abort.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    const opening = SshConnection.open(target, { ...options, signal: AbortSignal.any(signals) });
     this.#connection = opening;
     const forget = (why: unknown): void => {
       if (this.#connection === opening) this.#connection = undefined;
@@ -114,6 +124,7 @@ export class SshForwarder {
     opening.then(
       (connection) => {
         this.#backoff.reset();
+        this.#options = { ...this.#options, questions: options.questions?.quiet() };
         void connection.closed.then(forget);
       },
       (error: unknown) => {

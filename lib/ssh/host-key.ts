@@ -51,7 +51,7 @@ export async function checkHostKey(
   if (policy === "ask") {
     if (questions === undefined)
       throw unknown(
-        "compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), log in once with ssh, or use --accept-new",
+        "compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), and accept it by logging in with ssh once",
       );
     const lines = [
       `The key of ${name} is not known${why}:`,

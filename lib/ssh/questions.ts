@@ -29,6 +29,13 @@ export class Remembered implements SshQuestions {
     this.#asked.delete(prompt);
   }
 
+  /** The same answers, but nobody is asked any more: for connections that are made again while something else is on the terminal. */
+  quiet(): Remembered {
+    const quiet = new Remembered({ secret: async () => undefined, confirm: async () => false });
+    for (const [prompt, answer] of this.#asked) quiet.#asked.set(prompt, answer);
+    return quiet;
+  }
+
   confirm(lines: readonly string[], question: string): Promise<boolean> {
     return this.#next(() => this.#questions.confirm(lines, question));
   }

@@ -46,7 +46,7 @@ export class SudoError extends Error {
 const maxOutput = 4 * 1024 * 1024;
 
 /** A word for a POSIX shell. */
-export function shellWord(text: string): string {
+function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
 }
 

@@ -45,7 +45,7 @@ const lookMs = 2000;
 
 /** Looks at the certificate that a server shows, whatever it is worth; nothing is sent. Undefined when there is none to be seen. */
 export async function lookAtCertificate(address: string, serverName: string): Promise<CertificateFacts | undefined> {
-  const place = parseHostPort(address);
+  const place = address.startsWith("unix:") ? { path: address.slice("unix:".length) } : parseHostPort(address);
   if (place === undefined) return undefined;
   const options: ConnectionOptions = {
     ...place,

@@ -22,16 +22,22 @@ export interface Joined {
   readonly response: JoinResponse;
 }
 
+/** How a token is used. */
+export interface JoinOptions {
+  /** For an agent that joins. */
+  readonly host?: JoiningHost;
+  readonly timeoutMs?: number;
+  /** What to dial for an address of the token: the path of a Unix socket as "unix:/path"; default: the address. */
+  readonly door?: (address: string) => Promise<string>;
+}
+
 /**
  * Turns a token into an identity. The hub is checked against the fingerprint in the token before anything is sent to it, and
  * the private key never leaves this process. Not idempotent: a token works once.
  * @throws {ZorError} UNAVAILABLE when no address answers, PERMISSION_DENIED when the hub is not the token's, or what the hub says.
  */
-export async function join(
-  tokenText: string,
-  options: { readonly host?: JoiningHost; readonly timeoutMs?: number } = {},
-): Promise<Joined> {
-  const token = parseToken(tokenText);
+export async function join(tokenText: string, options: JoinOptions = {}): Promise<Joined> {
+  const token = await doored(parseToken(tokenText), options.door);
   const timeoutMs = options.timeoutMs ?? 10_000;
   const { address, caPem } = await findHub(token, Math.min(timeoutMs, findTimeoutMs));
   const keyPem = createKeyPem();
@@ -55,6 +61,10 @@ export async function join(
   } finally {
     connection.close();
   }
+}
+
+async function doored(token: JoinToken, door: JoinOptions["door"]): Promise<JoinToken> {
+  return door === undefined ? token : { ...token, addresses: await Promise.all(token.addresses.map(door)) };
 }
 
 /** Longest wait for one of the hub's addresses to show the hub's certificate. */
@@ -105,10 +115,12 @@ function wasDropped(error: unknown): boolean {
 async function fetchCa(address: string, caSha256: Buffer, timeoutMs: number): Promise<string> {
   const split = address.lastIndexOf(":");
   const host = address.slice(0, split).replace(/^\[|\]$/g, "");
+  const place = address.startsWith("unix:")
+    ? { path: address.slice("unix:".length) }
+    : { host, port: Number(address.slice(split + 1)) };
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket: TLSSocket = connect({
-    host,
-    port: Number(address.slice(split + 1)),
+    ...place,
     servername: hubServerName,
     minVersion: "TLSv1.3",
     ALPNProtocols: ["h2"],

@@ -3,6 +3,8 @@ import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { type Context, configDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
 import { reachHub } from "../client/open-hub.js";
+import { askAtTerminal } from "../client/questions.js";
+import type { SshDoorOptions } from "../client/ssh-door.js";
 import { runOperation } from "../client/operation.js";
 import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";
 import { parseDurationMs } from "../kit/input/durations.js";
@@ -78,6 +80,13 @@ export class Session implements AsyncDisposable {
     if (this.#exitCode === 0) this.#exitCode = code;
   }
 
+  /** How ssh servers are reached, and who answers what they ask. */
+  get ssh(): SshDoorOptions {
+    const { env, errors, signal, terminal } = this.io;
+    const questions = askAtTerminal({ input: terminal.input, errors, signal });
+    return { env, signal, questions, onNote: (note) => this.note(escapeText(note)) };
+  }
+
   context(): Promise<Context> {
     return loadContext({ name: this.options.context, env: this.io.env });
   }
@@ -94,7 +103,7 @@ export class Session implements AsyncDisposable {
     this.#hop = { address, context: context.name, server: servedBy(context), changes: false };
     const { timeoutMs = patienceMs } = this.callOptions(patienceMs);
     const began = performance.now();
-    const connection = await reachHub(context, { timeoutMs, signal: this.io.signal });
+    const connection = await reachHub(context, { timeoutMs, signal: this.io.signal, ssh: this.ssh });
     this.#connectingMs = performance.now() - began;
     this.#hop = { ...this.#hop, address: connection.address };
     return connection;

@@ -9,6 +9,8 @@ export interface ContextEntry {
   readonly serverName: string;
   /** Identity directory, absolute or relative to the file. */
   readonly identity: string;
+  /** "[user@]host[:port]" of the ssh server that the addresses are seen from; undefined: from here. */
+  readonly ssh?: string;
 }
 
 /** Content of contexts.yaml. */
@@ -17,7 +19,7 @@ export interface ContextsFile {
   readonly contexts: readonly ContextEntry[];
 }
 
-const entryKeys = new Set(["name", "addresses", "serverName", "identity"]);
+const entryKeys = new Set(["name", "addresses", "serverName", "identity", "ssh"]);
 
 /** Parses contexts.yaml. @throws {ZorError} INVALID_ARGUMENT as "file:line:column: what is wrong". */
 export function parseContexts(path: string, text: string): ContextsFile {
@@ -62,7 +64,8 @@ function parseEntry(item: unknown, fail: (node: unknown, description: string) =>
   }
   const name = text("name");
   if (!isId(name)) throw fail(item.get("name", true), `${quote(name)} is not a valid name`);
-  return { name, addresses: values, serverName: text("serverName"), identity: text("identity") };
+  const ssh = item.has("ssh") ? { ssh: text("ssh") } : {};
+  return { name, addresses: values, serverName: text("serverName"), identity: text("identity"), ...ssh };
 }
 
 function keyName(key: unknown): string {

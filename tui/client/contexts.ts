@@ -4,6 +4,7 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import type { Environment } from "../../lib/terminal.js";
+import { formatTarget, parseTarget, type SshTarget } from "../../lib/ssh/target.js";
 import { hubServerName } from "../../lib/tls/join.js";
 import { userDirectory } from "../../lib/user-directories.js";
 import { type ContextEntry, type ContextsFile, formatContexts, parseContexts } from "./contexts-file.js";
@@ -17,11 +18,18 @@ export interface Context {
   readonly serverName: string;
   /** Absolute path of the directory with key.pem, cert.pem and ca.pem. */
   readonly identityDirectory: string;
+  /** The ssh server that the addresses are seen from; undefined: they are dialled from here. */
+  readonly ssh?: SshTarget;
 }
 
 /** What a context leads to: one hub, or the agent of one host. */
 export function servedBy({ serverName }: Context): "hub" | "agent" {
   return serverName === hubServerName ? "hub" : "agent";
+}
+
+/** Where a context leads, for people: "127.0.0.1:7440 through ops@rack7". */
+export function wayOf({ addresses, ssh }: Pick<Context, "addresses" | "ssh">): string {
+  return `${addresses.join(", ")}${ssh === undefined ? "" : ` through ${formatTarget(ssh)}`}`;
 }
 
 /** Where contexts and identities are kept: $ZOR_CONFIG, else $XDG_CONFIG_HOME/zor, else ~/.config/zor. */
@@ -71,6 +79,7 @@ export async function saveContext(directory: string, context: Context, makeCurre
     addresses: context.addresses,
     serverName: context.serverName,
     identity: inside.startsWith("..") || isAbsolute(inside) ? context.identityDirectory : inside,
+    ...(context.ssh === undefined ? {} : { ssh: formatTarget(context.ssh) }),
   };
   const others = file.contexts.filter(({ name }) => name !== context.name);
   await writeContexts(directory, {
@@ -108,12 +117,13 @@ async function writeContexts(directory: string, file: ContextsFile): Promise<voi
 }
 
 function toContext(entry: ContextEntry, directory: string): Context {
-  const { name, addresses, serverName, identity } = entry;
+  const { name, addresses, serverName, identity, ssh } = entry;
   return {
     name,
     addresses,
     serverName,
     identityDirectory: isAbsolute(identity) ? identity : join(directory, identity),
+    ...(ssh === undefined ? {} : { ssh: parseTarget(`ssh of context ${name}`, ssh) }),
   };
 }
 

@@ -2,10 +2,12 @@ import { connect as connectTcp } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, unavailable } from "../../lib/errors.js";
 import { Connection } from "../../lib/grpc/connection.js";
+import type { Carrier } from "../../lib/grpc/server-identity.js";
 import { loadIdentity } from "../../lib/tls/identity.js";
 import { agreeing, listed } from "../../lib/words.js";
 import { HealthService } from "../../proto/gen/grpc/health/v1/health.js";
 import { type Context, servedBy } from "./contexts.js";
+import type { SshDoorOptions } from "./ssh-door.js";
 
 /** How long the interface that is drawn meanwhile waits for one of several addresses. */
 const severalMs = 1500;
@@ -20,6 +22,8 @@ export interface ReachOptions {
   /** Longest time until one of its addresses has taken the connection. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** For contexts that go through an ssh server; it is reached first, which takes the time that it takes. */
+  readonly ssh: SshDoorOptions;
 }
 
 /**
@@ -27,8 +31,8 @@ export interface ReachOptions {
  * addresses the first that answers is taken, or the first of all when none does.
  * @throws {ZorError} FAILED_PRECONDITION when the context's identity cannot be used.
  */
-export async function openHub(context: Context): Promise<Connection> {
-  const candidates = await findCandidates(context);
+export async function openHub(context: Context, ssh: SshDoorOptions): Promise<Connection> {
+  const candidates = await findCandidates(context, ssh);
   const [first] = candidates;
   if (candidates.length === 1) return first.connection();
   const { chosen = first.connection() } = await firstUp(candidates, severalMs);
@@ -40,9 +44,9 @@ export async function openHub(context: Context): Promise<Connection> {
  * Like {@link openHub}, but waits until the connection is up or is known to fail; then the first call tells why.
  * @throws {ZorError} also UNAVAILABLE, with what is known of each address, when nothing has answered in time.
  */
-export async function reachHub(context: Context, { timeoutMs, signal }: ReachOptions): Promise<Connection> {
+export async function reachHub(context: Context, { timeoutMs, signal, ssh }: ReachOptions): Promise<Connection> {
   signal.throwIfAborted();
-  const candidates = await findCandidates(context);
+  const candidates = await findCandidates(context, ssh);
   const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
   const onAbort = (): void => interrupt(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
@@ -67,10 +71,12 @@ async function reach(context: Context, candidates: Candidates, timeoutMs: number
   const seconds = `${Number((timeoutMs / 1000).toFixed(1))} s`;
   const looks = await Promise.all(
     candidates.map(
-      async ({ address, connection }, index): Promise<Look> =>
+      async ({ address, dialled, connection }, index): Promise<Look> =>
         states[index] === "failed"
           ? { kind: "failed", address, text: await failureOf(connection(), probeMs) }
-          : lookAt(address, probeMs),
+          : dialled === address
+            ? lookAt(address, probeMs)
+            : { kind: "mute", address },
     ),
   );
   throw unavailable(
@@ -104,7 +110,10 @@ function lookText(looks: readonly Look[]): string {
 
 /** One of a context's addresses. Its connection is made when its turn comes: mostly the first one answers, and each takes 4 ms. */
 interface Candidate {
+  /** For people. */
   readonly address: string;
+  /** What is dialled. */
+  readonly dialled: string;
   /** The one connection to it; made by the first call. */
   connection(): Connection;
   /** Waits for the connection as {@link Connection.settled} does; none is made any more once this candidate was given up. */
@@ -115,25 +124,51 @@ interface Candidate {
 
 type Candidates = readonly [Candidate, ...Candidate[]];
 
-async function findCandidates(context: Context): Promise<Candidates> {
+async function findCandidates(context: Context, ssh: SshDoorOptions): Promise<Candidates> {
   const identity = await loadIdentity(context.identityDirectory);
-  const candidate = (address: string): Candidate => {
+  const places = await findPlaces(context, ssh);
+  const candidate = ({ address, carrier }: Place): Candidate => {
     let made: Connection | undefined;
     let givenUp = false;
-    const connection = () => (made ??= new Connection({ address, identity, serverName: context.serverName }));
+    const connection = () => (made ??= new Connection({ address, identity, serverName: context.serverName, carrier }));
     return {
-      address,
+      address: carrier?.place ?? address,
+      dialled: address,
       connection,
       settled: async (timeoutMs) => (givenUp ? "silent" : connection().settled(timeoutMs)),
       giveUp: (kept) => {
         if (made !== undefined && made === kept) return;
         givenUp = true;
-        made?.close();
+        if (made === undefined) carrier?.close();
+        else made.close();
       },
     };
   };
-  const [first = "", ...others] = context.addresses;
+  const [first, ...others] = places;
   return [candidate(first), ...others.map(candidate)];
+}
+
+/** What is dialled for an address, and what carries it further. */
+interface Place {
+  readonly address: string;
+  readonly carrier?: Carrier;
+}
+
+async function findPlaces(
+  { addresses, ssh: server }: Context,
+  options: SshDoorOptions,
+): Promise<readonly [Place, ...Place[]]> {
+  const [first = "", ...others] = addresses;
+  if (server === undefined) return [{ address: first }, ...others.map((address) => ({ address }))];
+  // Loaded by those alone who need it.
+  const { SshDoor } = await import("./ssh-door.js");
+  const door = await SshDoor.open(server, options);
+  try {
+    return [await door.to(first), ...(await Promise.all(others.map((address) => door.to(address))))];
+  } catch (error) {
+    door.close();
+    throw error;
+  }
 }
 
 async function firstUp(candidates: Candidates, timeoutMs: number) {

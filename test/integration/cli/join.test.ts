@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installationRoot } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
+import { freePort } from "../../helpers/free-port.js";
+import { newKey, SshServer } from "../../helpers/ssh-server.js";
 import { spawnOwned } from "../../helpers/owned.js";
 import { type CliResult, CliRun } from "../../helpers/zor-cli.js";
 
@@ -97,4 +99,45 @@ it("zor token revoke ends what an identity may do", async () => {
   expect((await zor(["token", "revoke", "service/ci", "--yes"])).code).toBe(0);
   const revoked = await zor(["get", "hosts", "--context", "ci"]);
   expect(revoked).toMatchObject({ code: 5, stderr: expect.stringContaining("revoked") });
+});
+
+it("zor joins through an ssh server, and goes through it from then on", async () => {
+  const key = newKey();
+  await using server = await SshServer.start({ keys: [key.public] });
+  const home = join(directory, "home");
+  await mkdir(join(home, ".ssh"), { recursive: true });
+  await writeFile(join(home, ".ssh/key"), key.private, { mode: 0o600 });
+  await writeFile(join(home, ".ssh/config"), "Host *\n  IdentityFile ~/.ssh/key\n  IdentityAgent none\n");
+  const far = (...argv: string[]): Promise<CliResult> =>
+    new CliRun(argv, { env: { ZOR_CONFIG: join(directory, "config"), HOME: home, XDG_RUNTIME_DIR: home } }).result;
+  const way = `ops@127.0.0.1:${server.port}`;
+  const token = (await zor(["token", "create", "--user", "cyd", "--role", "viewer"])).stdout.trim();
+  const unknown = await far("join", token, "--name", "far", "--ssh", way);
+  expect(unknown).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("is not known: ecdsa-sha2-nistp256 SHA256:"),
+  });
+  await writeFile(join(home, ".ssh/known_hosts"), `[127.0.0.1]:${server.port} ${server.publicKey}\n`);
+  expect(await far("join", token, "--name", "far", "--no-use", "--ssh", way)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`context far leads to .* through ${way}\n$`)),
+  });
+  expect((await far("get", "hosts", "--context", "far")).code).toBe(0);
+  expect((await far("context", "list")).stdout).toContain(way);
+  expect((await far("context", "show", "far")).stdout).toContain(`through:   ${way} (ssh)`);
+
+  // A second one for an address where nothing listens: the fault is told as that, not as one of ssh.
+  const port = await freePort();
+  expect((await far("context", "add", "dead", "--ssh", way, "--address", `127.0.0.1:${port}`)).code).toBe(0);
+  expect(await far("get", "hosts", "--context", "dead")).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining(`through ${way}: ${way} cannot connect to 127.0.0.1:${port}`),
+  });
+  expect((await readdir(home)).filter((name) => name.startsWith("zor-ssh-"))).toEqual([]);
+
+  await server[Symbol.asyncDispose]();
+  expect(await far("get", "hosts", "--context", "far")).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining(`cannot reach ${way} by ssh: nothing listens on 127.0.0.1:${server.port}`),
+  });
 });

@@ -91,7 +91,7 @@ test("a key that is not known is shown and asked about, and known from then on",
   await writeFile(knownHosts, "");
   await expect(SshConnection.open({ host: "lab" }, await read())).rejects.toMatchObject({
     reason: "SSH_HOST_KEY_UNKNOWN",
-    message: expect.stringMatching(/SHA256:.*--accept-new/),
+    message: expect.stringMatching(/SHA256:.*logging in with ssh once/),
   });
   const no = answering({}, false);
   await expect(SshConnection.open({ host: "lab" }, { ...(await read()), questions: no.questions })).rejects.toThrow(
@@ -243,7 +243,7 @@ test("places behind a server are Unix sockets here; a lost connection is made ag
   const port = await freePort();
   await new Promise<void>((resolve) => echo.listen(port, "127.0.0.1", resolve));
   onTestFinished(() => void echo.close());
-  const forwarder = await SshForwarder.open({ ...(await read()), target: { host: "lab" } });
+  const forwarder = await SshForwarder.open({ ...(await read()), target: { host: "lab" }, env: {} });
   onTestFinished(() => forwarder.close());
   const path = await forwarder.listen("127.0.0.1", port);
   expect(await readAll(connect(path))).toBe("hello");

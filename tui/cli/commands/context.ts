@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { invalidArgument } from "../../../lib/errors.js";
 import { parseId } from "../../../lib/names.js";
+import { formatTarget, parseTarget } from "../../../lib/ssh/target.js";
 import { certificateFacts, loadIdentity } from "../../../lib/tls/identity.js";
 import { hostServerName, hubServerName } from "../../../lib/tls/join.js";
 import {
@@ -10,6 +12,7 @@ import {
   removeContext,
   saveContext,
   selectContext,
+  wayOf,
 } from "../../client/contexts.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
@@ -17,7 +20,7 @@ import { outputOption, type Registrar, repeatable, withExamples } from "../comma
 import { noteCurrent } from "../context-notes.js";
 import { parseAddress } from "../../kit/input/addresses.js";
 import { tableOptions } from "../output/show-rows.js";
-import { Table } from "../output/table.js";
+import { type Column, Table } from "../output/table.js";
 import type { OutputFormat } from "../session.js";
 
 /** `zor context list|use|show|add|remove`. */
@@ -39,7 +42,11 @@ function defineList(parent: Command, open: Registrar["open"]): void {
       const session = open(command);
       const { current, contexts } = await listContexts(session.configDirectory);
       if (output === "json" || output === "yaml") {
-        await session.printJson(output, { current: current ?? "", contexts });
+        const shown = contexts.map(({ ssh, ...rest }) => ({
+          ...rest,
+          ...(ssh === undefined ? {} : { ssh: formatTarget(ssh) }),
+        }));
+        await session.printJson(output, { current: current ?? "", contexts: shown });
         return;
       }
       if (output === "name") {
@@ -56,6 +63,7 @@ function defineList(parent: Command, open: Registrar["open"]): void {
           { title: "NAME", rank: 0, shrinkTo: 20, cut: "middle", value: ({ name }) => name },
           { title: "ADDRESSES", rank: 0, shrinkTo: 16, value: ({ addresses }) => addresses.join(",") },
           { title: "SERVER", rank: 2, value: ({ serverName }) => serverName },
+          ...(contexts.some(({ ssh }) => ssh !== undefined) ? [throughColumn] : []),
         ],
         contexts,
         tableOptions(session.io, false),
@@ -65,6 +73,12 @@ function defineList(parent: Command, open: Registrar["open"]): void {
     });
   withExamples(command, "zor context list", "zor context list -o json");
 }
+
+const throughColumn: Column<Context> = {
+  title: "THROUGH",
+  rank: 1,
+  value: ({ ssh }) => (ssh === undefined ? "" : formatTarget(ssh)),
+};
 
 function defineShow(parent: Command, open: Registrar["open"]): void {
   const command = parent
@@ -80,6 +94,7 @@ function defineShow(parent: Command, open: Registrar["open"]): void {
       const lines = [
         `name:      ${context.name}`,
         `addresses: ${context.addresses.join(", ")}`,
+        ...(context.ssh === undefined ? [] : [`through:   ${formatTarget(context.ssh)} (ssh)`]),
         `server:    ${context.serverName}`,
         `identity:  ${uris.join(", ")}`,
         `expires:   ${notAfter.toISOString()} (${leftMs > 0 ? `in ${formatAge(leftMs)}` : "expired"})`,
@@ -107,7 +122,8 @@ function defineUse(parent: Command, open: Registrar["open"]): void {
 
 interface AddOptions {
   readonly address: readonly string[];
-  readonly identity: string;
+  readonly identity?: string;
+  readonly ssh?: string;
   readonly agent?: string;
   readonly use?: boolean;
 }
@@ -115,32 +131,60 @@ interface AddOptions {
 function defineAdd(parent: Command, open: Registrar["open"]): void {
   const command = parent
     .command("add")
-    .description("Add a context, or replace the one of that name, for an identity that is there already.")
+    .description(
+      "Add a context, or replace the one of that name, for an identity that is there already. With --ssh the addresses are those that the ssh server sees, and zor and the terminal interface go through it; ssh's own configuration, keys, agent and known hosts are used.",
+    )
     .argument("<name>", "context")
-    .addOption(repeatable("--address <ip:port>", "of the hub or agent; may be repeated").makeOptionMandatory())
-    .requiredOption("--identity <directory>", "directory with key.pem, cert.pem and ca.pem")
+    .addOption(
+      repeatable(
+        "--address <ip:port>",
+        "of the hub or agent; may be repeated (with --ssh: its usual port on loopback)",
+      ),
+    )
+    .option(
+      "--identity <directory>",
+      "directory with key.pem, cert.pem and ca.pem (default: that of the context in use)",
+    )
+    .option("--ssh <user@host>", "[user@]host[:port] of an ssh server to go through")
     .option("--agent <host>", "the address is that of this host's agent, not of a hub")
     .option("--use", "make it the current context")
     .action(async (text: string, options: AddOptions) => {
       const session = open(command);
-      const identityDirectory = resolve(options.identity);
+      const identityDirectory =
+        options.identity === undefined ? (await session.context()).identityDirectory : resolve(options.identity);
       await loadIdentity(identityDirectory);
       const context: Context = {
         name: parseId("name", text),
-        addresses: options.address.map((address) => parseAddress("--address", address)),
+        addresses: addressesOf(options),
         serverName: options.agent === undefined ? hubServerName : hostServerName(parseId("--agent", options.agent)),
         identityDirectory,
+        ...(options.ssh === undefined ? {} : { ssh: parseTarget("--ssh", options.ssh) }),
       };
       const { current: before } = await listContexts(session.configDirectory);
       await saveContext(session.configDirectory, context, options.use === true);
-      session.print(escapeText(`context ${context.name} leads to ${context.addresses.join(", ")}`));
+      session.print(escapeText(`context ${context.name} leads to ${wayOf(context)}`));
       await noteCurrent(session, { before, name: context.name });
     });
   withExamples(
     command,
     "zor context add local --address 127.0.0.1:7440 --identity /var/lib/zor/hub/admin --use",
     "zor context add a1 --agent alpha --address 127.0.0.1:7443 --identity ~/.config/zor/identities/hub",
+    "zor context add paris --ssh ops@bastion.example",
+    "zor context add h7 --ssh ops@host7 --agent host7",
   );
+}
+
+/** Where a hub and an agent listen unless they are told otherwise. */
+const usualAddress = { hub: "127.0.0.1:7440", agent: "127.0.0.1:7443" };
+
+function addressesOf({ address, agent, ssh }: AddOptions): readonly string[] {
+  if (address.length > 0) return address.map((each) => parseAddress("--address", each));
+  if (ssh === undefined)
+    throw invalidArgument(
+      "--address",
+      "say where it listens, or --ssh for one that listens on loopback of another machine",
+    );
+  return [agent === undefined ? usualAddress.hub : usualAddress.agent];
 }
 
 function defineRemove(parent: Command, open: Registrar["open"]): void {

@@ -3,16 +3,19 @@ import { text as readStream } from "node:stream/consumers";
 import { alreadyExists, failedPrecondition } from "../../../lib/errors.js";
 import { parseId } from "../../../lib/names.js";
 import { saveIdentity } from "../../../lib/tls/identity.js";
-import { hubServerName, join } from "../../../lib/tls/join.js";
-import { listContexts, saveContext } from "../../client/contexts.js";
+import { parseTarget, type SshTarget } from "../../../lib/ssh/target.js";
+import { hubServerName, type Joined, join } from "../../../lib/tls/join.js";
+import { listContexts, saveContext, wayOf } from "../../client/contexts.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { type Registrar, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
+import type { Session } from "../session.js";
 import { parseDurationMs } from "../../kit/input/durations.js";
 
 interface JoinOptions {
   readonly name: string;
   readonly use: boolean;
+  readonly ssh?: string;
 }
 
 /** `zor join TOKEN`. */
@@ -25,6 +28,10 @@ export function define({ program, open }: Registrar): void {
     .argument("<token>", "from an admin (zor token create); - reads it from standard input")
     .option("--name <context>", "name of the new context", "hub")
     .option("--no-use", "leave the current context as it is")
+    .option(
+      "--ssh <user@host>",
+      "reach the hub through this ssh server, now and later; its addresses are seen from there",
+    )
     .action(async (word: string, options: JoinOptions) => {
       const session = open(command);
       const name = parseId("--name", options.name);
@@ -35,11 +42,8 @@ export function define({ program, open }: Registrar): void {
         throw alreadyExists(`context ${name}`, "choose another with --name, or remove it with: zor context remove");
       }
       const token = word === "-" ? await readStream(session.io.terminal.input) : word;
-      const { timeout } = session.options;
-      const { identity, response } = await join(
-        token,
-        timeout === undefined ? {} : { timeoutMs: parseDurationMs("--timeout", timeout) },
-      );
+      const ssh = options.ssh === undefined ? undefined : parseTarget("--ssh", options.ssh);
+      const { identity, response } = await joinFrom(session, token, ssh);
       if (response.identity.startsWith("zor://host/")) {
         throw failedPrecondition(
           "HOST_TOKEN",
@@ -49,13 +53,31 @@ export function define({ program, open }: Registrar): void {
       }
       const identityDirectory = joinPath(directory, "identities", name);
       await saveIdentity(identityDirectory, identity);
-      const context = { name, addresses: response.hubAddresses, serverName: hubServerName, identityDirectory };
+      const way = ssh === undefined ? {} : { ssh };
+      const context = { name, addresses: response.hubAddresses, serverName: hubServerName, identityDirectory, ...way };
       await saveContext(directory, context, options.use);
-      session.print(
-        escapeText(`joined as ${response.identity}; context ${name} leads to ${response.hubAddresses.join(", ")}`),
-      );
+      session.print(escapeText(`joined as ${response.identity}; context ${name} leads to ${wayOf(context)}`));
       await noteCurrent(session, { before, name });
       session.note(escapeText(`Try: zor ${options.use ? "" : `--context ${name} `}get hosts`));
     });
-  withExamples(command, "zor join zor1.WyJ...", "zor join - --name lab2 --no-use < token.txt");
+  withExamples(
+    command,
+    "zor join zor1.WyJ...",
+    "zor join - --name lab2 --no-use < token.txt",
+    "zor join zor1.WyJ... --name paris --ssh ops@bastion.example",
+  );
+}
+
+/** Uses the token, through an ssh server where one is given. */
+async function joinFrom(session: Session, token: string, ssh: SshTarget | undefined): Promise<Joined> {
+  const { timeout } = session.options;
+  const options = timeout === undefined ? {} : { timeoutMs: parseDurationMs("--timeout", timeout) };
+  if (ssh === undefined) return join(token, options);
+  const { SshDoor } = await import("../../client/ssh-door.js");
+  const door = await SshDoor.open(ssh, session.ssh);
+  try {
+    return await join(token, { ...options, door: async (address) => (await door.to(address)).address });
+  } finally {
+    door.close();
+  }
 }
