@@ -155,7 +155,7 @@ module.exports = {
           "^tui/cli/capture/decode\\.ts$",
           "^deploy/demo/tool\\.ts$",
           // Scripts that npm runs, by Node alone.
-          "^(deploy|test/bench)/[^/]+\\.mjs$",
+          "^(deploy|deploy/package|test/bench)/[^/]+\\.mjs$",
           "^test/helpers/leftovers\\.ts$",
           "^test/helpers/owned\\.ts$",
           "^test/helpers/ssh-server\\.ts$",

@@ -7,6 +7,7 @@ import { metricsSettings } from "../lib/metrics/metrics-config.js";
 import { type TracesConfig, tracesSettings } from "../lib/traces/traces-config.js";
 import { type AllowedListen, allowedListenSchema, usualListen } from "../lib/listen-policy.js";
 import { isId } from "../lib/names.js";
+import { packagedImages } from "../lib/program.js";
 import { addressForm, isDnsName, parseHostPort } from "../lib/socket-address.js";
 import { type ContainerCapability, findCapability } from "./drivers/containers/capabilities.js";
 import { type ContainerPolicy, containerPolicySettings } from "./drivers/containers/container-policy.js";
@@ -262,7 +263,7 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     underlay: config.underlay ?? joined?.underlay ?? [],
     cableListen: config.cableListen ?? defaultCableListen,
     recipeDirs: config.recipeDirs ?? [`${config.state}/recipes`, defaultRecipeDir],
-    imageDirs: config.imageDirs ?? [`${config.state}/images`, defaultImageDir],
+    imageDirs: config.imageDirs ?? [`${config.state}/images`, defaultImageDir, packagedImages],
     netns: config.netns ?? `zor-${host}`,
     dialOut: config.dialOut ?? joined?.dialOut ?? false,
     undialable: config.undialable ?? joined?.undialable ?? false,

@@ -54,7 +54,7 @@ addSettings(agent.command("run").description("run the agent in the foreground; l
   .option("--netns <name>", "net namespace of the switch (default zor-HOST)")
   .option(
     "--image-dir <dir...>",
-    "directories that images may come from (default STATE/images and /var/lib/zor/images)",
+    "directories that images may come from (default STATE/images, /var/lib/zor/images and those of the archive)",
   )
   .option("--allow-plain-links", "links may go without encryption where the other host allows it too")
   .option(

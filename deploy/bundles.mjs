@@ -26,6 +26,11 @@ export const programs = {
 // React's development build is several times slower.
 const define = { "process.env.NODE_ENV": '"production"' };
 
+/** Native or self-locating packages stay in node_modules. */
+const external = ["koffi", "ssh2"];
+/** Packages that programs load from node_modules while they run: those, and what is loaded only where it is needed. */
+export const loadedLater = [...external, "string-width"];
+
 /** What all bundles have in common. */
 const common = {
   absWorkingDir: root,
@@ -36,8 +41,7 @@ const common = {
   target: "node24",
   jsx: "automatic",
   sourcemap: "linked",
-  // Native or self-locating packages stay in node_modules.
-  external: ["koffi", "ssh2"],
+  external,
   // Ink imports React's developer tools, which are not installed, when DEV is set; an import left as it is would fail at start.
   plugins: [
     {

@@ -50,7 +50,7 @@ export async function keepCompiledCode(dist) {
 }
 
 /** Puts the hash of a script before it, for start-cli.cjs. */
-function nameByHash(file) {
+export function nameByHash(file) {
   const source = readFileSync(file, "utf8");
   if (/[^\x00-\x7f]/.test(source)) throw new Error(`${file} has characters beyond ASCII, and start-cli.cjs reads none`);
   writeFileSync(file, `/*${createHash("sha256").update(source).digest("hex").slice(0, 16)}*/${source}`);

@@ -3,6 +3,7 @@ import { isAbsolute, join, sep } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
+import { installationRoot, isPackaged, lastingRoot } from "../../lib/program.js";
 import { holdPath, openHeld } from "../host/open-exactly.js";
 
 /** What a resolved image is on disk. */
@@ -112,6 +113,11 @@ export async function findMicroImage(directories: readonly string[]): Promise<Mi
   return undefined;
 }
 
+/** What to do where there is no built-in image. */
+export const microRemedy: string = isPackaged
+  ? `name ${join(lastingRoot(installationRoot), "images")} in imageDirs, or put an image that deploy/guest-image/build.sh of the sources made into /var/lib/zor/images/micro`
+  : "build it there with: deploy/guest-image/build.sh";
+
 /** Like {@link findMicroImage}. @throws {ZorError} FAILED_PRECONDITION when it is missing. */
 async function getMicroImage(directories: readonly string[], field: string): Promise<MicroImage> {
   const image = await findMicroImage(directories);
@@ -119,8 +125,8 @@ async function getMicroImage(directories: readonly string[], field: string): Pro
   throw new ZorError({
     reason: "IMAGE_NOT_FOUND",
     code: status.FAILED_PRECONDITION,
-    message: `${field}: the host lacks the built-in guest image; build it there with: deploy/guest-image/build.sh`,
-    violations: [{ field, description: "the built-in image is not built on the host" }],
+    message: `${field}: the host lacks the built-in guest image; ${microRemedy}`,
+    violations: [{ field, description: "the built-in image is not on the host" }],
     metadata: { image: microName },
   });
 }

@@ -1,5 +1,5 @@
 import type { Capability } from "../../../proto/gen/zor/v1/host.js";
-import { findMicroImage, type MicroImage } from "../images.js";
+import { findMicroImage, type MicroImage, microRemedy } from "../images.js";
 import { findMissingTool, findQemuVersion, type QemuVersion } from "./fingerprint.js";
 import type { KvmVerdict } from "./kvm-probe.js";
 import { findSpiceProblem } from "./qemu-probe.js";
@@ -52,10 +52,7 @@ export function toCapabilities({ qemu, missingTool, kvm, microImage, spiceProble
       id: "driver.qemu.micro",
       available: microImage !== undefined,
       version: "",
-      reason:
-        microImage === undefined
-          ? "the built-in guest image is missing; build it with: deploy/guest-image/build.sh"
-          : "",
+      reason: microImage === undefined ? `the built-in guest image is missing; ${microRemedy}` : "",
     },
   ];
 }

@@ -10,6 +10,7 @@ import { ensureHostUid } from "../../../agent/host/host-uid.js";
 import { lockState } from "../../../agent/host/state-lock.js";
 import { FileRequestStore } from "../../../agent/kit/request-store.js";
 import { loadConfig } from "../../../lib/config.js";
+import { packagedImages } from "../../../lib/program.js";
 import { Fingerprint } from "../../../proto/gen/zor/v1/host.js";
 
 let directory: string;
@@ -70,7 +71,7 @@ describe("settings", () => {
       underlay: ["10.0.0.9"],
       dialOut: true,
       cableListen: "127.0.0.1:7444",
-      imageDirs: [`${directory}/images`, "/var/lib/zor/images"],
+      imageDirs: [`${directory}/images`, "/var/lib/zor/images", packagedImages],
     });
     expect(settle(await load(""), undefined, "h").netns).toBe("zor-h");
   });

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists, readIfExists } from "../../../lib/files.js";
-import { installationRoot } from "../../../lib/program.js";
+import { launcherPath } from "../../../lib/program.js";
 import { runProgram } from "../../client/run-program.js";
 
 /** What to do when one of its programs is missing. */
@@ -57,7 +57,7 @@ export class SshFiles {
     { alias, acceptNew }: { readonly alias?: string; readonly acceptNew: boolean },
   ): Readonly<Record<string, string>> {
     return {
-      ProxyCommand: `${quoted(join(installationRoot, "zor"))} ${proxyArguments.join(" ")} --user %r --port %p`,
+      ProxyCommand: `${quoted(launcherPath)} ${proxyArguments.join(" ")} --user %r --port %p`,
       IdentityFile: quoted(this.key),
       IdentitiesOnly: "yes",
       UserKnownHostsFile: quoted(this.knownHosts),
