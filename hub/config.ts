@@ -1,3 +1,4 @@
+import { isVia } from "./fleet/ssh-ways.js";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
@@ -19,6 +20,8 @@ const id = z
     'use 1 to 63 letters, digits, "-", "_" or ".", starting with a letter or digit',
   );
 const address = z.string().refine((text) => parseHostPort(text) !== undefined, `expected ${addressForm}`);
+const absolutePath = z.string().refine((path) => isAbsolute(path), "expected an absolute path");
+const sshServer = z.string().refine(isVia, "expected ssh://user@host or ssh://user@host:port");
 const days = z.number().positive().max(3650);
 
 /** The system's directory for root, the user's own for anybody else. */
@@ -61,6 +64,14 @@ export const hubConfigSchema = z.strictObject({
     .array(allowedListenSchema)
     .max(256)
     .default([...usualListen]),
+  /** Ssh servers through which hosts may be dialled, and how the hub logs in there; only from the file. */
+  ssh: z
+    .strictObject({
+      via: z.array(sshServer).max(256).default([]),
+      identityFiles: z.array(absolutePath).max(16).default([]),
+      knownHosts: z.array(absolutePath).max(16).default([]),
+    })
+    .default({ via: [], identityFiles: [], knownHosts: [] }),
   /** Addresses of /metrics; empty: it is not served. */
   metricsListen: metricsSettings.metricsListen.default([]),
   metricsTokenFile: metricsSettings.metricsTokenFile.optional(),

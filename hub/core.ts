@@ -11,6 +11,7 @@ import type { RecordedEvent } from "../lib/watch/watch-log.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import { Fleet } from "./fleet/fleet.js";
 import { HostEvents } from "./fleet/host-events.js";
+import { type HubSshSettings, SshWays } from "./fleet/ssh-ways.js";
 import { ParkedSockets } from "./fleet/parked-sockets.js";
 import type { AddressBook } from "./kit/address-book.js";
 import type { HubKind, HubKindPart, HubParts } from "./kit/hub-kind.js";
@@ -43,6 +44,7 @@ export interface CoreOptions {
   readonly addresses: AddressBook;
   /** Where exposes may listen. */
   readonly exposeListen: readonly AllowedListen[];
+  readonly ssh: HubSshSettings;
   /** Kinds to which the hub adds something. */
   readonly kinds: readonly HubKind[];
   readonly log: Log;
@@ -71,7 +73,7 @@ export class Core {
 
   /** Loads what is desired and begins to observe; sessions and operations are under way when this resolves. */
   static async start(options: CoreOptions): Promise<Core> {
-    const { hub, state, identity, addresses, exposeListen, kinds: wanted, log } = options;
+    const { hub, state, identity, addresses, exposeListen, ssh, kinds: wanted, log } = options;
     const { store, directory, certificates, authority } = state;
     // Sockets of an earlier run lead nowhere.
     const socketDirectory = join(directory, "dialled");
@@ -93,15 +95,29 @@ export class Core {
     await keepEvents(inventory.log, events, restoredEvents, (event) => hostEvents.take(event));
     const parked = new ParkedSockets();
     certificates.onRevocation(() => parked.dropRevoked((serial) => certificates.isRevoked(serial)));
+    const ways = new SshWays(ssh, socketDirectory);
+    stop.signal.addEventListener("abort", () => ways.close(), { once: true });
     const fleet = new Fleet({
-      ...{ hub, identity, inventory, parked, socketDirectory, log },
+      ...{ hub, identity, inventory, parked, socketDirectory, log, ssh: ways },
       isRevoked: (serial) => certificates.isRevoked(serial),
       revocations: certificates,
       relayedBytes: (hostUid) => meter.ofHost(hostUid),
     });
     fleet.addPart(hostEvents);
     const parts: HubParts = {
-      ...{ store, inventory, events, audit, fleet, certificates, addresses, exposeListen, log, stop: stop.signal },
+      ...{
+        store,
+        inventory,
+        events,
+        audit,
+        fleet,
+        certificates,
+        addresses,
+        exposeListen,
+        ways,
+        log,
+        stop: stop.signal,
+      },
       relay: new RelayHandle({ tickets, meter, directory, log }),
       operations: new HubOperations({ store, inventory, log, audit, stop: stop.signal }),
       calls: new InnerCalls(),

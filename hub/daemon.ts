@@ -135,6 +135,7 @@ export class Hub {
       log: this.#log,
       addresses: this.#book,
       exposeListen: this.#config.exposeListen,
+      ssh: this.#config.ssh,
       kinds: this.#kinds,
     });
     this.#core = core;

@@ -2,11 +2,11 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../lib/errors.js";
 import type { Calls } from "../../lib/grpc/connection.js";
 import { DirectConnection } from "../../lib/grpc/direct-connection.js";
+import type { ConnectionOptions } from "../../lib/grpc/server-identity.js";
 import { apiLevel, version } from "../../lib/program.js";
 import type { Identity } from "../../lib/tls/identity.js";
 import { hostServerName } from "../../lib/tls/join.js";
 import { AgentServiceService, type HelloResponse } from "../../proto/gen/zor/agent/v1/agent_service.js";
-import type { MetAgent } from "./copies.js";
 import type { DialGate } from "./dial-gate.js";
 
 /** An agent that has said hello. */
@@ -22,6 +22,9 @@ export interface Greeted {
   /** Ends the connection and what carries it. */
   readonly close: () => void;
 }
+
+/** What is dialled: an address, or a door to one. */
+export type Way = Pick<ConnectionOptions, "address" | "carrier">;
 
 /** Whom to greet. */
 export interface DialOptions {
@@ -46,11 +49,11 @@ const helloTimeoutMs = 3000;
  * Opens a connection to an agent and greets it. Its certificate must be the one of exactly this host.
  * @throws {ZorError} reason INCOMPATIBLE when no API level fits, WRONG_HOST when it says it is another host; else why it failed.
  */
-export async function dial(address: string, options: DialOptions): Promise<Greeted> {
+export async function dial(way: Way, options: DialOptions): Promise<Greeted> {
   const { host, revokedSerials } = options;
   const settled = await options.gate.enter(options.signal);
   const connection = new DirectConnection({
-    address,
+    ...way,
     identity: options.identity,
     serverName: hostServerName(host),
     serverUri: `zor://host/${host}`,
@@ -63,7 +66,7 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
       throw new ZorError({
         reason: "WRONG_HOST",
         code: status.FAILED_PRECONDITION,
-        message: `the agent at ${address} says it is of hosts/${hello.hostId}`,
+        message: `the agent at ${connection.address} says it is of hosts/${hello.hostId}`,
       });
     }
     const close = (): void => {
@@ -79,9 +82,9 @@ export async function dial(address: string, options: DialOptions): Promise<Greet
 }
 
 /** Whether an agent that was met is still where it was, asked within seconds. */
-export async function isThere({ boot, address }: MetAgent, options: DialOptions): Promise<boolean> {
+export async function isThere(boot: string, way: Way, options: DialOptions): Promise<boolean> {
   try {
-    const { hello, close } = await dial(address, options);
+    const { hello, close } = await dial(way, options);
     close();
     return hello.epoch === boot;
   } catch {

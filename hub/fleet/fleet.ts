@@ -7,6 +7,7 @@ import { type Host, HostState } from "../../proto/gen/zor/v1/host.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { Inventory } from "../kit/inventory.js";
 import { Copies, type MetAgent } from "./copies.js";
+import type { SshWays } from "./ssh-ways.js";
 import { Dialler } from "./dialler.js";
 import {
   findUnreachable,
@@ -25,6 +26,8 @@ import type { RevokedSerials } from "./tell-revocations.js";
 
 /** What the fleet needs. */
 export interface FleetOptions {
+  /** Ways to agents through ssh servers. */
+  readonly ssh: SshWays;
   /** Name of this hub. */
   readonly hub: string;
   readonly identity: () => Identity;
@@ -240,8 +243,8 @@ export class Fleet {
     return new HostSession({
       host: id,
       connect: (signal, onFailure) => {
-        const addresses = this.#members.get(id)?.record.host.addresses ?? [];
-        return this.#dialler.connect({ id, addresses, signal, onFailure });
+        const { addresses = [], via = "" } = this.#members.get(id)?.record.host ?? {};
+        return this.#dialler.connect({ id, addresses, via, signal, onFailure });
       },
       inventory,
       parts: this.#parts,

@@ -2,6 +2,7 @@ import type { CallAudit } from "../../lib/events/call-audit.js";
 import type { EventLog } from "../../lib/events/event-log.js";
 import type { AllowedListen } from "../../lib/listen-policy.js";
 import type { Log } from "../../lib/log.js";
+import type { SshWays } from "../fleet/ssh-ways.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Certificates } from "../pki/certificates.js";
 import type { RelayHandle } from "../relay/relay-handle.js";
@@ -48,6 +49,8 @@ export interface HubParts {
   readonly addresses: AddressBook;
   /** Where exposes may listen. */
   readonly exposeListen: readonly AllowedListen[];
+  /** Ways to hosts through ssh servers. */
+  readonly ways: SshWays;
   /** The text of a join token. */
   readonly formatToken: (secret: Buffer) => string;
   readonly log: Log;

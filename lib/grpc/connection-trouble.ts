@@ -43,7 +43,7 @@ export async function withDates(error: ZorError, options: ConnectionOptions): Pr
 }
 
 /** What carries a connection failed, not the server at its end: its own words, and whom they keep from being reached. */
-function carried(trouble: ZorError, options: ConnectionOptions): ZorError {
+export function carried(trouble: ZorError, options: ConnectionOptions): ZorError {
   const place = placeOf(options);
   return unavailable(trouble.reason, place, `cannot reach ${place}: ${trouble.message}`, trouble);
 }

@@ -5,11 +5,11 @@ import { version } from "../program.js";
 import { formatHostPort, parseHostPort } from "../socket-address.js";
 import { traceCall } from "./call-span.js";
 import { type CallOptions, type Calls, cancelled, type Method } from "./connection.js";
-import { lostConnection, withDates } from "./connection-trouble.js";
+import { carried, lostConnection, withDates } from "./connection-trouble.js";
 import { DirectCall, type DirectCallOptions } from "./direct-call.js";
 import { maxMessageBytes } from "./limits.js";
 import { framed } from "./message-splitter.js";
-import { type CheckedCertificate, type ConnectionOptions, checkServer, contextOf } from "./server-identity.js";
+import { type CheckedCertificate, type ConnectionOptions, checkServer, contextOf, placeOf } from "./server-identity.js";
 import { writeAll } from "./write-all.js";
 
 type Handlers = Pick<DirectCallOptions, "onMessage" | "onEnd">;
@@ -48,7 +48,7 @@ export class DirectConnection implements Calls {
   #lost: ZorError | undefined;
 
   constructor(options: ConnectionOptions) {
-    this.address = options.address;
+    this.address = placeOf(options);
     this.#options = options;
   }
 
@@ -248,7 +248,7 @@ export class DirectConnection implements Calls {
     const { identity, serverName } = this.#options;
     const socket = withoutPool(() =>
       connectTls({
-        ...placeOf(this.address),
+        ...dialled(this.#options.address),
         secureContext: contextOf(identity),
         servername: serverName,
         ALPNProtocols: ["h2"],
@@ -287,6 +287,8 @@ export class DirectConnection implements Calls {
   }
 
   async #explain(error: unknown): Promise<ZorError> {
+    const { carrier } = this.#options;
+    if (carrier?.trouble !== undefined) return carried(carrier.trouble, this.#options);
     const known = error instanceof ZorError ? error : lostConnection(this.address, error);
     return this.#isAnswered ? known : withDates(known, this.#options);
   }
@@ -309,7 +311,7 @@ function withoutPool<Made>(make: () => Made): Made {
   }
 }
 
-function placeOf(address: string) {
+function dialled(address: string) {
   if (address.startsWith("unix:")) return { path: address.slice("unix:".length) };
   const place = parseHostPort(address);
   if (place === undefined) throw unavailable("NO_CONNECTION", address, `${address} is not an address`);

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { status } from "@grpc/grpc-js";
 import type { Client, ClientChannel } from "ssh2";
 import { messageOf, unavailable, ZorError } from "../errors.js";
+import { KnownHosts } from "./known-hosts.js";
 import { dial, logIn, nameOf, type SshOptions, through, withoutJumps } from "./login.js";
 import type { SshTarget } from "./target.js";
 import { channelWords } from "./troubles.js";
@@ -78,11 +79,12 @@ export class SshConnection {
     for (const note of new Set(way.flatMap(({ notes }) => notes))) onNote?.(note);
     const clients: Client[] = [];
     try {
-      for (const hop of way) {
+      for (const settings of way) {
         signal?.throwIfAborted();
+        const known = await KnownHosts.read(settings.knownHostsFiles);
         const before = clients.at(-1);
-        const carrier = before === undefined ? await dial(hop, signal) : await through(before, hop);
-        clients.push(await logIn(hop, carrier, options));
+        const carrier = before === undefined ? await dial(settings, signal) : await through(before, settings);
+        clients.push(await logIn({ settings, known, carrier }, options));
       }
     } catch (error) {
       for (const client of clients) client.destroy();

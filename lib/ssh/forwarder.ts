@@ -18,6 +18,15 @@ export interface ForwarderOptions extends SshOptions {
   readonly env: Environment;
 }
 
+/** A Unix socket that leads to one place behind the server. */
+export interface ForwarderDoor {
+  readonly path: string;
+  /** Why the last connection through it failed; undefined: it did not. */
+  readonly trouble: ZorError | undefined;
+  /** Takes no more connections; those that it took go on. Idempotent. */
+  close(): void;
+}
+
 /** A server that does not let us in is not dialled again at once: sshd throttles, and accounts get locked. */
 const pauses = { minMs: 500, maxMs: 15_000 };
 
@@ -28,10 +37,12 @@ const pauses = { minMs: 500, maxMs: 15_000 };
 export class SshForwarder {
   #options: ForwarderOptions;
   readonly #directory: string;
-  readonly #servers: Server[] = [];
+  readonly #servers = new Set<Server>();
+  #made = 0;
   readonly #sockets = new Set<Socket>();
   readonly #abort = new AbortController();
   #connection: Promise<SshConnection> | undefined;
+  /** Why the last login failed. */
   #trouble: ZorError | undefined;
   readonly #backoff = new Backoff(pauses);
   #notBefore = 0;
@@ -41,14 +52,17 @@ export class SshForwarder {
     this.#directory = directory;
   }
 
+  /** Logs in when the first connection comes, or {@link ready} asks for it. */
+  static async create(options: ForwarderOptions): Promise<SshForwarder> {
+    const parent = options.env["XDG_RUNTIME_DIR"] || tmpdir();
+    return new SshForwarder(options, await mkdtemp(join(parent, "zor-ssh-")));
+  }
+
   /** Logs in first, so that questions are asked now. @throws {ZorError} as {@link SshConnection.open}. */
   static async open(options: ForwarderOptions): Promise<SshForwarder> {
-    const forwarder = new SshForwarder(
-      options,
-      await mkdtemp(join(options.env["XDG_RUNTIME_DIR"] || tmpdir(), "zor-ssh-")),
-    );
+    const forwarder = await SshForwarder.create(options);
     try {
-      await forwarder.#connect();
+      await forwarder.ready();
       return forwarder;
     } catch (error) {
       forwarder.close();
@@ -56,26 +70,43 @@ export class SshForwarder {
     }
   }
 
-  /** Why the last connection through it failed; undefined: it did not. */
-  get trouble(): ZorError | undefined {
-    return this.#trouble;
+  /** Resolves when it is logged in. @throws {ZorError} why it cannot be, for a while also when that was found out before. */
+  async ready(): Promise<void> {
+    await this.#connect();
   }
 
-  /** Listens for one place; resolves to the path of its socket. */
-  async listen(host: string, port: number): Promise<string> {
-    const path = join(this.#directory, `${this.#servers.length}`);
+  /** Listens for one place. */
+  async listen(host: string, port: number): Promise<ForwarderDoor> {
+    const path = join(this.#directory, `${++this.#made}`);
+    let trouble: ZorError | undefined;
     const server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
       socket.on("error", () => undefined);
-      void this.#carry(socket, host, port);
+      this.#carry(socket, host, port).then(
+        () => {
+          trouble = undefined;
+        },
+        (error: unknown) => {
+          if (error instanceof ZorError && !this.#abort.signal.aborted) trouble = error;
+          socket.destroy();
+        },
+      );
     });
-    this.#servers.push(server);
+    this.#servers.add(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(path, resolve);
     });
-    return path;
+    return {
+      path,
+      get trouble() {
+        return trouble;
+      },
+      close: () => {
+        if (this.#servers.delete(server)) server.close();
+      },
+    };
   }
 
   /** Ends everything and removes its sockets. Idempotent. */
@@ -84,7 +115,7 @@ export class SshForwarder {
     this.#abort.abort(
       new ZorError({ reason: "SSH_CLOSED", code: status.CANCELLED, message: "the ssh connection was closed" }),
     );
-    for (const server of this.#servers.splice(0)) server.close();
+    for (const server of this.#servers) server.close();
     for (const socket of this.#sockets) socket.destroy();
     this.#connection?.then(
       (connection) => connection.close(),
@@ -95,19 +126,13 @@ export class SshForwarder {
 
   async #carry(socket: Socket, host: string, port: number): Promise<void> {
     socket.pause();
-    try {
-      const connection = await this.#connect();
-      const channel = await connection.openTcp(host, port, this.#abort.signal);
-      this.#trouble = undefined;
-      if (socket.destroyed) channel.destroy();
-      pipeline(socket, channel, socket, () => {
-        socket.destroy();
-        channel.destroy();
-      });
-    } catch (error) {
-      if (error instanceof ZorError && !this.#abort.signal.aborted) this.#trouble = error;
+    const connection = await this.#connect();
+    const channel = await connection.openTcp(host, port, this.#abort.signal);
+    if (socket.destroyed) channel.destroy();
+    pipeline(socket, channel, socket, () => {
       socket.destroy();
-    }
+      channel.destroy();
+    });
   }
 
   #connect(): Promise<SshConnection> {
@@ -117,19 +142,20 @@ export class SshForwarder {
     const signals = [this.#abort.signal, ...(options.signal === undefined ? [] : [options.signal])];
     const opening = SshConnection.open(target, { ...options, signal: AbortSignal.any(signals) });
     this.#connection = opening;
-    const forget = (why: unknown): void => {
+    const forget = (): void => {
       if (this.#connection === opening) this.#connection = undefined;
-      if (why instanceof ZorError) this.#trouble = why;
     };
     opening.then(
       (connection) => {
         this.#backoff.reset();
+        this.#trouble = undefined;
         this.#options = { ...this.#options, questions: options.questions?.quiet() };
         void connection.closed.then(forget);
       },
       (error: unknown) => {
         this.#notBefore = performance.now() + this.#backoff.nextMs();
-        forget(error);
+        if (error instanceof ZorError) this.#trouble = error;
+        forget();
       },
     );
     return opening;

@@ -47,7 +47,8 @@ export async function checkHostKey(
   const why = verdict.why === "" ? "" : ` (${verdict.why})`;
   const unknown = (text: string) =>
     failedPrecondition("SSH_HOST_KEY_UNKNOWN", name, `the key of ${name} is not known${why}: ${key}; ${text}`);
-  if (policy === "refuse") throw unknown("the ssh configuration allows only known ones; add it to known_hosts");
+  if (policy === "refuse")
+    throw unknown(`only known ones are taken; compare it with the server's, and add it to ${file ?? "known_hosts"}`);
   if (policy === "ask") {
     if (questions === undefined)
       throw unknown(

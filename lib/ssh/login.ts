@@ -14,7 +14,7 @@ import { authenticationFailed, cannotReach, channelWords, lostWhileOpening } fro
 
 /** How a connection is made. */
 export interface SshOptions {
-  readonly config: SshConfig;
+  readonly config: Pick<SshConfig, "lookUp">;
   /** Who is asked for passwords, passphrases and about keys; undefined: nobody is there. */
   readonly questions?: Remembered | undefined;
   /** What becomes of a server's key that is not known; default: as the configuration says, else it is asked. */
@@ -75,9 +75,17 @@ export function through(before: Client, settings: SshSettings): Promise<Duplex> 
   });
 }
 
+/** A server, and what leads to it. */
+export interface Hop {
+  readonly settings: SshSettings;
+  /** Read before the carrier is there: nobody listens to it meanwhile. */
+  readonly known: KnownHosts;
+  readonly carrier: Duplex;
+}
+
 /** Speaks ssh over a carrier: checks the server's key and logs in. @throws {ZorError} with what was tried and what to do. */
-export async function logIn(settings: SshSettings, carrier: Duplex, options: SshOptions): Promise<Client> {
-  const known = await KnownHosts.read(settings.knownHostsFiles);
+export async function logIn(hop: Hop, options: SshOptions): Promise<Client> {
+  const { settings, known, carrier } = hop;
   const name = nameOf(settings);
   const authentication = new Authentication(settings, options.questions);
   const client = new (ssh2().Client)();
@@ -140,6 +148,8 @@ export async function logIn(settings: SshSettings, carrier: Duplex, options: Ssh
     carrier.on("data", (data: Buffer) => {
       if (first.length < 512) first = Buffer.concat([first, data.subarray(0, 512)]);
     });
+    // It may have ended before anybody listened.
+    if (carrier.destroyed || carrier.readableEnded) fail(undefined);
     await promise;
     client.removeAllListeners("error");
     client.setNoDelay(true);

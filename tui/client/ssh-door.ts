@@ -16,7 +16,7 @@ export interface SshDoorOptions extends Omit<SshOptions, "config"> {
 export class SshDoor {
   readonly #forwarder: SshForwarder;
   readonly #target: SshTarget;
-  readonly #doors = new Set<string>();
+  #open = 0;
 
   private constructor(forwarder: SshForwarder, target: SshTarget) {
     this.#forwarder = forwarder;
@@ -33,19 +33,22 @@ export class SshDoor {
   async to(address: string): Promise<{ readonly address: string; readonly carrier: Carrier }> {
     const place = parseHostPort(address);
     if (place === undefined) throw invalidArgument("address", `${address} is no address that ssh could connect to`);
-    const path = await this.#forwarder.listen(place.host, place.port);
-    const forwarder = this.#forwarder;
-    this.#doors.add(path);
+    const door = await this.#forwarder.listen(place.host, place.port);
+    this.#open += 1;
+    let isOpen = true;
     const carrier: Carrier = {
       place: `${address} through ${formatTarget(this.#target)}`,
       get trouble() {
-        return forwarder.trouble;
+        return door.trouble;
       },
       close: () => {
-        if (this.#doors.delete(path) && this.#doors.size === 0) forwarder.close();
+        if (!isOpen) return;
+        isOpen = false;
+        this.#open -= 1;
+        if (this.#open === 0) this.#forwarder.close();
       },
     };
-    return { address: `unix:${path}`, carrier };
+    return { address: `unix:${door.path}`, carrier };
   }
 
   close(): void {

@@ -39,6 +39,7 @@ export class HostFacts {
       addresses: dialOut ? [] : [...listen],
       underlayAddresses: [...underlay],
       undialable,
+      via: "",
       state: HostState.HOST_STATE_READY,
       reason: remarks.all().join("; "),
       lastSeenTime: now,

@@ -13,6 +13,7 @@ import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
 import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { type HostRecord, hostNotFound, neverJoined, putHost, viewHost } from "../../fleet/host-record.js";
+import type { SshWays } from "../../fleet/ssh-ways.js";
 import { checkAddresses, checkUnderlayAddresses } from "../../join/addresses.js";
 import { mintToken, parseTtlMs, planTokenRemoval } from "../../join/tokens.js";
 import { handlersOf, type KindHandlers } from "../../kit/handlers.js";
@@ -71,12 +72,12 @@ interface HostToStore extends HubRecord<Host> {
   readonly record: HostRecord;
 }
 
-function hostResources({ fleet, store }: HubParts): HubResources<Host, HostToStore> {
+function hostResources({ fleet, store, ways }: HubParts): HubResources<Host, HostToStore> {
   const wrap = (record: HostRecord): HostToStore => ({ value: record.host, changedBy: record.changedBy, record });
   const find = (name: string): HostRecord | undefined => fleet.find(idOf(name));
   return {
     kind: "host",
-    changeable: ["labels", "annotations", "addresses", "underlay_addresses", "undialable"],
+    changeable: ["labels", "annotations", "addresses", "underlay_addresses", "undialable", "via"],
     remedy: hostRemedy,
     find: (name) => {
       const record = find(name);
@@ -85,7 +86,7 @@ function hostResources({ fleet, store }: HubParts): HubResources<Host, HostToSto
     view: (name) => (find(name) === undefined ? undefined : fleet.get(idOf(name), new Date())),
     list: () => fleet.list(new Date()),
     check: (wanted, name, before) => {
-      checkHost(name, wanted);
+      checkHost(name, wanted, { ways, before });
       const { underlayAddresses } = wanted;
       const isSet = before?.underlaySet === true || isChanged(before, underlayAddresses);
       return { value: { ...wanted, underlaySet: underlayAddresses.length > 0 && isSet } };
@@ -99,7 +100,7 @@ function hostResources({ fleet, store }: HubParts): HubResources<Host, HostToSto
       const stored = await store.get("hosts", record.id);
       const kept = { ...record, revision: stored?.revision ?? 0n };
       // Only another way to its agent needs another session.
-      if (before?.host.addresses.join() === record.host.addresses.join()) fleet.amend(kept);
+      if (before !== undefined && wayTo(before.host) === wayTo(record.host)) fleet.amend(kept);
       else fleet.put(kept);
     },
     // Hosts are forgotten by a handler of their own.
@@ -117,6 +118,7 @@ function comingAndGoing({
   references,
   inventory,
   formatToken,
+  ways,
 }: HubParts): Pick<Handlers<typeof service>, "createHost" | "deleteHost"> {
   /** Of CreateHost, whose answer holds a token. */
   const hostRequests = new StoredRequests(store, withoutToken);
@@ -128,13 +130,14 @@ function comingAndGoing({
         const now = new Date();
         const name = `hosts/${id}`;
         const caller = context.caller.identity;
-        const { labels, annotations, addresses, underlayAddresses, undialable } = request.host ?? Host.fromPartial({});
+        const { labels, annotations, addresses, underlayAddresses, undialable, via } =
+          request.host ?? Host.fromPartial({});
         const host = Host.fromPartial({
-          ...{ name, labels, annotations, addresses, underlayAddresses, undialable },
+          ...{ name, labels, annotations, addresses, underlayAddresses, undialable, via },
           ...{ etag: newEtag(), createTime: now, updateTime: now },
         });
         checkMeta(host);
-        checkHost(name, host);
+        checkHost(name, host, { ways, before: undefined });
         if (fleet.find(id) !== undefined)
           throw alreadyExists(name, `for another token use "zor token create --host ${id}"`);
         const view = viewHost(host, neverJoined(id), { now, relayedBytes: 0n, copy: "" });
@@ -197,8 +200,8 @@ function isChanged(before: Host | undefined, underlayAddresses: readonly string[
 
 /** What people say of a host, and when they did. */
 function declared(host: Host): Partial<Host> {
-  const { labels, annotations, addresses, underlayAddresses, underlaySet, undialable, etag, updateTime } = host;
-  return { labels, annotations, addresses, underlayAddresses, underlaySet, undialable, etag, updateTime };
+  const { labels, annotations, addresses, underlayAddresses, underlaySet, undialable, via, etag, updateTime } = host;
+  return { labels, annotations, addresses, underlayAddresses, underlaySet, undialable, via, etag, updateTime };
 }
 
 function checkMeta({ name, labels, annotations }: Host): void {
@@ -206,10 +209,32 @@ function checkMeta({ name, labels, annotations }: Host): void {
   if (violations.length > 0) throw invalidFields(violations, name);
 }
 
-function checkHost(name: string, { addresses, underlayAddresses }: Host): void {
+/** What decides by which way a host's agent is dialled. */
+function wayTo({ addresses, via }: Host): string {
+  return [via, ...addresses].join();
+}
+
+interface ViaCheck {
+  readonly ways: SshWays;
+  readonly before: Host | undefined;
+}
+
+function checkHost(name: string, { addresses, underlayAddresses, via }: Host, { ways, before }: ViaCheck): void {
+  // One that was allowed once stays until it is changed: dialling tells that it no longer is.
+  const refusal = via === "" || via === before?.via ? undefined : ways.refusalOf(via);
+  const noAddress = via !== "" && addresses.length === 0;
   const violations = [
     ...checkAddresses("host.addresses", addresses, isDialAddress, addressForm),
     ...checkUnderlayAddresses("host.underlay_addresses", underlayAddresses),
+    ...(refusal === undefined ? [] : [{ field: "host.via", description: refusal }]),
+    ...(noAddress
+      ? [
+          {
+            field: "host.addresses",
+            description: "say where the agent listens as the ssh server sees it, such as 127.0.0.1:7443",
+          },
+        ]
+      : []),
   ];
   if (violations.length > 0) throw invalidFields(violations, name);
 }

@@ -15,6 +15,8 @@ export interface LinkHost {
   readonly nearIps: readonly string[];
   /** Addresses it announces that no link may use: "127.0.0.1 is a loopback address". */
   readonly refused: readonly string[];
+  /** The ssh server through which the hub dials its agent; "": none. */
+  readonly via: string;
   readonly allowsPlain: boolean;
   readonly transports: readonly LinkTransport[];
   /** Why the host itself cannot carry vxlan, as its agent says; empty: it can, or does not say. */

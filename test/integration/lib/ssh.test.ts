@@ -245,12 +245,12 @@ test("places behind a server are Unix sockets here; a lost connection is made ag
   onTestFinished(() => void echo.close());
   const forwarder = await SshForwarder.open({ ...(await read()), target: { host: "lab" }, env: {} });
   onTestFinished(() => forwarder.close());
-  const path = await forwarder.listen("127.0.0.1", port);
+  const { path } = await forwarder.listen("127.0.0.1", port);
   expect(await readAll(connect(path))).toBe("hello");
   server.drop();
   await expect.poll(() => readAll(connect(path)).catch(() => "")).toBe("hello");
   expect(server.logins).toBe(2);
   const nobody = await forwarder.listen("127.0.0.1", await freePort());
-  await readAll(connect(nobody)).catch(() => "");
-  expect(forwarder.trouble).toMatchObject({ reason: "SSH_CHANNEL" });
+  await readAll(connect(nobody.path)).catch(() => "");
+  expect(nobody.trouble).toMatchObject({ reason: "SSH_CHANNEL" });
 });

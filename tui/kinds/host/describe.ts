@@ -22,6 +22,7 @@ export function describeHost(row: Row<Host>, context: CellContext): readonly Des
     field("last seen", seenCell(row, context).text),
     field("round trip", toMs(host.sessionRtt) === 0 ? "" : formatRtt(host.sessionRtt)),
     field("addresses", host.addresses.length === 0 ? "none: the agent dials the hub" : host.addresses.join(", ")),
+    field("through", host.via),
     field("underlay", `${host.underlayAddresses.join(", ")}${host.undialable ? " (cannot be dialled)" : ""}`),
     field("labels", labelText(host.labels)),
     field("registered", `${ageText(host.createTime, context)} ago`),

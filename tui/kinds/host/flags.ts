@@ -11,9 +11,14 @@ const underlay: Flag = {
   repeatable: true,
 };
 
+const via: Flag = {
+  flags: "--via <ssh server>",
+  help: "ssh://user@host that sees the addresses; the hub's file allows it",
+};
+
 /** What the command line can say of hosts. */
 export const hostCommands: KindCommands<Host> = {
-  changeable: ["labels", "annotations", "addresses", "underlay_addresses", "undialable"],
+  changeable: ["labels", "annotations", "addresses", "underlay_addresses", "undialable", "via"],
   create: {
     description: "Register a host and print the token with which its agent joins. Admins only.",
     flags: [
@@ -23,6 +28,7 @@ export const hostCommands: KindCommands<Host> = {
         repeatable: true,
       },
       underlay,
+      via,
       { flags: "--undialable", help: "no other host can open a connection to it" },
       { flags: "--ttl <time>", help: "how long the token works, at most 24h (default: 15m)", besides: true },
     ],
@@ -31,6 +37,7 @@ export const hostCommands: KindCommands<Host> = {
       addresses: flagTexts(values, "address"),
       underlayAddresses: flagTexts(values, "underlay"),
       undialable: values["undialable"] === true,
+      via: flagText(values, "via") ?? "",
     }),
     request: (values) => {
       const ttl = flagText(values, "ttl");
@@ -55,29 +62,36 @@ export const hostCommands: KindCommands<Host> = {
       underlay,
       { flags: "--agent-underlay", help: "the agent says where other hosts reach it", conflicts: "underlay" },
       { flags: "--undialable", help: "no other host can open a connection to it" },
+      via,
+      { flags: "--direct", help: "the hub dials it straight, not through an ssh server", conflicts: "via" },
       { flags: "--dialable", help: "other hosts can open connections to it", conflicts: "undialable" },
     ],
     examples: [
       "h1 --address 10.0.0.12:7443",
       "h1 --address h1.lab:7443 --underlay 10.1.0.12",
       "h1 --dial-out --undialable",
+      "h1 --address 127.0.0.1:7443 --via ssh://ops@bastion.example",
     ],
     read: ({ values }) => {
       const addresses = flagTexts(values, "address").map((each) => parseAddress("--address", each));
       const underlayAddresses = flagTexts(values, "underlay");
-      const { dialOut, agentUnderlay, undialable, dialable } = values;
+      const { dialOut, agentUnderlay, undialable, dialable, direct } = values;
+      const through = flagText(values, "via");
       return {
-        resource: { addresses, underlayAddresses, undialable: undialable === true },
+        resource: { addresses, underlayAddresses, undialable: undialable === true, via: through ?? "" },
         paths: [
           ...(dialOut === true || addresses.length > 0 ? ["addresses"] : []),
           ...(agentUnderlay === true || underlayAddresses.length > 0 ? ["underlay_addresses"] : []),
           ...(undialable === true || dialable === true ? ["undialable"] : []),
+          ...(direct === true || through !== undefined ? ["via"] : []),
         ],
       };
     },
     done: ({ name, resource }) => {
-      const { addresses = [], underlayAddresses = [] } = resource ?? {};
-      const dialled = addresses.length === 0 ? "its agent dials the hub" : `the hub dials ${addresses.join(", ")}`;
+      const { addresses = [], underlayAddresses = [], via: server = "" } = resource ?? {};
+      const through = server === "" ? "" : ` through ${server}`;
+      const dialled =
+        addresses.length === 0 ? "its agent dials the hub" : `the hub dials ${addresses.join(", ")}${through}`;
       const reached = underlayAddresses.length === 0 ? "as its agent says" : `at ${underlayAddresses.join(", ")}`;
       return `host ${shortName(name)} changed: ${dialled}; other hosts reach it ${reached}`;
     },

@@ -50,7 +50,10 @@ export function findObstacle(
     };
   }
   if (hidden.length < 2) return undefined;
-  const refused = hidden.flatMap(({ host }) => host.refused);
+  const refused = hidden.flatMap(({ id, host }) => [
+    ...host.refused,
+    ...(host.via === "" ? [] : [`hosts/${id} is behind ${host.via}`]),
+  ]);
   const why = refused.length === 0 ? "" : ` (${refused.join("; ")})`;
   const neither = `neither hosts/${link.a.host} nor hosts/${link.b.host} can be reached by the other${why}: give one of them an underlay address`;
   if (isPlain(link.spec)) {

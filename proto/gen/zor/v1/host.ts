@@ -145,7 +145,14 @@ export interface Host {
   /** Free-form notes of people and programs, at most 64 and 64 KiB together; unlike labels they are not searched for. */
   annotations: { [key: string]: string };
   /** When labels, annotations or spec last changed. Read only. */
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /**
+   * The ssh server through which the hub dials the agent, "ssh://user@host:port": `addresses` are those that it sees, such as 127.0.0.1:7443.
+   * Empty: they are dialled straight. The hub's own configuration says which servers may be named; keys and known hosts are only there.
+   */
+  via: string;
 }
 
 export interface Host_LabelsEntry {
@@ -235,6 +242,7 @@ function createBaseHost(): Host {
     etag: "",
     annotations: {},
     updateTime: undefined,
+    via: "",
   };
 }
 
@@ -314,6 +322,9 @@ export const Host: MessageFns<Host> = {
     });
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(194).fork()).join();
+    }
+    if (message.via !== "") {
+      writer.uint32(202).string(message.via);
     }
     return writer;
   },
@@ -513,6 +524,14 @@ export const Host: MessageFns<Host> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.via = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -621,6 +640,7 @@ export const Host: MessageFns<Host> = {
         : isSet(object.update_time)
         ? fromJsonTimestamp(object.update_time)
         : undefined,
+      via: isSet(object.via) ? globalThis.String(object.via) : "",
     };
   },
 
@@ -704,6 +724,9 @@ export const Host: MessageFns<Host> = {
     if (message.updateTime !== undefined) {
       obj.updateTime = message.updateTime.toISOString();
     }
+    if (message.via !== "") {
+      obj.via = message.via;
+    }
     return obj;
   },
 
@@ -762,6 +785,7 @@ export const Host: MessageFns<Host> = {
       {},
     );
     message.updateTime = object.updateTime ?? undefined;
+    message.via = object.via ?? "";
     return message;
   },
 };

@@ -17,6 +17,7 @@ const host: KnownHost = {
   allowsPlain: false,
   transports: [],
   vxlanMissing: "",
+  via: "",
 };
 
 /** What the hosts of a link with this seed are told, by side, as it arrives at them. */

@@ -17,6 +17,7 @@ const host = (changes: Partial<HostInput> = {}): HostInput => ({
   allowsPlain: false,
   transports: [tcp],
   vxlanMissing: "",
+  via: "",
   ...changes,
 });
 const hidden = host({ cableAddresses: [], underlayIps: [] });

@@ -30,6 +30,7 @@ const host = (id: keyof typeof keys, changes: Partial<HostInput> = {}): HostInpu
   allowsPlain: false,
   transports: [LinkTransport.LINK_TRANSPORT_TCP],
   vxlanMissing: "",
+  via: "",
   ...changes,
 });
 const link = (changes: Partial<LinkInput> = {}): LinkInput => ({
