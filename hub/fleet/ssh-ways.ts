@@ -89,7 +89,7 @@ export class SshWays {
 }
 
 /** One form for each server. @throws {ZorError} INVALID_ARGUMENT. */
-export function canonicalVia(text: string): string {
+function canonicalVia(text: string): string {
   const { user = "root", host, port = 22 } = parseTarget("via", text);
   return `ssh://${formatTarget({ user, host: host.toLowerCase(), port })}`;
 }

@@ -7,7 +7,7 @@ import { unavailable, ZorError } from "../errors.js";
 import { Authentication, ssh2 } from "./authentication.js";
 import type { SshConfig, SshSettings } from "./config.js";
 import { checkHostKey, type HostKeyPolicy } from "./host-key.js";
-import { KnownHosts } from "./known-hosts.js";
+import type { KnownHosts } from "./known-hosts.js";
 import type { Remembered } from "./questions.js";
 import { formatTarget } from "./target.js";
 import { authenticationFailed, cannotReach, channelWords, lostWhileOpening } from "./troubles.js";
