@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { status } from "@grpc/grpc-js";
 import { Command, CommanderError, Option } from "commander";
 import { loadConfig } from "../lib/config.js";
@@ -79,7 +80,12 @@ next start. Exit codes: 0 ended by SIGTERM or SIGINT, 1 failed, 64 wrong usage,
   )
   .action(async (flags: Flags) => run(await readConfig(flags)));
 
-addSettings(agent.command("join").description("turn a token of the hub into this host's identity").argument("<token>"))
+addSettings(
+  agent
+    .command("join")
+    .description("turn a token of the hub into this host's identity")
+    .argument("<token>", "from an admin; - reads it from standard input"),
+)
   .addHelpText(
     "after",
     `
@@ -92,7 +98,7 @@ Example:
   )
   .action(async (token: string, flags: Flags) => {
     const config = await readConfig(flags);
-    const host = await joinAsHost(token, config);
+    const host = await joinAsHost(token === "-" ? await text(process.stdin) : token, config);
     console.log(`joined as hosts/${host}; start the agent with: zor agent run --state ${config.state}`);
   });
 

@@ -8,7 +8,7 @@ import { apiLevel, programPath, version } from "./program.js";
 export function versionHandlers(program: "hub" | "agent"): Handlers<typeof VersionServiceService> {
   const build = buildOf(program);
   const startTime = new Date(Date.now() - process.uptime() * 1000);
-  return { getVersion: async () => ({ program, version, build, apiLevel, startTime }) };
+  return { getVersion: async () => ({ program, version, build, apiLevel, startTime, time: new Date() }) };
 }
 
 function buildOf(program: string): string {

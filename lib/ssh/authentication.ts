@@ -56,9 +56,10 @@ export class Authentication {
     }
     if (this.#questions === undefined) return undefined;
     const prompt = `password of ${this.#who}`;
+    let wrong: string | undefined;
     for (let tries = 0; tries < maxPasswordTries; tries += 1) {
       // A wrong one is asked for again.
-      if (tries > 0) this.#questions.forget(prompt);
+      if (wrong !== undefined) this.#questions.forget(prompt, wrong);
       if (this.#takes("keyboard-interactive")) {
         this.tried.push("keyboard-interactive");
         yield {
@@ -68,12 +69,16 @@ export class Authentication {
             void this.#answer(
               prompts.map((each) => each.prompt),
               prompt,
-            ).then(finish);
+            ).then((answers) => {
+              [wrong] = answers;
+              finish(answers);
+            });
           },
         };
       } else if (this.#takes("password")) {
         const password = await this.#questions.secret(prompt);
         if (password === undefined) return undefined;
+        wrong = password;
         this.tried.push("a password");
         yield { type: "password", username, password };
       } else return undefined;
@@ -137,7 +142,7 @@ export class Authentication {
       if (passphrase === undefined || passphrase === "") break;
       const unlocked = firstKey(utils.parseKey(data, passphrase));
       if (!(unlocked instanceof Error)) return unlocked;
-      this.#questions.forget(prompt);
+      this.#questions.forget(prompt, passphrase);
     }
     this.tried.push(`${file} (its passphrase was not given)`);
     return undefined;

@@ -9,6 +9,7 @@ export interface SshQuestions {
 /** Keeps what was answered, for connections that are made again and for further servers: each question is asked once. */
 export class Remembered implements SshQuestions {
   readonly #asked = new Map<string, Promise<string | undefined>>();
+  readonly #answers = new Map<string, string>();
   readonly #questions: SshQuestions;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -19,13 +20,19 @@ export class Remembered implements SshQuestions {
   secret(prompt: string): Promise<string | undefined> {
     const known = this.#asked.get(prompt);
     if (known !== undefined) return known;
-    const answer = this.#next(() => this.#questions.secret(prompt));
+    const answer = this.#next(async () => {
+      const text = await this.#questions.secret(prompt);
+      if (text !== undefined) this.#answers.set(prompt, text);
+      return text;
+    });
     this.#asked.set(prompt, answer);
     return answer;
   }
 
-  /** What was answered was wrong: it is asked for again. */
-  forget(prompt: string): void {
+  /** What was answered was wrong: it is asked for again, unless somebody else has found that out and asked already. */
+  forget(prompt: string, wrong: string): void {
+    if (this.#answers.get(prompt) !== wrong) return;
+    this.#answers.delete(prompt);
     this.#asked.delete(prompt);
   }
 

@@ -14,15 +14,18 @@ import { type ListOptions, listResources } from "../list-resources.js";
 import { resolveLocally } from "../resolve.js";
 import { defineCreate } from "./create.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
+import { defineInstall, defineUpgrade } from "../install/commands.js";
 import { defineSet } from "./set.js";
 
-/** `zor host add|list|set|remove`. */
+/** `zor host add|list|set|remove|install|upgrade`. */
 export async function define({ program, open }: Registrar): Promise<void> {
   const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
   await defineCreate(host, open, kindNamed("host"), "add");
   defineList(host, open);
   await defineSet(host, open, kindNamed("host"), "set");
   defineRemove(host, open);
+  defineInstall(host, open);
+  defineUpgrade(host, open);
 }
 
 function defineList(host: Command, open: Registrar["open"]): void {

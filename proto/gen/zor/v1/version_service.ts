@@ -41,7 +41,11 @@ export interface GetVersionResponse {
   /** Level of the API between hub and agent that it speaks; both must speak one level. */
   apiLevel: number;
   /** When it was started. */
-  startTime: Date | undefined;
+  startTime:
+    | Date
+    | undefined;
+  /** What its machine's clock says when it answers. */
+  time: Date | undefined;
 }
 
 function createBaseGetVersionRequest(): GetVersionRequest {
@@ -97,7 +101,7 @@ export const GetVersionRequest: MessageFns<GetVersionRequest> = {
 };
 
 function createBaseGetVersionResponse(): GetVersionResponse {
-  return { program: "", version: "", build: "", apiLevel: 0, startTime: undefined };
+  return { program: "", version: "", build: "", apiLevel: 0, startTime: undefined, time: undefined };
 }
 
 export const GetVersionResponse: MessageFns<GetVersionResponse> = {
@@ -116,6 +120,9 @@ export const GetVersionResponse: MessageFns<GetVersionResponse> = {
     }
     if (message.startTime !== undefined) {
       Timestamp.encode(toTimestamp(message.startTime), writer.uint32(42).fork()).join();
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -173,6 +180,14 @@ export const GetVersionResponse: MessageFns<GetVersionResponse> = {
             message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -200,6 +215,7 @@ export const GetVersionResponse: MessageFns<GetVersionResponse> = {
         : isSet(object.start_time)
         ? fromJsonTimestamp(object.start_time)
         : undefined,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
     };
   },
 
@@ -220,6 +236,9 @@ export const GetVersionResponse: MessageFns<GetVersionResponse> = {
     if (message.startTime !== undefined) {
       obj.startTime = message.startTime.toISOString();
     }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
     return obj;
   },
 
@@ -233,6 +252,7 @@ export const GetVersionResponse: MessageFns<GetVersionResponse> = {
     message.build = object.build ?? "";
     message.apiLevel = object.apiLevel ?? 0;
     message.startTime = object.startTime ?? undefined;
+    message.time = object.time ?? undefined;
     return message;
   },
 };
