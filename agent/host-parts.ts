@@ -109,6 +109,7 @@ async function openNetwork({ settings, hostUid, log, signal }: HostPartsOptions)
   const network: NetworkPart = {
     lans,
     flows: lans.flows,
+    filters,
     heard,
     wires,
     nats,

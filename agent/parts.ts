@@ -8,6 +8,7 @@ import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
 import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
+import type { NicFilters } from "./network/filters/nic-filters.js";
 import type { FlowKeeper } from "./network/flows/flow-keeper.js";
 import type { HeardPart } from "./network/heard/heard-addresses.js";
 import type { InstanceNetworks } from "./network/instance-networks.js";
@@ -46,6 +47,8 @@ export interface NetworkPart {
   readonly vteps?: VtepNetworks;
   /** The flows of lans; undefined: this host keeps none. */
   readonly flows?: FlowKeeper;
+  /** The filters of interfaces in lans; undefined: this host has none. */
+  readonly filters?: Pick<NicFilters, "count">;
   /** Collectors and controllers of lans; undefined: this host has none. */
   readonly outlets?: OutletNetworks;
   /** Interfaces of the host that take part in lans; undefined: this host has none. */

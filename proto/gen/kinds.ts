@@ -162,6 +162,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.LanService/DetachLan": {"kind":"lan","access":"operator","verb":"custom","route":"name"},
   "/zor.v1.LanService/GetLanFlows": {"kind":"lan","access":"viewer","verb":"custom","route":"name"},
   "/zor.v1.LanService/GetLanMacs": {"kind":"lan","access":"viewer","verb":"custom","route":"name"},
+  "/zor.v1.LanService/GetLanFilters": {"kind":"lan","access":"viewer","verb":"custom","route":"name"},
   "/zor.v1.LinkService/CreateLink": {"kind":"link","access":"operator","verb":"create","route":"","id":"linkId","request":"link","response":"operation"},
   "/zor.v1.LinkService/GetLink": {"kind":"link","access":"viewer","verb":"get","route":"name","response":"link"},
   "/zor.v1.LinkService/ListLinks": {"kind":"link","access":"viewer","verb":"list","route":"","response":"links"},

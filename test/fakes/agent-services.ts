@@ -158,6 +158,7 @@ function lanHandlers(model: FakeHostModel): Handlers<typeof LanServiceService> {
     updateLan: async (request) => ({ lan: model.lan(request.lan?.name ?? "") }),
     getLanFlows: async () => ({ flows: [] }),
     getLanMacs: async () => ({ macs: [] }),
+    getLanFilters: async () => ({ filters: [], unfilteredFrom: undefined, unfilteredTo: undefined }),
     listLans: async (request) => {
       const { items, ...page } = listPage(model.log.list("lan"), request, "zor.v1.Lan");
       return { ...page, lans: items, unreachable: [] };

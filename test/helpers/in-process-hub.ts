@@ -305,6 +305,7 @@ export class InProcessHub {
       detachLan: plug("detachLan"),
       getLanFlows: async () => ({ flows: [] }),
       getLanMacs: async () => ({ macs: [] }),
+      getLanFilters: async () => ({ filters: [], unfilteredFrom: undefined, unfilteredTo: undefined }),
     };
   }
 

@@ -145,7 +145,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "ssh-proxy", summary: "connect standard input and output with an ssh server inside", load: ssh },
   {
     name: "lan",
-    summary: "show and change flows of a lan, and show the addresses its switch knows",
+    summary: "show and change flows of a lan, show what its filters have met and the addresses its switch knows",
     load: () => import("./commands/lan.js"),
   },
   { name: "link", summary: "show or watch one link in full", load: () => import("./commands/link.js") },

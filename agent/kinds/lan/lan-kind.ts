@@ -2,8 +2,9 @@ import { failedPrecondition, notFound, permissionDenied } from "../../../lib/err
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { type Lan, type LanPort, LanSpec, type LanStatus } from "../../../proto/gen/zor/v1/lan.js";
-import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
+import { GetLanFiltersResponse, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import type { EventDraft } from "../../kit/events.js";
+import { HostScope } from "../../kit/host-scope.js";
 import { keptKind } from "../../kit/kept-kind.js";
 import type { AgentKind, Checked, Kept, Whole } from "../../kit/kind.js";
 import { type ServiceMethods, serve } from "../../kit/serve.js";
@@ -24,7 +25,7 @@ export interface LanKindOptions {
   /** The lans of the switch. */
   readonly network: Pick<
     NetworkPart,
-    "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows" | "outlets"
+    "lans" | "onChange" | "onPortChange" | "onHealed" | "heard" | "flows" | "filters" | "outlets"
   >;
   /** Id of the host. */
   readonly host: string;
@@ -166,6 +167,7 @@ export class LanKind implements AgentKind<Lan> {
       if (flows === undefined) throw failedPrecondition("NO_SWITCH", name, "this host has no Open vSwitch of its own");
       return { id: idOf(found), spec: found.spec, flows };
     };
+    const scope = new HostScope(this.#options.host);
     const handlers: Partial<Handlers<typeof LanServiceService>> = {
       getLanFlows: async ({ name }) => {
         const { id, spec, flows } = find(name);
@@ -174,6 +176,17 @@ export class LanKind implements AgentKind<Lan> {
       getLanMacs: async ({ name }) => {
         const { id, flows } = find(name);
         return { macs: await flows.macs(id) };
+      },
+      getLanFilters: async ({ name, endpoint }) => {
+        if (endpoint !== "") scope.parseNic("endpoint", endpoint);
+        const { id, flows } = find(name);
+        const isIn = flows.portsOf(id).some((port) => port.endpoint === endpoint);
+        const { filters } = this.#options.network;
+        const counted = (await filters?.count(id)) ?? GetLanFiltersResponse.create({});
+        if (endpoint === "") return counted;
+        const own = counted.filters.filter((filter) => filter.endpoint === endpoint);
+        if (own.length === 0 && !isIn) throw notIn(endpoint, name);
+        return { ...counted, filters: own };
       },
     };
     return [serve(LanServiceService, handlers)];
@@ -229,6 +242,11 @@ export const lanKind = keptKind<Lan, AgentContext>(
   ({ parts, now, publisher, host }) =>
     new LanKind({ network: parts.network, host, now, emit: (event) => publisher.event(event) }),
 );
+
+function notIn(endpoint: string, lan: string): Error {
+  const remedy = `see what is with: zor describe lan ${lan}`;
+  return failedPrecondition("NIC_NOT_PLUGGED", endpoint, `${endpoint} is not plugged into ${lan} now: ${remedy}`);
+}
 
 function toFound({ id, uid }: ObservedLan) {
   const spec = LanSpec.fromPartial({ mtu: defaultMtu });

@@ -1,6 +1,6 @@
-import ipaddr from "ipaddr.js";
-import { FilterAction, FilterDirection, type FilterRule, type PortFilter } from "../../../proto/gen/zor/v1/acl.js";
-import { portMasks } from "./port-masks.js";
+import { FilterAction, FilterDirection, type PortFilter } from "../../../proto/gen/zor/v1/acl.js";
+import type { FlowPort } from "../flows/flow-set.js";
+import { families, matchText, remoteMatch, ruleMatches } from "./rule-matches.js";
 
 /** A NIC with a filter, in a lan. */
 export interface FilteredNic {
@@ -32,23 +32,41 @@ const oneInManyPriority = 60;
 
 /** Neighbour discovery (RFC 4861), and DHCP in both versions. */
 const neighbours = [133, 134, 135, 136, 137].map((type) => `icmp6,icmp_type=${type}`);
-const always = {
+const alwaysPassing = {
   out: ["arp", ...neighbours, "udp,tp_src=68,tp_dst=67", "udp6,tp_src=546,tp_dst=547"],
   in: ["arp", ...neighbours, "udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"],
 } as const;
-const families = ["ip", "ipv6"] as const;
-type Family = (typeof families)[number];
+
+/** Which part of a filter a flow is of; "track" sees all IP before it is judged, "begun" what goes to NICs without a filter. */
+export type FlowRole = "always" | "track" | "invalid" | "known" | "rule" | "default" | "oneInMany" | "begun";
+
+/** Whose a flow is. */
+export interface FlowOwner {
+  readonly endpoint: string;
+  readonly direction: FilterDirection;
+  readonly role: FlowRole;
+  /** Index of its rule; of other roles undefined. */
+  readonly rule?: number;
+}
+
+/** A flow, and whose it is: the first of those that have one with its match, whose action it has. */
+export interface OwnedFlow {
+  readonly flow: string;
+  readonly owners: readonly FlowOwner[];
+}
 
 /**
  * The flows of a lan's filters, in tables 10 and 20; pure. A connection is remembered when both the filter of the NIC it comes from and that
  * of the NIC it goes to have let its first frame through, so that neither lets the other's past. @param numberOf port by endpoint.
  */
-export function compileFilters(filters: LanFilters, numberOf: ReadonlyMap<string, number>): readonly string[] {
-  // No two flows may have the same match: of two rules that say the same the first holds.
-  const flows = new Map<string, string>();
-  const add = (table: number, level: number, match: string, action: string): void => {
+export function compileFilters(filters: LanFilters, numberOf: ReadonlyMap<string, number>): readonly OwnedFlow[] {
+  // No two flows may have the same match: of two NICs with the same address the first holds.
+  const flows = new Map<string, { readonly flow: string; readonly owners: FlowOwner[] }>();
+  const add: Add = (owner, { table, level, match, action }) => {
     const key = `table=${table},priority=${level},${match}`;
-    if (!flows.has(key)) flows.set(key, `${key},actions=${action}`);
+    const there = flows.get(key);
+    if (there === undefined) flows.set(key, { flow: `${key},actions=${action}`, owners: [owner] });
+    else if (!there.owners.some((each) => isSame(each, owner))) there.owners.push(owner);
   };
   for (const nic of filters.nics) {
     const number = numberOf.get(nic.endpoint);
@@ -58,30 +76,52 @@ export function compileFilters(filters: LanFilters, numberOf: ReadonlyMap<string
   return [...flows.values()];
 }
 
-type Add = (table: number, level: number, match: string, action: string) => void;
+function isSame(one: FlowOwner, other: FlowOwner): boolean {
+  const { endpoint, direction, role, rule } = other;
+  return one.endpoint === endpoint && one.direction === direction && one.role === role && one.rule === rule;
+}
 
-function addSender(add: Add, { filter }: FilteredNic, number: number, filters: LanFilters): void {
+interface Flow {
+  readonly table: number;
+  readonly level: number;
+  readonly match: string;
+  readonly action: string;
+}
+
+/** Numbers of ports by their endpoints; pure. */
+export function numbersOf(ports: readonly FlowPort[]): ReadonlyMap<string, number> {
+  return new Map(ports.map(({ endpoint, number }) => [endpoint, number]));
+}
+
+type Add = (owner: FlowOwner, flow: Flow) => void;
+
+function addSender(add: Add, { endpoint, filter }: FilteredNic, number: number, filters: LanFilters): void {
   const { zone } = filters;
   const next = `goto_table:${tables.toNics}`;
   const from = `in_port=${number}`;
   const way = { table: tables.fromNics, base: from, zone, pass: next, begin: next };
-  addWay(add, way, { filter, direction: FilterDirection.FILTER_DIRECTION_OUT, ...filters });
+  const direction = FilterDirection.FILTER_DIRECTION_OUT;
+  addWay(add, way, { endpoint, filter, direction, ...filters });
   for (const family of families) {
-    const begun = `ct(commit,zone=${zone}),goto_table:${tables.lan}`;
-    add(tables.toNics, begunPriority, `${from},ct_state=+trk+new,${family}`, begun);
+    const action = `ct(commit,zone=${zone}),goto_table:${tables.lan}`;
+    const match = `${from},ct_state=+trk+new,${family}`;
+    add({ endpoint, direction, role: "begun" }, { table: tables.toNics, level: begunPriority, match, action });
   }
 }
 
-function addReceiver(add: Add, { filter, mac, addresses }: FilteredNic, filters: LanFilters): void {
+function addReceiver(add: Add, { endpoint, filter, mac, addresses }: FilteredNic, filters: LanFilters): void {
   const { zone } = filters;
   const pass = `goto_table:${tables.lan}`;
   const way = { table: tables.toNics, base: `dl_dst=${mac}`, zone, pass, begin: `ct(commit,zone=${zone}),${pass}` };
-  addWay(add, way, { filter, direction: FilterDirection.FILTER_DIRECTION_IN, ...filters });
+  const direction = FilterDirection.FILTER_DIRECTION_IN;
+  addWay(add, way, { endpoint, filter, direction, ...filters });
   // Guests take such frames for theirs: they would get round the filter.
   for (const address of addresses) {
     const match = remoteMatch(address, "dst");
     const many = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00";
-    if (match !== undefined) add(tables.toNics, oneInManyPriority, `${many},${match}`, "drop");
+    if (match === undefined) continue;
+    const flow = { table: tables.toNics, level: oneInManyPriority, match: `${many},${match}`, action: "drop" };
+    add({ endpoint, direction, role: "oneInMany" }, flow);
   }
 }
 
@@ -96,73 +136,35 @@ interface Way {
 }
 
 interface Said extends Pick<LanFilters, "addressesOf"> {
+  readonly endpoint: string;
   readonly filter: PortFilter;
   readonly direction: FilterDirection;
 }
 
-function addWay(add: Add, { table, base, zone, pass, begin }: Way, { filter, direction, addressesOf }: Said): void {
+function addWay(add: Add, way: Way, { endpoint, filter, direction, addressesOf }: Said): void {
+  const { table, base, zone, pass, begin } = way;
   const isIn = direction === FilterDirection.FILTER_DIRECTION_IN;
-  for (const match of always[isIn ? "in" : "out"]) add(table, priority.always, `${base},${match}`, pass);
+  const of = (role: FlowRole, level: number, rule?: number) => (match: string, action: string) =>
+    add({ endpoint, direction, role, ...(rule === undefined ? {} : { rule }) }, { table, level, match, action });
+  const always = of("always", priority.always);
+  const track = of("track", priority.track);
+  const invalid = of("invalid", priority.invalid);
+  const known = of("known", priority.known);
+  for (const match of alwaysPassing[isIn ? "in" : "out"]) always(`${base},${match}`, pass);
   for (const family of families) {
-    add(table, priority.track, `${base},ct_state=-trk,${family}`, `ct(zone=${zone},table=${table})`);
-    add(table, priority.invalid, `${base},ct_state=+trk+inv,${family}`, "drop");
-    for (const state of ["est", "rel"]) add(table, priority.known, `${base},ct_state=+trk+${state},${family}`, pass);
+    track(`${base},ct_state=-trk,${family}`, `ct(zone=${zone},table=${table})`);
+    invalid(`${base},ct_state=+trk+inv,${family}`, "drop");
+    for (const state of ["est", "rel"]) known(`${base},ct_state=+trk+${state},${family}`, pass);
   }
   for (const [index, rule] of filter.rules.entries()) {
     if (rule.direction !== direction) continue;
     const action = rule.action === FilterAction.FILTER_ACTION_ALLOW ? begin : "drop";
-    for (const match of ruleMatches(rule, addressesOf))
-      add(table, priority.rules - index, `${base},ct_state=+trk+new,${match}`, action);
+    const decide = of("rule", priority.rules - index, index);
+    for (const match of ruleMatches(rule, addressesOf)) decide(`${base},ct_state=+trk+new,${matchText(match)}`, action);
   }
   const isDropped = (isIn ? filter.defaultIn : filter.defaultOut) === FilterAction.FILTER_ACTION_DROP;
-  if (isDropped) {
-    add(table, priority.byDefault, base, "drop");
-    return;
-  }
-  for (const family of families) add(table, priority.byDefault + 1, `${base},ct_state=+trk+new,${family}`, begin);
-  add(table, priority.byDefault, base, pass);
-}
-
-/** What frames that begin a connection of a rule look like. None: no instance is meant now. */
-function ruleMatches(rule: FilterRule, addressesOf: LanFilters["addressesOf"]): readonly string[] {
-  const { remote, remoteInstances } = rule;
-  const isIn = rule.direction === FilterDirection.FILTER_DIRECTION_IN;
-  const remotes: readonly string[] | undefined =
-    remoteInstances !== "" ? addressesOf(remoteInstances) : remote !== "" ? [remote] : undefined;
-  const others = remotes?.flatMap((one) => remoteMatch(one, isIn ? "src" : "dst") ?? []);
-  const ports = rule.ports.flatMap(({ first, last }) => portMasks(first, last === 0 ? first : last));
-  return families.flatMap((family) => {
-    const protocol = protocolMatch(rule.protocol, family);
-    if (protocol === undefined) return [];
-    const mine = others?.filter((match) => match.startsWith(`${family},`)).map((match) => match.slice(family.length));
-    return (mine ?? [""]).flatMap((other) =>
-      ports.length === 0 ? [`${protocol}${other}`] : ports.map((port) => `${protocol}${other},tp_dst=${port}`),
-    );
-  });
-}
-
-/** A protocol of one version of IP; undefined: it is not of that. */
-function protocolMatch(protocol: string, family: Family): string | undefined {
-  switch (protocol) {
-    case "":
-      return family;
-    case "tcp":
-    case "udp":
-      return family === "ip" ? protocol : `${protocol}6`;
-    case "icmp":
-      return family === "ip" ? "icmp" : undefined;
-    case "icmpv6":
-      return family === "ip" ? undefined : "icmp6";
-    default:
-      return `${family},nw_proto=${protocol}`;
-  }
-}
-
-/** "ip,nw_src=10.0.0.0/8" of an address or a prefix; undefined: it is none. */
-function remoteMatch(text: string, end: "src" | "dst"): string | undefined {
-  const [address = "", bits] = text.split("/");
-  if (!ipaddr.isValid(address)) return undefined;
-  const suffix = bits === undefined ? "" : `/${bits}`;
-  const isFour = ipaddr.parse(address).kind() === "ipv4";
-  return isFour ? `ip,nw_${end}=${address}${suffix}` : `ipv6,ipv6_${end}=${address}${suffix}`;
+  const begun = of("default", priority.byDefault + 1);
+  const rest = of("default", priority.byDefault);
+  if (!isDropped) for (const family of families) begun(`${base},ct_state=+trk+new,${family}`, begin);
+  rest(base, isDropped ? "drop" : pass);
 }

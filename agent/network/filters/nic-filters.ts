@@ -2,8 +2,11 @@ import { createHash } from "node:crypto";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { PortFilter } from "../../../proto/gen/zor/v1/acl.js";
+import type { GetLanFiltersResponse } from "../../../proto/gen/zor/v1/lan_service.js";
+import type { CountedFlows } from "../flows/flow-keeper.js";
 import type { FlowBuild } from "../flows/flow-set.js";
-import { compileFilters, type FilteredNic } from "./compile-filter.js";
+import { compileFilters, type FilteredNic, type LanFilters, numbersOf } from "./compile-filter.js";
+import { countFilters } from "./count-filters.js";
 
 /** A NIC that is plugged into a lan, and what its filter says. */
 export interface NicFilter {
@@ -26,7 +29,10 @@ export interface FilterSource {
 
 /** What filters need of a switch. */
 export interface FilterSwitch {
-  readonly flows: { set(lan: string, part: "acl", build: FlowBuild | undefined): Promise<void> };
+  readonly flows: {
+    set(lan: string, part: "acl", build: FlowBuild | undefined): Promise<void>;
+    count(lan: string, part: "acl"): Promise<CountedFlows | undefined>;
+  };
   /** @throws {ZorError} FAILED_PRECONDITION: the datapath of a lan knows no connections. */
   assertConntrack(lan: string): Promise<void>;
   readonly log: Log;
@@ -40,6 +46,8 @@ export class NicFilters {
   readonly #nics = new Map<string, NicFilter>();
   readonly #zones = new Map<string, number>();
   readonly #queue = new KeyedQueue(1024);
+  /** What sets of flows were made of. */
+  readonly #made = new WeakMap<FlowBuild, LanFilters>();
   #source: FilterSource = { addressesOf: () => [], heardOf: () => [] };
   #isAsked = false;
 
@@ -97,6 +105,13 @@ export class NicFilters {
     });
   }
 
+  /** The filters of a lan as its switch has them, and what each part of them has met. @throws {ZorError} {ToolError} */
+  async count(lan: string): Promise<GetLanFiltersResponse> {
+    const counted = await this.#switch.flows.count(lan, "acl");
+    const filters = counted && this.#made.get(counted.build);
+    return countFilters(filters, counted);
+  }
+
   #put(endpoint: string, filter: NicFilter | undefined): void {
     if (filter === undefined) this.#nics.delete(endpoint);
     else this.#nics.set(endpoint, filter);
@@ -112,8 +127,9 @@ export class NicFilters {
       const members = new Map([...new Set(expressions)].map((text) => [text, this.#source.addressesOf(text)]));
       const filters = { nics, zone, addressesOf: (text: string) => members.get(text) ?? [] };
       const build: FlowBuild = (ports) => ({
-        flows: compileFilters(filters, new Map(ports.map(({ endpoint, number }) => [endpoint, number]))),
+        flows: compileFilters(filters, numbersOf(ports)).map(({ flow }) => flow),
       });
+      this.#made.set(build, filters);
       await this.#switch.flows.set(lan, "acl", nics.length === 0 ? undefined : build);
     });
   }

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { failedPrecondition, unavailable, ZorError } from "../../../lib/errors.js";
-import { AtOnce } from "../../host/at-once.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import type { Log } from "../../../lib/log.js";
 import type { LanFlow, LanMac } from "../../../proto/gen/zor/v1/lan_flow.js";
+import { AtOnce } from "../../host/at-once.js";
 import { ToolError } from "../../host/exec.js";
 import { toldOf } from "../../host/told.js";
 import { findBridge, nameOf } from "../lans/bridge-rows.js";
@@ -12,8 +12,8 @@ import type { Switch } from "../ovs/switch.js";
 import { dumpedFlows, readMacs } from "./flow-dump.js";
 import { flowPortsOf, nextNumber } from "./flow-ports.js";
 import type { FlowBuild, FlowPort } from "./flow-set.js";
+import { type FlowCount, FlowTool } from "./flow-tool.js";
 import { type FlowFigures, LanFlows } from "./lan-flows.js";
-import { FlowTool } from "./flow-tool.js";
 import type { FlowPart } from "./pipeline.js";
 
 /** What happened to the flows of a lan. */
@@ -24,6 +24,15 @@ export interface FlowChange {
   readonly fault: string;
   /** What somebody else did to them, and was put right; empty: nothing. */
   readonly healed: string;
+}
+
+/** What a part wants of a lan, and what flows of ours have met there. */
+export interface CountedFlows {
+  readonly build: FlowBuild;
+  /** What it was made for. */
+  readonly ports: readonly FlowPort[];
+  /** By cookie; all that the bridge has of ours. */
+  readonly counts: ReadonlyMap<string, FlowCount>;
 }
 
 const usualLookMs = 10_000;
@@ -171,6 +180,18 @@ export class FlowKeeper {
     const tool = new FlowTool(this.#switch.directory, this.#bridgeOf(lan));
     const dump = await this.#dumps.run(() => tool.dump());
     return dumpedFlows(dump, ports, texts);
+  }
+
+  /** What the flows of a part have met, by one look at the bridge; undefined: it wants none of this lan. @throws {ZorError} {ToolError} */
+  async count(lan: string, part: FlowPart): Promise<CountedFlows | undefined> {
+    const count = async (): Promise<CountedFlows | undefined> => {
+      const bridge = this.#findBridge(lan);
+      const tool = new FlowTool(this.#switch.directory, this.#bridgeOf(lan));
+      const wanted = bridge && this.#lans.get(lan)?.wantedOf(part, this.#switch, bridge);
+      return wanted && { ...wanted, counts: await tool.counts() };
+    };
+    // In turn with changes: what is wanted is what the bridge was brought to.
+    return this.#dumps.run(() => this.#queue.run(lan, count));
   }
 
   /** The addresses that the bridge of a lan has learned. @throws {ZorError} */

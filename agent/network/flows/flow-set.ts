@@ -95,14 +95,20 @@ export interface FlowChanges {
   readonly oldMeters: readonly number[];
 }
 
+/** In place of the text of a flow that is there otherwise than it was made: it is made again from nothing, its counters too. */
+export const altered = "";
+
 /** How what a bridge has becomes what is wanted; pure. @param isKept flows and meters that stay though nobody wants them. */
 export function flowChanges(
   held: HeldFlows,
   wanted: WantedFlows,
   isKept: (key: string | number) => boolean,
 ): FlowChanges {
-  const gone = [...held.flows.keys()].filter((cookie) => !wanted.flows.has(cookie) && !isKept(cookie));
-  const added = [...wanted.flows].filter(([cookie]) => !held.flows.has(cookie));
+  const isGood = (cookie: string): boolean => (held.flows.get(cookie) ?? altered) !== altered;
+  const gone = [...held.flows.keys()].filter((cookie) =>
+    wanted.flows.has(cookie) ? !isGood(cookie) : !isKept(cookie),
+  );
+  const added = [...wanted.flows].filter(([cookie]) => !isGood(cookie));
   const meters = [...wanted.meters].filter(([id, text]) => held.meters.get(id) !== text);
   return {
     commands: [

@@ -1,3 +1,4 @@
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../host/exec.js";
 import { type FlowChanges, type HeldFlows, meterText } from "./flow-set.js";
@@ -6,10 +7,13 @@ import { ourCookies, ourMeters } from "./pipeline.js";
 /** Flows and meters of one bridge, by ovs-ofctl(8). OpenFlow 1.4 has bundles, meters and more than one table. */
 export class FlowTool {
   readonly #target: string;
+  /** What of flows is compared: standard input is nothing that the tool can open. */
+  readonly #file: string;
 
   /** @param directory of the switch's sockets. */
   constructor(directory: string, bridge: string) {
     this.#target = `unix:${join(directory, `${bridge}.mgmt`)}`;
+    this.#file = join(directory, `${bridge}.flows`);
   }
 
   /** What the bridge has of ours. @throws {ToolError} */
@@ -27,6 +31,23 @@ export class FlowTool {
   /** All flows of the bridge with their counters, as ovs-ofctl prints them. @throws {ToolError} */
   async dump(): Promise<string> {
     return this.#run(["--no-names", "--sort=priority", "dump-flows"], []);
+  }
+
+  /** What of ours each flow of the bridge has met, by its cookie. @throws {ToolError} */
+  async counts(): Promise<ReadonlyMap<string, FlowCount>> {
+    return parseCounts(await this.#run(["dump-flows", "--no-names"], [ourCookies]));
+  }
+
+  /** Which of these flows the bridge does not have exactly as they are. @param wanted by their cookies. @throws {ToolError} */
+  async findAltered(wanted: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
+    const text = [...wanted].map(([cookie, flow]) => `cookie=${cookie},${flow}\n`).join("");
+    const argv = ["-O", "OpenFlow14", "--no-names", "diff-flows", this.#target, this.#file];
+    await writeFile(this.#file, text, { mode: 0o600 });
+    // It ends with 2 when there are differences: lines with "-" are at the bridge only, with "+" in what is wanted only.
+    const accepted = { acceptedExitCodes: [0, 2] };
+    const { stdout } = await run("ovs-ofctl", argv, accepted).finally(() => rm(this.#file, { force: true }));
+    const found = [...stdout.matchAll(/^[-+].*?\bcookie=(0x[0-9a-f]+)/gm)].map(([, cookie = ""]) => cookie);
+    return new Set(found.filter((cookie) => wanted.has(cookie)));
   }
 
   /** Whether the bridge has any flow that nobody's cookie is on and that takes what no other does. @throws {ToolError} */
@@ -82,6 +103,25 @@ const counters = /\b(duration=[^,]*|n_packets=\d+|n_bytes=\d+|idle_age=\d+|hard_
 export function parseFrames(text: string): Map<string, bigint> {
   const found = text.matchAll(/^ *cookie=(0x[0-9a-f]+), .*?\bn_packets=(\d+),/gm);
   return new Map([...found].map(([, cookie = "", frames = "0"]) => [cookie, BigInt(frames)]));
+}
+
+/** What a flow has met. */
+export interface FlowCount {
+  readonly frames: bigint;
+  readonly bytes: bigint;
+  /** Since it was made, in whole seconds. */
+  readonly ageSeconds: bigint;
+}
+
+/** The same, all that they count; pure. */
+export function parseCounts(text: string): Map<string, FlowCount> {
+  const form = /^ *cookie=(0x[0-9a-f]+), duration=(\d+)[^,]*,.*?\bn_packets=(\d+), n_bytes=(\d+),/gm;
+  return new Map(
+    [...text.matchAll(form)].map(([, cookie = "", seconds = "0", frames = "0", bytes = "0"]) => [
+      cookie,
+      { frames: BigInt(frames), bytes: BigInt(bytes), ageSeconds: BigInt(seconds) },
+    ]),
+  );
 }
 
 /** Reads "meter-stats": "meter:5 flow_count:1 ... bands:", and in the next line "0: packet_count:7 byte_count:1000"; pure. */

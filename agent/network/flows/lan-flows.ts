@@ -5,6 +5,7 @@ import { toMapValue, toSetValue, toUuidValue } from "../ovs/ovsdb-values.js";
 import type { Switch } from "../ovs/switch.js";
 import { flowPortsOf } from "./flow-ports.js";
 import {
+  altered,
   differences,
   type FlowBuild,
   type FlowPort,
@@ -42,7 +43,7 @@ export class LanFlows {
   #held: HeldFlows | undefined;
   #figures: FlowFigures | undefined;
   /** What flows of an earlier run of the agent had met when this one began. */
-  #before: ReadonlyMap<string, bigint> = new Map();
+  readonly #before = new Map<string, bigint>();
   #missing = 0;
   #key = "";
   #isFirst = true;
@@ -61,6 +62,16 @@ export class LanFlows {
   /** What its flows and meters have met, as of the last look; undefined: it was not looked at. */
   get figures(): FlowFigures | undefined {
     return this.#figures;
+  }
+
+  /** What a part wants now, and what its flows may name; undefined: it wants nothing. */
+  wantedOf(
+    part: FlowPart,
+    sw: Switch,
+    bridge: MirroredRow,
+  ): { readonly build: FlowBuild; readonly ports: readonly FlowPort[] } | undefined {
+    const build = this.#parts.get(part);
+    return build && { build, ports: flowPortsOf(sw.mirror, bridge, this.expected).ports };
   }
 
   /** Says what a part wants from now on; returns what it wanted before. */
@@ -111,8 +122,10 @@ export class LanFlows {
     if (!isMarked) await sw.change(() => [mark(bridge, "insert")]);
     const tool = new FlowTool(sw.directory, nameOf(bridge));
     const read = this.#held === undefined && isMarked ? await tool.read() : undefined;
-    const held = this.#held ?? (read === undefined ? nothing : distrust(read, wanted));
-    if (this.#isFirst && read !== undefined) this.#before = read.frames;
+    const held = this.#held ?? (read === undefined ? nothing : await distrust(tool, read, wanted));
+    if (this.#isFirst && read !== undefined)
+      for (const [cookie, frames] of read.frames)
+        if (held.flows.get(cookie) !== altered) this.#before.set(cookie, frames);
     if (this.#isFirst && !isSettled) for (const each of keysOf(held)) this.#found.add(each);
     this.#isFirst = false;
     for (const each of keysOf(wanted)) this.#found.delete(each);
@@ -139,15 +152,28 @@ export class LanFlows {
     this.#figures = { ...now, drops, before: this.#before, ports: flowPortsOf(sw.mirror, bridge).ports };
     const changed = differences(held, now);
     // What is not as it was is as good as missing; what was not there is to go.
-    const flows = [...now.flows].filter(([cookie, flow]) => (held.flows.get(cookie) ?? flow) === flow);
+    const isOther = (cookie: string, flow: string): boolean => (held.flows.get(cookie) ?? flow) !== flow;
+    const flows = [...now.flows].map(([cookie, flow]) => [cookie, isOther(cookie, flow) ? altered : flow] as const);
     if (changed > 0) this.#held = { flows: new Map(flows), meters: now.meters };
+    // What is made again counts from nothing.
+    for (const cookie of this.#before.keys())
+      if (isOther(cookie, now.flows.get(cookie) ?? altered)) this.#before.delete(cookie);
     return changed;
   }
 }
 
-/** What a bridge has that was not made just now. Its flows may have been changed meanwhile: all that are wanted are to be made again. */
-function distrust({ flows, meters }: HeldFlows, wanted: HeldFlows): HeldFlows {
-  return { flows: new Map([...flows].filter(([cookie]) => !wanted.flows.has(cookie))), meters };
+/**
+ * What a bridge has that was not made just now. Its flows may have been changed meanwhile, and how the switch writes them does not tell: it
+ * is asked which are as they are wanted. Those stay as they are, with what they have counted.
+ */
+async function distrust(tool: FlowTool, { flows, meters }: HeldFlows, wanted: HeldFlows): Promise<HeldFlows> {
+  const there = new Map([...wanted.flows].filter(([cookie]) => flows.has(cookie)));
+  if (there.size === 0) return { flows, meters };
+  const others = await tool.findAltered(there);
+  return {
+    flows: new Map([...flows].map(([cookie, flow]) => [cookie, others.has(cookie) ? altered : flow])),
+    meters,
+  };
 }
 
 function keysOf({ flows, meters }: HeldFlows): readonly (string | number)[] {

@@ -95,3 +95,34 @@ it.each([
   expect([code === 0, stderr]).toEqual([false, expect.stringMatching(message)]);
   expect(await zor("describe", "instance", "zt/web")).not.toContain("filter");
 });
+
+it("shows what each rule has met, of all or of one, and says what has no filter", { timeout: 240_000 }, async () => {
+  await zor("label", "instance", "zt/odd", "role=odd", "--overwrite");
+  await filter("db", "in default drop", "in drop icmp from instances labels.role = none", "in allow icmp", "in drop 1");
+  expect(await reaches("web", "db")).toBe(true);
+  const line = async (rule: string) =>
+    (await zor("lan", "filters", "zt/lan1"))
+      .split("\n")
+      .find((each) => each.startsWith("db/eth0 ") && each.includes(` ${rule} `)) ?? "";
+  await eventually(async () =>
+    expect(await line("in allow icmp")).toMatch(/ 2 +in allow icmp +[1-9]\d* +\d+ +\d+s +-$/),
+  );
+  expect(await line("in drop icmp from instances labels.role = none")).toMatch(
+    / - +- +- +nobody belongs to its group now$/,
+  );
+  expect(await line("in drop 1")).toMatch(/ 3 +in drop 1 +0 +0 +\d+s +-$/);
+  expect(await run("exec", "zt/odd", "--", "nc", "-w", "1", addresses.db, "81")).not.toMatchObject({ code: 0 });
+  await eventually(async () => expect(await line("dropped by no rule")).toMatch(/ [1-9]\d* +\d+ +\d+s +-$/));
+
+  const one = JSON.parse(await zor("lan", "filters", "zt/lan1", "--port", "db/eth0", "-o", "json"));
+  expect(one.filters).toMatchObject([{ endpoint: "hosts/zt/instances/db/nics/eth0", defaultIn: "FILTER_ACTION_DROP" }]);
+  const none = await run("lan", "filters", "zt/lan1", "--port", "zt/web/eth0");
+  expect([none.code, none.stdout, none.stderr]).toEqual([0, "", expect.stringContaining("zt/web eth0 has no filter")]);
+  const refused = async (port: string) => (await run("lan", "filters", "zt/lan1", "--port", port)).stderr;
+  expect(await refused("web/eth7")).toContain(
+    "hosts/zt/instances/web/nics/eth7 is not plugged into hosts/zt/lans/lan1 now",
+  );
+  expect(await refused("web")).toContain('--port: "web" is not an interface such as vm1/eth0');
+  expect(await refused("web/no$")).toContain("--port");
+  await zor("set", "instance", "zt/db", "--no-filter-rule");
+});

@@ -11,6 +11,7 @@ import { tableOptions } from "../output/show-rows.js";
 import { type Column, Table } from "../output/table.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
+import { defineFilters } from "./lan-filters.js";
 
 interface Options {
   readonly output: OutputFormat;
@@ -40,14 +41,15 @@ const macColumns: readonly Column<LanMac>[] = [
   { title: "AGE", rank: 2, align: "right", value: ({ ageSeconds }) => `${ageSeconds}s` },
 ];
 
-/** `zor lan flows|macs`. */
+/** `zor lan flows|macs|filters`. */
 export function define({ program, open }: Registrar): void {
   const lan = program
     .command("lan")
-    .description("Look into the switch of a lan: its flows and the addresses it has learned.")
+    .description("Look into the switch of a lan: its flows, its filters and the addresses it has learned.")
     .helpCommand(false);
   defineFlows(lan, open);
   defineMacs(lan, open);
+  defineFilters(lan, open);
 }
 
 function defineFlows(lan: Command, open: Open): void {

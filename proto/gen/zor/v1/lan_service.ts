@@ -21,6 +21,7 @@ import {
 import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Instance } from "./instance.js";
 import { Lan } from "./lan.js";
+import { FilterCount, LanFilter } from "./lan_filter.js";
 import { LanFlow, LanMac } from "./lan_flow.js";
 import { Unreachable } from "./unreachable.js";
 
@@ -184,6 +185,29 @@ export interface GetLanMacsRequest {
 export interface GetLanMacsResponse {
   /** The addresses. */
   macs: LanMac[];
+}
+
+/** Request of GetLanFilters. */
+export interface GetLanFiltersRequest {
+  /** "hosts/{host}/lans/{lan}". */
+  name: string;
+  /** Only of this interface, "hosts/{host}/instances/{instance}/nics/{nic}"; FAILED_PRECONDITION when it is not in the lan. Empty: of all. */
+  endpoint: string;
+}
+
+/** Response of GetLanFilters. */
+export interface GetLanFiltersResponse {
+  /** The filters, by endpoint; none of interfaces that have none. */
+  filters: LanFilter[];
+  /**
+   * What came from endpoints without a filter, which send what they like. Not set when no interface of the lan has a filter: nothing is
+   * counted then.
+   */
+  unfilteredFrom:
+    | FilterCount
+    | undefined;
+  /** What went to endpoints without a filter, and to many at once. Not set likewise. */
+  unfilteredTo: FilterCount | undefined;
 }
 
 function createBaseCreateLanRequest(): CreateLanRequest {
@@ -1817,6 +1841,204 @@ export const GetLanMacsResponse: MessageFns<GetLanMacsResponse> = {
   },
 };
 
+function createBaseGetLanFiltersRequest(): GetLanFiltersRequest {
+  return { name: "", endpoint: "" };
+}
+
+export const GetLanFiltersRequest: MessageFns<GetLanFiltersRequest> = {
+  encode(message: GetLanFiltersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(18).string(message.endpoint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLanFiltersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLanFiltersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLanFiltersRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
+    };
+  },
+
+  toJSON(message: GetLanFiltersRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.endpoint !== "") {
+      obj.endpoint = message.endpoint;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLanFiltersRequest>): GetLanFiltersRequest {
+    return GetLanFiltersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLanFiltersRequest>): GetLanFiltersRequest {
+    const message = createBaseGetLanFiltersRequest();
+    message.name = object.name ?? "";
+    message.endpoint = object.endpoint ?? "";
+    return message;
+  },
+};
+
+function createBaseGetLanFiltersResponse(): GetLanFiltersResponse {
+  return { filters: [], unfilteredFrom: undefined, unfilteredTo: undefined };
+}
+
+export const GetLanFiltersResponse: MessageFns<GetLanFiltersResponse> = {
+  encode(message: GetLanFiltersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.filters) {
+      LanFilter.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.unfilteredFrom !== undefined) {
+      FilterCount.encode(message.unfilteredFrom, writer.uint32(18).fork()).join();
+    }
+    if (message.unfilteredTo !== undefined) {
+      FilterCount.encode(message.unfilteredTo, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLanFiltersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLanFiltersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filters.push(LanFilter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unfilteredFrom = FilterCount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unfilteredTo = FilterCount.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLanFiltersResponse {
+    return {
+      filters: globalThis.Array.isArray(object?.filters) ? object.filters.map((e: any) => LanFilter.fromJSON(e)) : [],
+      unfilteredFrom: isSet(object.unfilteredFrom)
+        ? FilterCount.fromJSON(object.unfilteredFrom)
+        : isSet(object.unfiltered_from)
+        ? FilterCount.fromJSON(object.unfiltered_from)
+        : undefined,
+      unfilteredTo: isSet(object.unfilteredTo)
+        ? FilterCount.fromJSON(object.unfilteredTo)
+        : isSet(object.unfiltered_to)
+        ? FilterCount.fromJSON(object.unfiltered_to)
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetLanFiltersResponse): unknown {
+    const obj: any = {};
+    if (message.filters?.length) {
+      obj.filters = message.filters.map((e) => LanFilter.toJSON(e));
+    }
+    if (message.unfilteredFrom !== undefined) {
+      obj.unfilteredFrom = FilterCount.toJSON(message.unfilteredFrom);
+    }
+    if (message.unfilteredTo !== undefined) {
+      obj.unfilteredTo = FilterCount.toJSON(message.unfilteredTo);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLanFiltersResponse>): GetLanFiltersResponse {
+    return GetLanFiltersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLanFiltersResponse>): GetLanFiltersResponse {
+    const message = createBaseGetLanFiltersResponse();
+    message.filters = object.filters?.map((e) => LanFilter.fromPartial(e)) || [];
+    message.unfilteredFrom = (object.unfilteredFrom !== undefined && object.unfilteredFrom !== null)
+      ? FilterCount.fromPartial(object.unfilteredFrom)
+      : undefined;
+    message.unfilteredTo = (object.unfilteredTo !== undefined && object.unfilteredTo !== null)
+      ? FilterCount.fromPartial(object.unfilteredTo)
+      : undefined;
+    return message;
+  },
+};
+
 /** Creates lans and plugs endpoints into them. */
 export type LanServiceService = typeof LanServiceService;
 export const LanServiceService = {
@@ -1910,6 +2132,17 @@ export const LanServiceService = {
     responseSerialize: (value: GetLanMacsResponse): Buffer => Buffer.from(GetLanMacsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetLanMacsResponse => GetLanMacsResponse.decode(value),
   },
+  /** Returns the filters of the interfaces in a lan, with what each of their rules has met. */
+  getLanFilters: {
+    path: "/zor.v1.LanService/GetLanFilters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLanFiltersRequest): Buffer => Buffer.from(GetLanFiltersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLanFiltersRequest => GetLanFiltersRequest.decode(value),
+    responseSerialize: (value: GetLanFiltersResponse): Buffer =>
+      Buffer.from(GetLanFiltersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLanFiltersResponse => GetLanFiltersResponse.decode(value),
+  },
 } as const;
 
 export interface LanServiceServer extends UntypedServiceImplementation {
@@ -1931,6 +2164,8 @@ export interface LanServiceServer extends UntypedServiceImplementation {
   getLanFlows: handleUnaryCall<GetLanFlowsRequest, GetLanFlowsResponse>;
   /** Returns the addresses that a lan's switch has learned. */
   getLanMacs: handleUnaryCall<GetLanMacsRequest, GetLanMacsResponse>;
+  /** Returns the filters of the interfaces in a lan, with what each of their rules has met. */
+  getLanFilters: handleUnaryCall<GetLanFiltersRequest, GetLanFiltersResponse>;
 }
 
 export interface LanServiceClient extends Client {
@@ -2077,6 +2312,22 @@ export interface LanServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetLanMacsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the filters of the interfaces in a lan, with what each of their rules has met. */
+  getLanFilters(
+    request: GetLanFiltersRequest,
+    callback: (error: ServiceError | null, response: GetLanFiltersResponse) => void,
+  ): ClientUnaryCall;
+  getLanFilters(
+    request: GetLanFiltersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLanFiltersResponse) => void,
+  ): ClientUnaryCall;
+  getLanFilters(
+    request: GetLanFiltersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLanFiltersResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -23,7 +23,8 @@ function nic(lines: readonly string[], addresses: readonly string[] = []): Filte
 
 function flowsOf(nics: readonly FilteredNic[], numbers: readonly number[] = [3]): readonly string[] {
   const numberOf = new Map(nics.flatMap(({ endpoint }, index) => (numbers[index] ? [[endpoint, numbers[index]]] : [])));
-  return compileFilters({ nics, zone: 9, addressesOf: (text) => members[text] ?? [] }, numberOf);
+  const filters = { nics, zone: 9, addressesOf: (text: string) => members[text] ?? [] };
+  return compileFilters(filters, numberOf).map(({ flow }) => flow);
 }
 
 /** Flows of rules, without what all of a direction have in common. */

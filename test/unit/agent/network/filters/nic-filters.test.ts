@@ -27,6 +27,10 @@ function rig() {
         if (state.refuses && build !== undefined) throw failedPrecondition("FLOWS_REFUSED", lan, "refused");
         sets.set(lan, build);
       },
+      count: async (lan) => {
+        const build = sets.get(lan);
+        return build && { build, ports, counts: new Map() };
+      },
     },
     assertConntrack: async (lan) => {
       if (!state.hasConntrack) throw failedPrecondition("NO_CONNTRACK", lan, "no");
@@ -91,4 +95,15 @@ test("every lan has a zone of its own", async () => {
     zones.add(/ct\(zone=(\d+),table=20\)/.exec(textOf(`lan${index}`))?.[1] ?? "");
   }
   expect(zones.size).toBe(50);
+});
+
+test("what is counted is what the switch was brought to", async () => {
+  const { filters, state } = rig();
+  expect(await filters.count("lan1")).toMatchObject({ filters: [], unfilteredFrom: undefined });
+  await filters.set(endpoint, nic("lan1"));
+  state.refuses = true;
+  await expect(filters.set(endpoint, nic("lan1", "labels.role = web"))).rejects.toThrow("refused");
+  const [only] = (await filters.count("lan1")).filters;
+  expect(only).toMatchObject({ endpoint, port: "p1" });
+  expect(only?.rows.find(({ ruleNumber }) => ruleNumber === 1)).toMatchObject({ flows: 2, missingFlows: 2 });
 });
