@@ -164,7 +164,16 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "bring images to hosts, copy, build, check and remove them",
     load: () => import("./commands/image.js"),
   },
-  { name: "host", summary: "register, list and remove hosts", load: () => import("./commands/host.js") },
+  {
+    name: "hub",
+    summary: "run a hub, which aggregates agents; install: put one on a machine",
+    load: () => import("./install/hub-commands.js"),
+  },
+  {
+    name: "host",
+    summary: "install, register, list, upgrade and remove hosts",
+    load: () => import("./commands/host.js"),
+  },
   { name: "token", summary: "issue join tokens, revoke identities", load: () => import("./commands/token.js") },
   { name: "join", summary: "turn a token into an identity and a context", load: () => import("./commands/join.js") },
   { name: "context", summary: "choose which hub or agent to talk to", load: () => import("./commands/context.js") },
@@ -179,7 +188,6 @@ export const commandTable: readonly CommandEntry[] = [
 /** Programs the launcher runs instead of this one; listed here so that one help shows everything. */
 export const otherPrograms: readonly (readonly [name: string, summary: string])[] = [
   ["tui", "the terminal interface: the whole fleet, live"],
-  ["hub", "run a hub, which aggregates agents"],
   ["agent", "run or join an agent, which owns a host"],
   ["demo", "a fleet of two hosts on this machine: up, status, down"],
 ];

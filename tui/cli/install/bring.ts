@@ -12,23 +12,20 @@ export interface BringOptions {
   readonly debs: string | undefined;
   /** "zor-agent" or "zor-hub". */
   readonly unit: string;
+  /** Debian packages that it needs. */
+  readonly packages: readonly string[];
 }
 
 type Step = (text: string) => void;
 
 const cache = "/var/cache/zorhub";
 const script = "/opt/zorhub/current/deploy/package/install-version.sh";
-/** What the hub's machine needs of Debian. */
-export const hubPackages = ["libatomic1", "perl-base"];
 
 /** Looks at a host; changes nothing. */
-export async function readFacts(
-  remote: Remote,
-  { archive, unit }: Pick<BringOptions, "archive" | "unit">,
-): Promise<HostFacts> {
+export async function readFacts(remote: Remote, options: Omit<BringOptions, "debs">): Promise<HostFacts> {
   const begin = Date.now();
-  const text = await remote.must("looking at it", factsScript(archive, unit));
-  return parseFacts(text, archive.packages, [begin, Date.now()]);
+  const text = await remote.must("looking at it", factsScript(options, options.unit));
+  return parseFacts(text, options.packages, [begin, Date.now()]);
 }
 
 /** Installs the Debian packages that are missing. @throws {ZorError} with what apt says, and what to do without a network. */

@@ -1,46 +1,37 @@
 import type { Command } from "commander";
-import { Option } from "commander";
 import { readHosts, checkWishes, type HostWish, parseWish } from "./wishes.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
-import { Remembered } from "../../../lib/ssh/questions.js";
 import { parseTarget } from "../../../lib/ssh/target.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
-import { outputOption, type Registrar, repeatable, withExamples, withNotes } from "../command.js";
+import { type Registrar, repeatable, withExamples, withNotes } from "../command.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
 import { findArchive } from "./archive.js";
 import type { Board } from "./board.js";
 import { sshAnnotation } from "./fleet-side.js";
 import { commonFacts, installHost, type InstallOptions } from "./install-host.js";
-import { type RemoteOptions, sudoPrompt } from "./remote.js";
-import { runOnHosts, usualParallel } from "./run-hosts.js";
+import { parseCount, remoteOptions, type SharedOptions, sshNotes, withParallel, withShared } from "./options.js";
+import { runOnHosts } from "./run-hosts.js";
 
-interface Options {
+interface Options extends SharedOptions {
   readonly file?: string;
-  readonly archive?: string;
   readonly debs?: string;
   readonly dialOut?: boolean;
-  readonly label: readonly string[];
+  readonly label?: readonly string[];
   readonly all?: boolean;
-  readonly acceptNew?: boolean;
-  readonly passwordStdin?: boolean;
   readonly maxParallel: string;
-  readonly dryRun?: boolean;
-  readonly output: string;
 }
-
-const notes = `ssh is used as always: ~/.ssh/config with its jumps, agent, keys and known hosts. On each host the user becomes root with sudo; its password is asked for once, for all hosts, and goes there by standard input alone.
-
-What is done already is not done again: a second run says so, and one that was cut off goes on. Exit codes: 0 all are done, that of the error when one host was named, else 10 and how many failed.`;
 
 /** `zor host install`. */
 export function defineInstall(host: Command, open: Registrar["open"]): void {
-  const command = shared(
-    host
-      .command("install")
-      .description("Make machines hosts of the fleet, by ssh: packages, programs, identity, agent. Admins only.")
-      .argument("[hosts...]", "USER@HOST, or NAME=USER@HOST"),
+  const command = withParallel(
+    withShared(
+      host
+        .command("install")
+        .description("Make machines hosts of the fleet, by ssh: packages, programs, identity, agent. Admins only.")
+        .argument("[hosts...]", "USER@HOST, or NAME=USER@HOST"),
+    ),
   )
     .option("-f, --file <file>", "YAML file with hosts; see docs/deploy.md")
     .option("--debs <directory>", "Debian packages to bring along, for hosts without a way to apt's archive")
@@ -48,7 +39,7 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
     .addOption(repeatable("--label <key=value>", "label of the new hosts; may be repeated"))
     .action(async (texts: readonly string[], options: Options) => {
       const session = open(command);
-      const labels = Object.fromEntries(options.label.map(parseLabel));
+      const labels = Object.fromEntries((options.label ?? []).map(parseLabel));
       const common = { labels, dialOut: options.dialOut };
       const named = texts.map((text) => parseWish(text, common));
       const wishes = [...named, ...(options.file === undefined ? [] : await readHosts(options.file))];
@@ -56,7 +47,7 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
         throw invalidArgument("hosts", "name at least one as USER@HOST, or a file of them with -f");
       await run(session, wishes, options, "install");
     });
-  withNotes(command, notes);
+  withNotes(command, sshNotes);
   withExamples(
     command,
     "zor host install root@10.0.0.11",
@@ -67,13 +58,15 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
 
 /** `zor host upgrade`. */
 export function defineUpgrade(host: Command, open: Registrar["open"]): void {
-  const command = shared(
-    host
-      .command("upgrade")
-      .description(
-        "Bring hosts to the version of an archive, by ssh. Guests, cables and consoles go on; a host whose new agent the hub does not reach goes back by itself. Admins only.",
-      )
-      .argument("[hosts...]", "NAME of a host that was installed by zor, or NAME=USER@HOST"),
+  const command = withParallel(
+    withShared(
+      host
+        .command("upgrade")
+        .description(
+          "Bring hosts to the version of an archive, by ssh. Guests, cables and consoles go on; a host whose new agent the hub does not reach goes back by itself. Admins only.",
+        )
+        .argument("[hosts...]", "NAME of a host that was installed by zor, or NAME=USER@HOST"),
+    ),
   )
     .option("--all", "all hosts that were installed by zor")
     .option("--canary <count>", "so many first, alone; the others only when all of them are well", "0")
@@ -90,18 +83,8 @@ export function defineUpgrade(host: Command, open: Registrar["open"]): void {
       const others = wishes.slice(canaries);
       if (others.length > 0) await run(session, others, options, "upgrade");
     });
-  withNotes(command, notes);
+  withNotes(command, sshNotes);
   withExamples(command, "zor host upgrade alpha", "zor host upgrade --all --canary 1 --max-parallel 4");
-}
-
-function shared(command: Command): Command {
-  return command
-    .option("--archive <file>", "made by npm run package (default: that of this version beside zor)")
-    .option("--accept-new", "trust the keys of servers that are not known yet, and keep them")
-    .option("--password-stdin", "read the password for sudo from standard input")
-    .addOption(new Option("--max-parallel <count>", "hosts at a time").default(String(usualParallel)))
-    .option("--dry-run", "only look, and say what would be done")
-    .addOption(outputOption(["text", "json"], "text"));
 }
 
 async function run(
@@ -119,7 +102,16 @@ async function run(
   );
   const install: InstallOptions = {
     ...common,
-    ...{ session, archive, debs: options.debs, remote, mode, unit: "zor-agent", dryRun: options.dryRun === true },
+    ...{
+      session,
+      archive,
+      debs: options.debs,
+      remote,
+      mode,
+      unit: "zor-agent",
+      packages: archive.packages,
+      dryRun: options.dryRun === true,
+    },
   };
   const jobs = wishes.map((wish) => ({
     name: wish.id,
@@ -131,43 +123,8 @@ async function run(
   });
 }
 
-/** How hosts are logged in to, and who is asked. @param paused keeps what is drawn away from a question. */
-export async function remoteOptions(
-  session: Session,
-  { acceptNew, passwordStdin }: Pick<Options, "acceptNew" | "passwordStdin">,
-  paused: <T>(ask: () => Promise<T>) => Promise<T>,
-): Promise<RemoteOptions> {
-  const { SshConfig } = await import("../../../lib/ssh/config.js");
-  const { env, signal, terminal } = session.io;
-  const { questions: person, onNote } = session.ssh;
-  const given = passwordStdin === true ? await firstLine(terminal.input) : undefined;
-  const questions =
-    person === undefined && given === undefined
-      ? undefined
-      : new Remembered({
-          secret: async (prompt) =>
-            prompt === sudoPrompt && given !== undefined ? given : paused(async () => person?.secret(prompt)),
-          confirm: async (lines, question) => paused(async () => (await person?.confirm(lines, question)) === true),
-        });
-  const config = await SshConfig.read({ env });
-  return { config, questions, signal, onNote, ...(acceptNew === true ? { unknownKeys: "accept-new" as const } : {}) };
-}
-
-async function firstLine(input: AsyncIterable<Buffer | string>): Promise<string> {
-  let text = "";
-  for await (const piece of input) {
-    text += piece.toString();
-    if (text.includes("\n")) break;
-  }
-  return text.split("\n")[0] ?? "";
-}
-
 /** Hosts of the fleet with the way that ssh reaches them, which was noted when they were installed. */
-export async function namedHosts(
-  session: Session,
-  texts: readonly string[],
-  all: boolean,
-): Promise<readonly HostWish[]> {
+async function namedHosts(session: Session, texts: readonly string[], all: boolean): Promise<readonly HostWish[]> {
   if (all === texts.length > 0) throw invalidArgument("hosts", "name them, or say --all");
   const common = { labels: {}, dialOut: undefined };
   const listing = await listKind(await session.connect(), kindNamed("host"), {}, session.readOptions());
@@ -211,10 +168,4 @@ function parseLabel(text: string): readonly [string, string] {
   const at = text.indexOf("=");
   if (at < 1) throw invalidArgument("--label", `${text} is not KEY=VALUE`);
   return [text.slice(0, at), text.slice(at + 1)];
-}
-
-function parseCount(option: string, text: string, least: number): number {
-  const count = Number(text);
-  if (/^\d{1,4}$/.test(text) && count >= least) return count;
-  throw invalidArgument(option, `${text} is not a whole number from ${least} on`);
 }

@@ -54,7 +54,10 @@ const tools = [
 ];
 
 /** The script that reads the facts, as root. What it prints is "key value" lines; nothing of it changes anything. */
-export function factsScript(archive: Pick<Archive, "sha256" | "packages">, unit: string): string {
+export function factsScript(
+  { archive, packages }: { readonly archive: Pick<Archive, "sha256">; readonly packages: readonly string[] },
+  unit: string,
+): string {
   return `
 p() { printf '%s %s\\n' "$1" "$2"; }
 p clock "$(date +%s.%N)"
@@ -63,7 +66,7 @@ p machine "$(uname -m)"
 [ ! -d /run/systemd/system ] || p systemd yes
 for d in /opt/zorhub /opt /; do [ ! -d $d ] || { p free "$(df -Pk $d | awk 'NR == 2 { print int($4 / 1024) }')"; break; }; done
 for t in ${tools.join(" ")}; do command -v $t >/dev/null 2>&1 || p missingTool $t; done
-dpkg-query -W -f='has \${Package} \${db:Status-Status}\\n' ${archive.packages.join(" ")} 2>/dev/null | sed 's/:[a-z0-9]* / /'
+dpkg-query -W -f='has \${Package} \${db:Status-Status}\\n' ${packages.join(" ")} 2>/dev/null | sed 's/:[a-z0-9]* / /'
 [ ! -w /dev/kvm ] || p kvm yes
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { n = split($2, a, ":"); print "port", a[n] }' | sort -u
 p current "$(basename "$(readlink /opt/zorhub/current 2>/dev/null)")"

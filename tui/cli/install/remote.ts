@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { status } from "@grpc/grpc-js";
 import { failedPrecondition, ZorError } from "../../../lib/errors.js";
+import type { SshDoorOptions } from "../../client/ssh-door.js";
 import { SshConnection } from "../../../lib/ssh/connection.js";
 import type { SshOptions } from "../../../lib/ssh/login.js";
 import type { Remembered } from "../../../lib/ssh/questions.js";
@@ -16,6 +17,8 @@ import type { SshTarget } from "../../../lib/ssh/target.js";
 /** What all hosts of one run have in common. */
 export interface RemoteOptions extends SshOptions {
   readonly signal: AbortSignal;
+  /** For doors to what a host listens on. */
+  readonly doorOptions: SshDoorOptions;
 }
 
 /** Prompt of the password that is asked for once for all hosts. */
