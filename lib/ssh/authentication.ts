@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { AnyAuthMethod, AuthenticationType, BaseAgent, ParsedKey } from "ssh2";
-import type { SshSettings } from "./config.js";
+import { nameOf, type SshSettings } from "./config.js";
 import type { Remembered } from "./questions.js";
-import { formatTarget } from "./target.js";
 
 type Ssh2 = typeof import("ssh2");
 
@@ -43,8 +42,7 @@ export class Authentication {
   };
 
   get #who(): string {
-    const { user, hostName, port } = this.#settings;
-    return formatTarget({ user, host: hostName, ...(port === 22 ? {} : { port }) });
+    return nameOf(this.#settings);
   }
 
   async *#all(): AsyncGenerator<AnyAuthMethod, undefined, undefined> {

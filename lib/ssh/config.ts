@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
 import { userInfo } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
 import SSHConfig, { type Line, LineType, type Match, type Section } from "ssh-config";
 import { failedPrecondition, invalidArgument, messageOf } from "../errors.js";
 import { readIfExists } from "../files.js";
@@ -39,6 +39,11 @@ export interface SshConfigOptions {
   readonly env: Environment;
   /** Files in the order they are read; default: ~/.ssh/config and /etc/ssh/ssh_config. */
   readonly files?: readonly string[];
+}
+
+/** A server for people, by the name it was asked for: "user@host", "user@host:port". */
+export function nameOf({ user, hostName, alias, port }: SshSettings): string {
+  return formatTarget({ user, host: alias === "" ? hostName : alias, ...(port === 22 ? {} : { port }) });
 }
 
 const defaultKeys = ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"];

@@ -1,12 +1,14 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import type { Client, ClientChannel } from "ssh2";
 import { messageOf, unavailable, ZorError } from "../errors.js";
+import { nameOf } from "./config.js";
 import { KnownHosts } from "./known-hosts.js";
-import { dial, logIn, nameOf, type SshOptions, through, withoutJumps } from "./login.js";
+import { dial, logIn, type SshOptions, through, withoutJumps } from "./login.js";
 import type { SshTarget } from "./target.js";
-import { channelWords } from "./troubles.js";
+import { channelWords, isOpenFailure } from "./troubles.js";
 
 /** A command that ran. */
 export interface ExecResult {
@@ -26,6 +28,9 @@ export interface ExecOptions {
 
 /** sshd allows 10 commands of one connection at a time (MaxSessions); streams are not counted. */
 const maxChannels = 8;
+/** A server that refuses a command while none runs is asked again so often. */
+const maxTries = 20;
+const retryMs = 100;
 const defaultMaxOutput = 4 * 1024 * 1024;
 
 /** One connection to a server, through those on the way, on which commands run and streams are carried. */
@@ -140,9 +145,27 @@ export class SshConnection {
     signal?: AbortSignal,
     attach?: (channel: ClientChannel) => void,
   ): Promise<ClientChannel> {
-    while (this.#free === 0 && this.#gone === undefined) {
-      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    for (let tries = 0; ; ) {
+      while (this.#free === 0 && this.#gone === undefined) {
+        await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+      }
+      try {
+        return await this.#start(command, signal, attach);
+      } catch (error) {
+        // sshd still counts commands that have just ended, and some let fewer run at a time than it does by itself (MaxSessions).
+        const isFull = error instanceof ZorError && error.reason === "SSH_CHANNEL" && isOpenFailure(error.cause);
+        tries = this.#free < maxChannels ? 0 : tries + 1;
+        if (!isFull || tries >= maxTries) throw error;
+        await delay(retryMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+      }
     }
+  }
+
+  async #start(
+    command: string,
+    signal: AbortSignal | undefined,
+    attach: ((channel: ClientChannel) => void) | undefined,
+  ): Promise<ClientChannel> {
     this.#free -= 1;
     let isTaken = true;
     const giveBack = (): void => {

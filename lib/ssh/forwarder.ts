@@ -7,9 +7,9 @@ import { pipeline } from "node:stream";
 import { status } from "@grpc/grpc-js";
 import { Backoff } from "../backoff.js";
 import { ZorError } from "../errors.js";
+import type { Environment } from "../terminal.js";
 import { SshConnection } from "./connection.js";
 import type { SshOptions } from "./login.js";
-import type { Environment } from "../terminal.js";
 import type { SshTarget } from "./target.js";
 
 /** A place behind an ssh server, and how the server is reached. */

@@ -5,11 +5,10 @@ import type { Duplex } from "node:stream";
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
 import { unavailable, ZorError } from "../errors.js";
 import { Authentication, ssh2 } from "./authentication.js";
-import type { SshConfig, SshSettings } from "./config.js";
+import { nameOf, type SshConfig, type SshSettings } from "./config.js";
 import { checkHostKey, type HostKeyPolicy } from "./host-key.js";
 import type { KnownHosts } from "./known-hosts.js";
 import type { Remembered } from "./questions.js";
-import { formatTarget } from "./target.js";
 import { authenticationFailed, cannotReach, channelWords, lostWhileOpening } from "./troubles.js";
 
 /** How a connection is made. */
@@ -28,11 +27,6 @@ const connectTimeoutMs = 10_000;
 const handshakeTimeoutMs = 20_000;
 const keepAliveMs = 15_000;
 const maxSilent = 4;
-
-/** A server for people: "user@host", "user@host:port". */
-export function nameOf({ user, hostName, alias, port }: SshSettings): string {
-  return formatTarget({ user, host: alias === "" ? hostName : alias, ...(port === 22 ? {} : { port }) });
-}
 
 /** Those on the way are reached from each other, as ssh does with a list of them. */
 export function withoutJumps(settings: SshSettings): SshSettings {

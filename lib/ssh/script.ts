@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { ClientChannel } from "ssh2";
-import { unavailable } from "../errors.js";
+import { failedPrecondition, unavailable } from "../errors.js";
+import { foreignWords } from "../foreign-words.js";
 import type { SshConnection } from "./connection.js";
 
 /** A shell script for another machine. */
@@ -131,11 +132,12 @@ class Run {
       options.signal?.removeEventListener("abort", onAbort);
     }
     options.signal?.throwIfAborted();
-    if (!this.#err.includes(mark)) this.#throwSudo();
+    if (!hasBegun(this.#err, mark)) this.#throwSudo();
     if (!this.#hasEnded) {
       const { name } = this.#connection;
       throw unavailable("SSH_LOST", name, `the ssh connection to ${name} was lost while a command ran`);
     }
+    if (!hasBegun(this.#err, mark)) this.#throwNoShell();
     return { code: this.#code, stdout: after(this.#out, mark), stderr: after(this.#err, mark) };
   }
 
@@ -152,7 +154,7 @@ class Run {
   #onOut(text: string): void {
     if (this.#out.length < maxOutput) this.#out += text;
     const { options, mark } = this.#options;
-    if (options.onLine === undefined || !this.#out.includes(mark)) return;
+    if (options.onLine === undefined || !hasBegun(this.#out, mark)) return;
     const lines = after(this.#out, mark).split("\n");
     for (const line of lines.slice(this.#told, -1)) options.onLine(line);
     this.#told = Math.max(this.#told, lines.length - 1);
@@ -161,7 +163,7 @@ class Run {
   #onErr(text: string): void {
     if (this.#err.length < maxOutput) this.#err += text;
     const { mark, prompt, options } = this.#options;
-    if (this.#err.includes(`${mark}\n`)) {
+    if (hasBegun(this.#err, mark)) {
       this.#started.resolve(true);
       return;
     }
@@ -179,6 +181,17 @@ class Run {
     this.#channel?.close();
   }
 
+  /** It logged in, and something else than the script ran: an account without a shell, with a password to change, with a command of its own. */
+  #throwNoShell(): never {
+    const { name } = this.#connection;
+    const said = foreignWords(`${this.#err.trim()} ${this.#out.trim()}`.trim(), "it says nothing");
+    throw failedPrecondition(
+      "SSH_NO_SHELL",
+      name,
+      `${name} lets in and runs no commands: ${said}; the user needs a shell that takes commands (log in with ssh once to see)`,
+    );
+  }
+
   /** It never began: why. */
   #throwSudo(): void {
     if (this.#options.options.root === undefined) return;
@@ -191,6 +204,11 @@ class Run {
     if (/password is required/i.test(text)) throw new SudoError("password-needed");
     if (/sudo: (?:command )?not found|exec: sudo/i.test(text)) throw new SudoError("missing");
   }
+}
+
+/** Whether a script said its mark: a line of its own, for sudo tells the whole command of somebody who may not run it. */
+function hasBegun(text: string, mark: string): boolean {
+  return text.includes(`\n${mark}\n`);
 }
 
 function after(text: string, mark: string): string {

@@ -75,6 +75,14 @@ function textOf(error: unknown): string {
   return foreignWords(error, "no reason was given");
 }
 
+/** Whether a server opened no channel for want of room: sshd says so when as many commands run as it lets (MaxSessions). */
+export function isOpenFailure(error: unknown): boolean {
+  const [connectFailed, resourceShortage] = [2, 4];
+  return (
+    error instanceof Error && "reason" in error && (error.reason === connectFailed || error.reason === resourceShortage)
+  );
+}
+
 /** What a server answers that opens no channel, with what to do. */
 export function channelWords(error: unknown): string {
   const text = messageOf(error).replace(/^\(SSH\) Channel open failure: /, "");

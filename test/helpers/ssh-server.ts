@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from "node:crypto";
 import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { connect } from "node:net";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
 import { freePort } from "./free-port.js";
@@ -21,6 +21,10 @@ export interface SshServerOptions {
   /** Printed before each command, as a shell's start files do. */
   readonly banner?: string;
   readonly port?: number;
+  /** How many commands of one connection it lets run at a time, as MaxSessions of sshd does. */
+  readonly maxSessions?: number;
+  /** Run in place of each command, as ForceCommand and a login shell do. */
+  readonly forced?: string;
 }
 
 /** An ssh server in this process, on loopback: runs commands as this user and opens TCP connections. */
@@ -69,7 +73,9 @@ export class SshServer implements AsyncDisposable {
     await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
   }
 
-  #serve(client: Connection, { passwords = {}, keys = [], asks = false, path, banner = "" }: SshServerOptions): void {
+  #serve(client: Connection, options: SshServerOptions): void {
+    const { passwords = {}, keys = [], asks = false, path, banner = "", maxSessions = 10, forced } = options;
+    let sessions = 0;
     this.#clients.add(client);
     client.on("error", () => undefined);
     client.on("close", () => this.#clients.delete(client));
@@ -101,10 +107,15 @@ export class SshServer implements AsyncDisposable {
     });
     client.on("ready", () => {
       this.logins += 1;
-      client.on("session", (accept) => {
+      client.on("session", (accept, reject) => {
+        if (sessions >= maxSessions) return void reject();
+        sessions += 1;
         accept().on("exec", (acceptExec, _reject, { command }) => {
           this.commands.push(command);
-          run(acceptExec(), command, { path, banner });
+          const onEnd = (): void => {
+            sessions -= 1;
+          };
+          run(acceptExec(), forced ?? command, { path, banner, onEnd });
         });
       });
       client.on("tcpip", (accept, reject, { destIP, destPort }) => {
@@ -134,7 +145,7 @@ export function newKey(passphrase?: string): { readonly private: string; readonl
 function run(
   channel: ServerChannel,
   command: string,
-  { path, banner }: Pick<SshServerOptions, "path" | "banner">,
+  { path, banner, onEnd }: Pick<SshServerOptions, "path" | "banner"> & { readonly onEnd: () => void },
 ): void {
   const usual = process.env["PATH"] ?? "";
   const child = spawn("sh", ["-c", command], {
@@ -152,6 +163,7 @@ function run(
   channel.on("error", () => undefined);
   channel.on("close", () => child.kill());
   child.once("close", (code, signal) => {
+    onEnd();
     if (code === null) channel.exit(signal?.replace("SIG", "") ?? "TERM");
     else channel.exit(code);
     channel.end();

@@ -1,14 +1,13 @@
-import { createServer } from "node:net";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
-import { connect } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { SshConfig } from "../../../lib/ssh/config.js";
 import { SshConnection } from "../../../lib/ssh/connection.js";
-import type { SshOptions } from "../../../lib/ssh/login.js";
 import { SshForwarder } from "../../../lib/ssh/forwarder.js";
+import type { SshOptions } from "../../../lib/ssh/login.js";
 import { Remembered } from "../../../lib/ssh/questions.js";
 import { runScript, SudoError } from "../../../lib/ssh/script.js";
 import { freePort } from "../../helpers/free-port.js";
@@ -73,6 +72,17 @@ test("commands run with their input, output and exit codes; more than eight take
   const hanging = connection.exec("sleep 300", { signal: stop.signal });
   stop.abort(new Error("enough"));
   await expect(hanging).rejects.toThrow("enough");
+});
+
+test("a server that lets fewer commands run gets fewer at a time; something else that runs instead is told", async () => {
+  const few = await opened(await (await rig({ maxSessions: 2 })).read());
+  const results = await Promise.all(Array.from({ length: 5 }, (_, at) => few.exec(`echo ${at}`)));
+  expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 5 }, (_, at) => `${at}\n`));
+  const other = await opened(await (await rig({ forced: "echo This account is closed.; exit 1" })).read());
+  await expect(runScript(other, "true")).rejects.toMatchObject({
+    reason: "SSH_NO_SHELL",
+    message: expect.stringContaining("This account is closed."),
+  });
 });
 
 test("a connection that is lost ends what runs on it, with whom it was to", async () => {
@@ -197,7 +207,7 @@ while [ $# -gt 0 ]; do case "$1" in -S) shift;; -p) p=$2; shift 2;; --) shift; b
 case "$SUDO_KIND" in
   free) exec "$@";;
   tty) echo "sudo: sorry, you must have a tty to run sudo" >&2; exit 1;;
-  stranger) echo "ops is not in the sudoers file." >&2; exit 1;;
+  stranger) echo "Sorry, user ops is not allowed to execute '$*' as root on lab." >&2; exit 1;;
 esac
 for i in 1 2 3; do printf %s "$p" >&2; read -r given || exit 1; [ "$given" = secret ] && exec "$@"; echo "Sorry, try again." >&2; done
 exit 1

@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { run } from "../../../agent/host/exec.js";
+
+const project = resolve(import.meta.dirname, "../../..");
+/** Kept between runs, as set-up keeps what it fetches. */
+const cache = join(project, ".zor/deploy-tree");
+
+/** Who logs in on the hosts: sudo asks this user for the password. */
+export const opsUser = { name: "ops", password: "lab-Password 1" };
+
+/** What every Debian server has, and `minbase` has not. */
+const system = [
+  ...["systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "ca-certificates", "procps"],
+  "python3-minimal",
+];
+
+/** Done in the tree once it is installed. Timers would go to the network; keys and id are each host's own. */
+const finish = `set -e
+useradd --create-home --shell /bin/bash --groups sudo ${opsUser.name}
+echo '${opsUser.name}:${opsUser.password}' | chpasswd
+for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount systemd-modules-load.service; do
+  ln -sf /dev/null /etc/systemd/system/$unit
+done
+rm -f /etc/ssh/ssh_host_*_key* /etc/machine-id /var/lib/dbus/machine-id
+echo localhost > /etc/hostname
+echo '127.0.0.1 localhost' > /etc/hosts
+`;
+
+/** Names in deploy/packages.txt of what programs need when they run. */
+async function runTimePackages(): Promise<readonly string[]> {
+  const text = await readFile(join(project, "deploy/packages.txt"), "utf8");
+  return text.split("\n").flatMap((line) => {
+    const [, name, reason = ""] = /^([a-z0-9][a-z0-9.+-]*)\s+#\s*(.*)$/.exec(line) ?? [];
+    return name === undefined || reason.startsWith("test:") ? [] : [name];
+  });
+}
+
+/**
+ * A Debian 12 with sshd, sudo and the packages that Zorhub needs when it runs, and nothing of Zorhub: made once (minutes, 500 MB), and
+ * again when what belongs in it changes. Nothing may be changed in it: it lies below the roots of all hosts.
+ * @throws {ToolError} when mmdebstrap or the network is missing.
+ */
+export async function debianTree(): Promise<string> {
+  const packages = [...system, ...(await runTimePackages())];
+  const key = createHash("sha256").update(packages.join(" ")).update(finish).digest("hex").slice(0, 12);
+  const whole = join(cache, key);
+  if (await stat(whole).catch(() => undefined)) return whole;
+  // Those of other lists are of no use any more.
+  await rm(cache, { recursive: true, force: true });
+  await mkdir(cache, { recursive: true });
+  const scratch = `${whole}.${process.pid}`;
+  const options = ["--quiet", "--mode=root", "--variant=minbase", `--include=${packages.join(",")}`];
+  const lean = ['--aptopt=APT::Sandbox::User "root"', '--aptopt=APT::Install-Recommends "false"'];
+  const docs = "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*";
+  const own = `--customize-hook=chroot "$1" sh -c ${shellWord(finish)}`;
+  // In a mount namespace of its own: what it mounts in there is gone with it, however it ends.
+  const argv = ["--mount", "mmdebstrap", ...options, ...lean, docs, own, "bookworm", scratch, ...(await sources())];
+  try {
+    await run("unshare", argv, { timeoutMs: 1_200_000 });
+    await rename(scratch, whole);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return whole;
+}
+
+/** Where this machine gets Debian from, when it is the same Debian. */
+async function sources(): Promise<readonly string[]> {
+  const release = await readFile("/etc/os-release", "utf8").catch(() => "");
+  if (!release.includes("VERSION_CODENAME=bookworm")) return ["http://deb.debian.org/debian"];
+  for (const path of ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"]) {
+    if (await stat(path).catch(() => undefined)) return [path];
+  }
+  return ["http://deb.debian.org/debian"];
+}
+
+function shellWord(text: string): string {
+  return `'${text.replace(/'/g, `'\\''`)}'`;
+}
