@@ -14,10 +14,10 @@ import { type ListOptions, listResources } from "../list-resources.js";
 import { resolveLocally } from "../resolve.js";
 import { defineCreate } from "./create.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
-import { defineInstall, defineUpgrade } from "../install/commands.js";
+import { defineInstall, defineRejoin, defineUninstall, defineUpgrade } from "../install/commands.js";
 import { defineSet } from "./set.js";
 
-/** `zor host add|list|set|remove|install|upgrade`. */
+/** `zor host add|list|set|remove|install|upgrade|rejoin|uninstall`. */
 export async function define({ program, open }: Registrar): Promise<void> {
   const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
   await defineCreate(host, open, kindNamed("host"), "add");
@@ -26,6 +26,8 @@ export async function define({ program, open }: Registrar): Promise<void> {
   defineRemove(host, open);
   defineInstall(host, open);
   defineUpgrade(host, open);
+  defineRejoin(host, open);
+  defineUninstall(host, open);
 }
 
 function defineList(host: Command, open: Registrar["open"]): void {

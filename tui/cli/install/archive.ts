@@ -23,6 +23,12 @@ export interface Archive {
   readonly packages: readonly string[];
 }
 
+/** For what needs none. */
+export const noArchive: Archive = {
+  ...{ path: "", bytes: 0, sha256: "0", id: "", arch: "", packages: [] },
+  builds: { agent: "", hub: "" },
+};
+
 const summarySchema = z.object({
   id: z.string(),
   arch: z.string(),

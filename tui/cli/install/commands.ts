@@ -7,12 +7,14 @@ import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import { type Registrar, repeatable, withExamples, withNotes } from "../command.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
-import { findArchive } from "./archive.js";
+import { confirm } from "../confirm.js";
+import { findArchive, noArchive } from "./archive.js";
 import type { Board } from "./board.js";
 import { sshAnnotation } from "./fleet-side.js";
 import { commonFacts, installHost, type InstallOptions } from "./install-host.js";
 import { parseCount, remoteOptions, type SharedOptions, sshNotes, withParallel, withShared } from "./options.js";
-import { runOnHosts } from "./run-hosts.js";
+import { type JobResult, runOnHosts } from "./run-hosts.js";
+import { rejoinHost, uninstallHost } from "./leave.js";
 
 interface Options extends SharedOptions {
   readonly file?: string;
@@ -45,7 +47,7 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
       const wishes = [...named, ...(options.file === undefined ? [] : await readHosts(options.file))];
       if (wishes.length === 0)
         throw invalidArgument("hosts", "name at least one as USER@HOST, or a file of them with -f");
-      await run(session, wishes, options, "install");
+      await run(session, wishes, options, { mode: "install", work: installHost, needsArchive: true });
     });
   withNotes(command, sshNotes);
   withExamples(
@@ -55,6 +57,8 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
     "zor host install -f hosts.yaml --dry-run",
   );
 }
+
+const upgrading: RunWhat = { mode: "upgrade", work: installHost, needsArchive: true };
 
 /** `zor host upgrade`. */
 export function defineUpgrade(host: Command, open: Registrar["open"]): void {
@@ -77,24 +81,92 @@ export function defineUpgrade(host: Command, open: Registrar["open"]): void {
       const first = wishes.slice(0, canaries);
       if (first.length > 0) {
         session.note(`first: ${first.map(({ id }) => id).join(", ")}`);
-        await run(session, first, options, "upgrade");
+        await run(session, first, options, upgrading);
         if (session.exitCode !== 0) return;
       }
       const others = wishes.slice(canaries);
-      if (others.length > 0) await run(session, others, options, "upgrade");
+      if (others.length > 0) await run(session, others, options, upgrading);
     });
   withNotes(command, sshNotes);
   withExamples(command, "zor host upgrade alpha", "zor host upgrade --all --canary 1 --max-parallel 4");
+}
+
+/** `zor host uninstall`. */
+export function defineUninstall(host: Command, open: Registrar["open"]): void {
+  const command = withParallel(
+    withShared(
+      host
+        .command("uninstall")
+        .description(
+          "Take hosts out of the fleet and remove what was installed on them, by ssh. Debian packages stay. Admins only.",
+        )
+        .argument("<hosts...>", "NAME of a host that was installed by zor, or NAME=USER@HOST"),
+    ),
+  )
+    .option("--delete-guests", "also delete the instances there with their disks, lans and all else")
+    .option("--purge", "also remove its state and settings")
+    .option("-y, --yes", "do not ask")
+    .action(async (texts: readonly string[], options: Options & LeaveFlags) => {
+      const session = open(command);
+      const wishes = await namedHosts(session, texts, false);
+      const plan = wishes.map(
+        ({ id }) =>
+          `${id}: ${options.deleteGuests === true ? "all that is on it is deleted, disks included; " : ""}the agent and its programs are removed`,
+      );
+      if (!(await confirm(session, plan, "Go on?", options))) return;
+      const deleteGuests = options.deleteGuests === true;
+      const purge = options.purge === true;
+      await runAll(session, wishes, options, (wish, install, step) =>
+        uninstallHost(wish, { ...install, deleteGuests, purge }, step),
+      );
+    });
+  withExamples(command, "zor host uninstall alpha", "zor host uninstall h1=ops@rack7 --delete-guests --purge --yes");
+}
+
+interface LeaveFlags {
+  readonly deleteGuests?: boolean;
+  readonly purge?: boolean;
+  readonly yes?: boolean;
+}
+
+/** `zor host rejoin`. */
+export function defineRejoin(host: Command, open: Registrar["open"]): void {
+  const command = withParallel(
+    withShared(
+      host
+        .command("rejoin")
+        .description(
+          "Give hosts a new identity, by ssh, and revoke the one before: it was copied, lost, or has expired. What runs there goes on. Admins only.",
+        )
+        .argument("<hosts...>", "NAME of a host that was installed by zor, or NAME=USER@HOST"),
+    ),
+  ).action(async (texts: readonly string[], options: Options) => {
+    const session = open(command);
+    await runAll(session, await namedHosts(session, texts, false), options, rejoinHost);
+  });
+  withExamples(command, "zor host rejoin alpha", "zor host rejoin h1=ops@rack7");
+}
+
+type HostWork = (wish: HostWish, install: InstallOptions, step: (text: string) => void) => Promise<JobResult>;
+
+async function runAll(session: Session, wishes: readonly HostWish[], options: Options, work: HostWork): Promise<void> {
+  await run(session, wishes, options, { mode: "install", work, needsArchive: false });
+}
+
+interface RunWhat {
+  readonly mode: InstallOptions["mode"];
+  readonly work: HostWork;
+  readonly needsArchive: boolean;
 }
 
 async function run(
   session: Session,
   wishes: readonly HostWish[],
   options: Options,
-  mode: InstallOptions["mode"],
+  { mode, work, needsArchive }: RunWhat,
 ): Promise<void> {
   checkWishes(wishes);
-  const archive = await findArchive(options.archive);
+  const archive = needsArchive ? await findArchive(options.archive) : noArchive;
   const common = await commonFacts(session);
   let board: Board | undefined;
   const remote = await remoteOptions(session, options, async (ask) =>
@@ -115,7 +187,7 @@ async function run(
   };
   const jobs = wishes.map((wish) => ({
     name: wish.id,
-    run: (step: (text: string) => void) => installHost(wish, install, step),
+    run: (step: (text: string) => void) => work(wish, install, step),
   }));
   const maxParallel = parseCount("--max-parallel", options.maxParallel, 1);
   await runOnHosts(session, jobs, { output: options.output, maxParallel }, (made) => {

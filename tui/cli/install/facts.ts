@@ -66,7 +66,7 @@ p machine "$(uname -m)"
 [ ! -d /run/systemd/system ] || p systemd yes
 for d in /opt/zorhub /opt /; do [ ! -d $d ] || { p free "$(df -Pk $d | awk 'NR == 2 { print int($4 / 1024) }')"; break; }; done
 for t in ${tools.join(" ")}; do command -v $t >/dev/null 2>&1 || p missingTool $t; done
-dpkg-query -W -f='has \${Package} \${db:Status-Status}\\n' ${packages.join(" ")} 2>/dev/null | sed 's/:[a-z0-9]* / /'
+${packages.length === 0 ? "" : listPackages(packages)}
 [ ! -w /dev/kvm ] || p kvm yes
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { n = split($2, a, ":"); print "port", a[n] }' | sort -u
 p current "$(basename "$(readlink /opt/zorhub/current 2>/dev/null)")"
@@ -121,4 +121,8 @@ export function parseFacts(
     units: { isActive: one("active") === "yes", isEnabled: one("enabled") === "yes" },
     sentBytes: Number(one("sent")),
   };
+}
+
+function listPackages(names: readonly string[]): string {
+  return `dpkg-query -W -f='has \${Package} \${db:Status-Status}\\n' ${names.join(" ")} 2>/dev/null | sed 's/:[a-z0-9]* / /'`;
 }

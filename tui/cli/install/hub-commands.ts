@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import { invalidArgument } from "../../../lib/errors.js";
 import { parseId } from "../../../lib/names.js";
 import { parseTarget } from "../../../lib/ssh/target.js";
 import { type Registrar, withExamples, withNotes } from "../command.js";
@@ -57,6 +58,15 @@ export function define({ program, open }: Registrar): void {
         board = made;
       });
     });
+  for (const name of ["run", "init", "relay"]) {
+    hub
+      .command(name, { hidden: true })
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        throw invalidArgument("command", `zor hub ${name} is of the hub's own program; run it with the zor launcher`);
+      });
+  }
   withNotes(command, sshNotes);
   withExamples(command, "zor hub install root@10.0.0.5 --name lab", "zor hub upgrade ops@hub7 --through-ssh");
 }

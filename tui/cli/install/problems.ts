@@ -106,7 +106,7 @@ function identityProblems({ certificate }: HostFacts, { host, caPem }: Expectati
 }
 
 /** Which host a certificate is of. */
-export function readIdentity(
+function readIdentity(
   pem: string,
 ): { readonly name: string; readonly certificate: X509Certificate } | undefined {
   try {
