@@ -49,6 +49,13 @@ export class ResourceOption extends Option {
   }
 }
 
+/** An option whose value names an interface of an instance, "vm1/eth0". */
+export class NicOption extends ResourceOption {
+  constructor(flags: string, description: string) {
+    super(flags, description, "instance");
+  }
+}
+
 /** The option of a flag. */
 export function flagOption({
   flags,

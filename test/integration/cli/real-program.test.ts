@@ -234,6 +234,7 @@ describe("completion", () => {
     [["create", "link", "demo", "al"], ["alpha/lan1"]],
     [["create", "volume", "alpha/data", "--image", "de"], ["debian"]],
     [["create", "volume", "gamma/data", "--image", ""], []],
+    [["lan", "filters", "alpha/lan1", "--port", ""], ["vm1/eth0"]],
     [["get", "hosts", "-o", "j"], ["json"]],
     [["describe", "lan"], ["lans"]],
     [["describe", "vm", "be"], ["beta/vm1"]],

@@ -1,9 +1,10 @@
 import { RootCommand } from "@bomb.sh/tab";
 import type { Argument, Command } from "commander";
 import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
+import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { isId } from "../../../lib/names.js";
 import { shortName } from "../../kit/resource-name.js";
-import { KindArgument, type Registrar, ResourceArgument, ResourceOption } from "../command.js";
+import { KindArgument, NicOption, type Registrar, ResourceArgument, ResourceOption } from "../command.js";
 import { completeInside, isInsidePath } from "../complete-files.js";
 import { commandTable, otherPrograms } from "../command-table.js";
 import { kindsWith, listKind } from "../kinds.js";
@@ -101,7 +102,7 @@ interface Place {
   /** The word that is a path in an instance; "": it is none. */
   readonly inside: string;
   /** The word is the value of an option, which names one of a host; "": of any. */
-  readonly option?: { readonly host: string };
+  readonly option?: { readonly host: string; readonly isNic: boolean };
 }
 
 function placeOf(program: Command, words: readonly string[]): Place {
@@ -119,7 +120,7 @@ function placeOf(program: Command, words: readonly string[]): Place {
   const option = command.options.find((each) => each.long === words.at(-2) || each.short === words.at(-2));
   if (option instanceof ResourceOption) {
     const host = /^[^/]+(?=\/)/.exec(before[0] ?? "")?.[0] ?? "";
-    return { path, kind: kindNamed(option.kind), inside: "", option: { host } };
+    return { path, kind: kindNamed(option.kind), inside: "", option: { host, isNic: option instanceof NicOption } };
   }
   const last = words.at(-1) ?? "";
   const inside = isInsidePath(path, last) ? last : "";
@@ -141,7 +142,8 @@ async function namesOf(session: Session, { kind, inside, option }: Place): Promi
     if (kind === undefined) return [];
     const connection = await session.connect(patienceMs);
     const { resources } = await listKind(connection, kind, {}, { signal });
-    const names = resources.map(({ value }) => shortName(value.name)).filter(isPlainName);
+    const named = resources.flatMap((each) => (option?.isNic === true ? nicsOf(each) : [each.value.name]));
+    const names = named.map(shortName).filter(isPlainName);
     if (option === undefined) return names;
     // What an option names is of the same host, which is not said again.
     const there = names.filter((name) => option.host === "" || name.startsWith(`${option.host}/`));
@@ -150,6 +152,13 @@ async function namesOf(session: Session, { kind, inside, option }: Place): Promi
     // A shell shows no errors while it completes.
     return [];
   }
+}
+
+/** Full names of the interfaces of an instance. */
+function nicsOf(resource: AnyResource): string[] {
+  if (!isOfKind(resource, "instance")) return [];
+  const { value } = resource;
+  return (value.spec?.nics ?? []).map(({ name }, index) => `${value.name}/nics/${name || `eth${index}`}`);
 }
 
 /** Whatever is asked, a shell is not kept waiting. */

@@ -9,7 +9,7 @@ import { LanFilterPart } from "../../../proto/gen/zor/v1/lan_filter.js";
 import { type GetLanFiltersResponse, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
-import { outputOption, type Registrar, ResourceArgument, ResourceOption, withExamples, withNotes } from "../command.js";
+import { NicOption, outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { tableOptions } from "../output/show-rows.js";
 import { type Column, Table } from "../output/table.js";
 import { resolveName } from "../resolve.js";
@@ -51,7 +51,7 @@ export function defineFilters(lan: Command, open: Registrar["open"]): void {
     .command("filters")
     .description("Show the filters of the interfaces in a lan, with what each of their rules has met.")
     .addArgument(new ResourceArgument("<lan>", "the lan", "lan"))
-    .addOption(new ResourceOption("--port <nic>", "only of this interface, such as vm1/eth0", "instance"))
+    .addOption(new NicOption("--port <nic>", "only of this interface, such as vm1/eth0"))
     .addOption(outputOption(["text", "json", "yaml"], "text"))
     .action(async (text: string, { output, port }: Options) => {
       const session = open(command);
