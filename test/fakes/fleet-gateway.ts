@@ -30,6 +30,20 @@ export class FakeGateway implements FleetGateway {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  /** Whether the server has waves. */
+  hasWaves = false;
+  /** What becomes of those of the next waves that fail. */
+  readonly waveFailures = new Map<string, Error>();
+
+  async runWave({ wave, names, onFailed }: Parameters<FleetGateway["runWave"]>[0]): Promise<boolean> {
+    if (!this.hasWaves) return false;
+    this.calls.push(`wave ${wave.method.split("/")[1] ?? ""} ${names.length}`);
+    await delay(0);
+    if (this.failure !== undefined) throw this.failure;
+    for (const [name, error] of this.waveFailures) onFailed(name, error);
+    return true;
+  }
+
   async *diagnose(link: string, signal: AbortSignal): AsyncGenerator<DiagnoseLinkResponse, void, undefined> {
     this.calls.push(`diagnose ${link}`);
     for (const step of this.diagnosis) {

@@ -1,4 +1,4 @@
-import type { Connection } from "../../lib/grpc/connection.js";
+import type { Connection, Method } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
 import type { FleetView } from "./fleet/fleet-view.js";
 import type { Row } from "./row.js";
@@ -9,6 +9,19 @@ export interface ActionCall {
   /** Name of the resource, and an id that makes asking twice harmless. */
   readonly request: { readonly name: string; readonly requestId: string; readonly validateOnly: boolean };
   readonly options: { readonly signal: AbortSignal; readonly timeoutMs: number };
+}
+
+/** An action as a wave of the hub does it. */
+export interface WaveAction {
+  /** Full name of the method, "zor.v1.InstanceService/StopInstance"; what it is done to goes into its field "name". */
+  readonly method: string;
+  /** The request without name and request id, serialised. */
+  readonly request: Uint8Array;
+}
+
+/** A method that takes a name and nothing that differs between resources. @param request without them. */
+export function asWave<Request>(method: Method<Request, unknown>, request: Request): WaveAction {
+  return { method: method.path.slice(1), request: method.requestSerialize(request) };
 }
 
 /** What has to be said before an action can be done. */
@@ -51,6 +64,8 @@ export interface Action<T extends object = object> {
   isDone?(before: Row<T>, now: Row<T>): boolean;
   /** Whether an event of that type about the resource shows it. */
   isDoneBy?(eventType: string): boolean;
+  /** How it is done to many as one operation of the hub; undefined: each is asked for by itself. */
+  readonly wave?: WaveAction;
   /** Asks for it. What goes on after the call is followed where it is returned. @throws {ZorError} when it was not done or taken on. */
   run(row: Row<T>, call: ActionCall): Promise<Operation | undefined>;
 }

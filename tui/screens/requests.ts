@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import type { Action } from "../kit/action.js";
+import type { Action, WaveAction } from "../kit/action.js";
 import { confirmationOf, type Impact, impactTitle, planImpact } from "../kit/impact.js";
 import type { TuiKind } from "../kit/kind.js";
 import type { Model } from "../kit/model.js";
@@ -10,11 +10,30 @@ import type { Row } from "../kit/row.js";
 
 /** Calls under way at the same time when many rows are acted on. */
 const lanes = 8;
+/** The API's bound of one wave. */
+const mostOfWave = 1000;
+/** What part of many may fail, at the least three, before no other is begun. */
+const [budget, leastBudget] = [0.1, 3];
 
 /** Carries out actions. */
 export interface ActionRunner {
   /** Asks for something; resolves when it was done or taken on. @throws {ZorError} when it was not. */
   run(action: Action, row: Row, signal: AbortSignal): Promise<void>;
+  /**
+   * Does it to many as one operation of the hub, which outlives this program; resolves when all have ended, each failure told. Resolves to
+   * false when the server has no waves, and nothing was asked for.
+   */
+  runWave(wave: WaveRequest, signal: AbortSignal): Promise<boolean>;
+}
+
+/** One thing that is done to many. */
+export interface WaveRequest {
+  readonly wave: WaveAction;
+  /** Names of what it is done to, at most 1000. */
+  readonly names: readonly string[];
+  /** So many may fail before no other is begun. */
+  readonly maxFailures: number;
+  readonly onFailed: (name: string, error: unknown) => void;
 }
 
 /** What is asked of the fleet from the keyboard. */
@@ -68,8 +87,33 @@ export class Requests {
     for (const { row } of impact.changes) fleet.markPending(row, impact.action.verb, nowMs);
     screen.acted?.();
     if (impact.changes.length > 1) this.#model.say(`${impactTitle(impact)}: asked`);
-    const queue = impact.changes.map((change) => change.row);
-    for (let lane = 0; lane < lanes; lane += 1) void this.#work(impact.action, queue);
+    const rows = impact.changes.map((change) => change.row);
+    void this.#perform(impact.action, rows);
+  }
+
+  async #perform(action: Action, rows: readonly Row[]): Promise<void> {
+    const queue = [...rows];
+    if (action.wave !== undefined && rows.length > 1) {
+      while (queue.length > 0) {
+        const isDone = await this.#wave(action, action.wave, queue.slice(0, mostOfWave));
+        if (!isDone) break;
+        queue.splice(0, mostOfWave);
+      }
+    }
+    for (let lane = 0; lane < lanes; lane += 1) void this.#work(action, queue);
+  }
+
+  /** Resolves to false when it has to be done one by one. */
+  async #wave(action: Action, wave: WaveAction, rows: readonly Row[]): Promise<boolean> {
+    const names = rows.map(({ name }) => name);
+    const onFailed = (name: string, error: unknown): void => this.#failed(action.verb, name, error);
+    const maxFailures = Math.max(leastBudget, Math.ceil(names.length * budget));
+    try {
+      return await this.#runner.runWave({ wave, names, maxFailures, onFailed }, this.#signal);
+    } catch (error) {
+      if (!this.#signal.aborted) for (const name of names) onFailed(name, error);
+      return true;
+    }
   }
 
   async #work(action: Action, queue: Row[]): Promise<void> {
@@ -81,12 +125,15 @@ export class Requests {
     try {
       await this.#runner.run(action, row, this.#signal);
     } catch (error) {
-      if (this.#signal.aborted) return;
-      this.#log.warn({ err: error, verb, resource: row.name }, "an action failed");
-      this.#model.fleet.clearPending(row.name);
-      this.#model.complain(`tui.${verb}_failed`, row.name, failureText(verb, shortName(row.name), error));
-      this.#model.changed();
+      if (!this.#signal.aborted) this.#failed(verb, row.name, error);
     }
+  }
+
+  #failed(verb: string, name: string, error: unknown): void {
+    this.#log.warn({ err: error, verb, resource: name }, "an action failed");
+    this.#model.fleet.clearPending(name);
+    this.#model.complain(`tui.${verb}_failed`, name, failureText(verb, shortName(name), error));
+    this.#model.changed();
   }
 }
 

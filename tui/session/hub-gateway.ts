@@ -18,6 +18,7 @@ import { LogLines } from "../kit/text/log-lines.js";
 import { shortName } from "../kit/resource-name.js";
 import { shownFigures } from "../kit/top/views.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
+import { runWave } from "./run-wave.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Longest time a call may take; starting a machine under emulation is slow. */
@@ -57,6 +58,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       });
       if (operation !== undefined) await runOperation(connection, presentOperation(operation, row.name));
     },
+    runWave: (wave, signal) => runWave(connection, wave, signal),
     diagnose: (name, signal) => connection.stream(LinkServiceService.diagnoseLink, { name }, { signal }),
     followLog: async function* (name, options) {
       const lines = new LogLines();

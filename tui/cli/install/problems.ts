@@ -106,9 +106,7 @@ function identityProblems({ certificate }: HostFacts, { host, caPem }: Expectati
 }
 
 /** Which host a certificate is of. */
-function readIdentity(
-  pem: string,
-): { readonly name: string; readonly certificate: X509Certificate } | undefined {
+function readIdentity(pem: string): { readonly name: string; readonly certificate: X509Certificate } | undefined {
   try {
     const certificate = new X509Certificate(pem);
     const uri = urisOf({ subjectaltname: certificate.subjectAltName ?? "" }).find((each) =>

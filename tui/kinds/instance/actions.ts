@@ -1,7 +1,7 @@
 import type { Method } from "../../../lib/grpc/connection.js";
 import { Instance, InstanceState } from "../../../proto/gen/zor/v1/instance.js";
-import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
-import { type Action, type ActionCall, deletes } from "../../kit/action.js";
+import { DeleteInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
+import { type Action, type ActionCall, asWave, deletes } from "../../kit/action.js";
 import { shortName } from "../../kit/resource-name.js";
 import { isAdopted, isOnlyShown, notAdoptedText } from "./drivers/libvirt.js";
 import { cuttingPower, deletingInstance, type PowerVerb, whyNotPossible } from "./impact.js";
@@ -94,6 +94,7 @@ export const instanceActions: readonly Action<Instance>[] = [
           ? `is protected from deletion; zor set instance ${shortName(resource.name)} --no-protect takes that away`
           : undefined,
     effect: (row) => deletingInstance(row.resource),
+    wave: asWave(InstanceServiceService.deleteInstance, DeleteInstanceRequest.fromPartial({ force: true })),
     whyForced: ({ resource }) =>
       !isProtected(resource) && !isAdopted(resource) && (resource.status === undefined || isUp(stateOf(resource)))
         ? "it runs; or stop it first"
@@ -110,9 +111,10 @@ export const instanceActions: readonly Action<Instance>[] = [
 function power(
   verb: PowerVerb,
   method: Method<ActionCall["request"], unknown>,
-): Pick<Action<Instance>, "verb" | "whyNot" | "effect" | "run"> {
+): Pick<Action<Instance>, "verb" | "whyNot" | "effect" | "wave" | "run"> {
   return {
     verb,
+    wave: asWave(method, { name: "", requestId: "", validateOnly: false }),
     whyNot: (row) => whyNotPossible(verb, row.resource),
     effect: (row) => instanceStyle(stateOf(row.resource)).word,
     run: async (_, { connection, request, options }) => {

@@ -118,6 +118,26 @@ describe("acting on several", () => {
   });
 });
 
+describe("acting on several where the hub has waves", () => {
+  it("asks once, and tells of each that failed or was not begun", async () => {
+    const { model, gateway, press } = onInstances();
+    gateway.hasWaves = true;
+    gateway.waveFailures.set(vm0, new Error("no memory is left"));
+    press("space", "space", "space", "ctrl-d", "3", "enter");
+    expect(model.fleet.pending.size).toBe(3);
+    await eventually(() => expect(gateway.calls).toEqual(["wave DeleteInstance 3"]));
+    await eventually(() => expect([...model.fleet.pending.keys()]).not.toContain(vm0));
+    expect(model.fleet.pending.size).toBe(2);
+  });
+
+  it("one alone is asked for as always", async () => {
+    const { gateway, press } = onInstances();
+    gateway.hasWaves = true;
+    press("down", "s");
+    await eventually(() => expect(gateway.calls).toEqual([`start ${vm1}`]));
+  });
+});
+
 describe("read-only mode", () => {
   it("does nothing on keys that would change something", () => {
     const { model, gateway, done, press } = onInstances({ readOnly: true });
