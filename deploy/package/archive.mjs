@@ -8,13 +8,15 @@ import { digestOf } from "./files.mjs";
 
 /** What an archive may take: it is sent to every host. */
 const maxBytes = 80e6;
+/** Everybody reads, and what is a program can be run. */
+const plainMode = "u=rwX,go=rX";
 
 /**
  * Packs a directory, named by its version's id, into a file, and writes what it is beside it: FILE.json.
  * @throws when it is larger than it may be.
  */
 export async function writeArchive(directory, manifest, file) {
-  await pack(directory, file, { seconds: manifest.seconds });
+  await pack(file, { base: dirname(directory), from: basename(directory), seconds: manifest.seconds });
   const bytes = statSync(file).size;
   if (bytes > maxBytes)
     throw new Error(`${file} has ${bytes} bytes; more than ${maxBytes} are too many for an archive`);
@@ -28,17 +30,15 @@ export async function writeArchive(directory, manifest, file) {
   return summary;
 }
 
-/** tar and gzip of the system: those of Node's own zlib depend on the processor. `from` is what is packed, the whole directory by default. */
-async function pack(directory, file, { seconds, from = basename(directory), compress = true }) {
+/**
+ * Packs `from`, in the directory `base`, into a file, with tar and gzip of the system: what Node's own zlib makes depends on the processor.
+ * All of it is `owner`'s, and has the rights of `mode`, its own ones with `a+X`.
+ */
+export async function pack(file, { base, from, seconds, owner = 0, mode = plainMode, compress = true }) {
   const reproducible = [
-    "--sort=name",
-    "--owner=0",
-    "--group=0",
-    "--numeric-owner",
-    `--mtime=@${seconds}`,
-    "--format=gnu",
+    ...["--sort=name", "--numeric-owner", `--owner=${owner}`, `--group=${owner}`],
+    ...[`--mtime=@${seconds}`, `--mode=${mode}`, "--format=gnu"],
   ];
-  const base = from === "." ? directory : dirname(directory);
   const env = { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" };
   const tar = spawn("tar", ["-c", ...reproducible, "-C", base, from], { stdio: ["ignore", "pipe", "inherit"], env });
   const parts = [tar];

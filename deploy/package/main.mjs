@@ -4,15 +4,20 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { writeArchive } from "./archive.mjs";
+import { writeDebs } from "./deb.mjs";
+import { writeImage } from "./oci.mjs";
 import { architectures } from "./runtime.mjs";
 import { writeVersion } from "./version.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const kinds = ["archive"];
+const kinds = ["archive", "deb", "oci"];
 const usage = `npm run package -- [OPTIONS]
 
 Makes what hosts are installed from; docs/deploy.md says how each is used:
   archive   zorhub-VERSION-ARCH.tar.gz with bundles, Node, the micro image and units, and its .json
+  deb       zorhub-common, zorhub-agent and zorhub-hub (needs dpkg-deb)
+  oci       zorhub-hub-VERSION-ARCH.oci.tar, the hub for podman and Docker
+            (needs mmdebstrap and Debian's package sources)
 
 Options:
   --only KIND,...   only these kinds (default: all)
@@ -22,7 +27,7 @@ Options:
                     (default: /var/lib/zor/images/micro)
   --output DIR      where the files go (default: .zor/package)
 
-The same commit gives the same bytes. The last line is the archive's path.
+The same commit gives the same bytes. Each file that was made is a line of output.
 
 Examples:
   npm run package
@@ -73,6 +78,10 @@ try {
     say(`archive of ${manifest.id}: ${(bytes / 1e6).toFixed(1)} MB, sha256 ${sha256}`);
     console.log(file);
   }
+  if (wanted.includes("deb")) {
+    for (const file of writeDebs(root, directory, manifest, { work: join(work, "deb"), output })) console.log(file);
+  }
+  if (wanted.includes("oci")) console.log(await writeImage(directory, manifest, { work: join(work, "oci"), output }));
 } catch (error) {
   console.error(`zor: ${error.message}`);
   process.exitCode = 1;

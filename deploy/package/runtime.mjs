@@ -17,7 +17,7 @@ export const architectures = {
 /** What of a module is needed to run it. Native parts that were compiled on this very machine are left out: they are never the same twice. */
 const needed = /(?:^|\/)(?:[^/]+\.(?:js|cjs|mjs|json|node|wasm)|LICEN[CS]E[^/]*)$/i;
 const leftOut =
-  /(?:^|\/)(?:build|test|tests|examples|docs?|util|vendor|node_modules|musl_[^/]+)(?:\/|$)|(?:^|\/)(?:install|cnoke|tests)\.c?js$/;
+  /(?:^|\/)(?:\.[^/]*|build|test|tests|examples|docs?|util|vendor|node_modules|musl_[^/]+)(?:\/|$)|(?:^|\/)(?:install|cnoke|tests|trampolines)\.c?js$/;
 
 /** Finds packages of package-lock.json on disk; those for another architecture are fetched by npm, and are what the lock says. */
 export class LockedPackages {
