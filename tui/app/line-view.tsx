@@ -1,8 +1,9 @@
 import { Box, Text } from "ink";
 import { createContext, memo, type ReactNode, useContext } from "react";
+import { toAscii } from "../kit/text/ascii.js";
 import type { Line, Segment } from "../kit/text/segment.js";
 import { cutLine } from "../kit/text/segment.js";
-import { type Look, styleOf, toAscii } from "./theme.js";
+import { type Look, styleOf } from "./theme.js";
 
 /** What the terminal may be sent. */
 export const LookContext = createContext<Look>({ unicode: true, colors: true });
@@ -55,13 +56,14 @@ function LineViewBase({ line, width, selected = false, faded = false }: LineView
 
 function propsOf(segment: Segment, faded: boolean, look: Look) {
   const tone = segment.tone ?? "plain";
-  if (!faded || tone === "warn" || tone === "accent") return styleOf(tone, look);
-  return styleOf("dim", look);
+  const shown = !faded || tone === "warn" || tone === "accent" ? tone : "dim";
+  return segment.inverse === true ? { ...styleOf(shown, look), inverse: true } : styleOf(shown, look);
 }
 
 function sameLine(before: Line, after: Line): boolean {
-  return (
-    before.length === after.length &&
-    before.every((segment, index) => segment.text === after[index]?.text && segment.tone === after[index]?.tone)
-  );
+  return before.length === after.length && before.every((segment, index) => sameSegment(segment, after[index]));
+}
+
+function sameSegment({ text, tone, inverse }: Segment, after: Segment | undefined): boolean {
+  return text === after?.text && tone === after.tone && inverse === after.inverse;
 }

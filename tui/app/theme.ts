@@ -1,6 +1,5 @@
 import type { TextProps } from "ink";
 import type { Tone } from "../kit/states.js";
-import { textWidth } from "../kit/text/text-width.js";
 
 /** What the terminal may be sent. */
 export interface Look {
@@ -42,38 +41,6 @@ export function styleOf(tone: Tone, look: Look): Style {
 /** What the environment says of the terminal: no symbols unless its locale is UTF-8 (or with ZOR_ASCII), no colours with NO_COLOR. */
 export function lookOfTerminal(env: Readonly<Record<string, string | undefined>>): Look {
   return { unicode: isUnicodeTerminal(env), colors: (env["NO_COLOR"] ?? "") === "" };
-}
-
-const asciiOf: Readonly<Record<string, string>> = {
-  "●": "*",
-  "○": "o",
-  "◐": "~",
-  "◌": "?",
-  "✗": "x",
-  "·": "-",
-  "→": ">",
-  "❯": ">",
-  "…": "~",
-  "↑": "^",
-  "↓": "v",
-  "─": "-",
-  "│": "|",
-  "±": "~",
-  "▁": "_",
-  "▂": ".",
-  "▃": "-",
-  "▄": "=",
-  "▅": "+",
-  "▆": "*",
-  "▇": "%",
-  "█": "#",
-};
-
-const nonAscii = /[^\x20-\x7e]/gu;
-
-/** The same text in ASCII, as wide as it was: known symbols by a likeness, the rest as "?". */
-export function toAscii(text: string): string {
-  return text.replace(nonAscii, (character) => asciiOf[character] ?? "?".repeat(textWidth(character)));
 }
 
 function isUnicodeTerminal(env: Readonly<Record<string, string | undefined>>): boolean {

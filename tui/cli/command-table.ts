@@ -129,6 +129,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/extcap.js"),
   },
   { name: "stats", summary: "what an instance uses, by its counters", load: () => import("./commands/stats.js") },
+  {
+    name: "map",
+    summary: "draw what is connected with what: hosts, lans, instances, cables",
+    load: () => import("./commands/map.js"),
+  },
   { name: "top", summary: "what hosts, instances and links use now", load: () => import("./commands/top.js") },
   {
     name: "history",

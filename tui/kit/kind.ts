@@ -3,6 +3,7 @@ import type { DescribeLine } from "./describe/line.js";
 import type { CellContext } from "./fleet/fleet-view.js";
 import type { Follower } from "./fleet/follower.js";
 import type { KindCommands } from "./kind-commands.js";
+import type { MapRole } from "./map/role.js";
 import type { Row } from "./row.js";
 import type { StateStyle } from "./states.js";
 import type { Column } from "./table/column.js";
@@ -58,6 +59,8 @@ export interface TuiKind<T extends object = object> {
   behind?(row: Row<T>): string;
   /** Loads what the kind adds to the commands of the command line that go with all kinds. Default: nothing. */
   commands?(): Promise<KindCommands<T>>;
+  /** What it is on the map of the fleet. Default: it is not on it. */
+  readonly map?: MapRole<T>;
   /** Makes what follows the kind over time. */
   follow?(): Follower<T>;
 }

@@ -1,5 +1,6 @@
 import type { Model } from "../../../tui/kit/model.js";
 import { fakeFleet } from "../../fakes/fleet-data.js";
+import { smallLab } from "../../fakes/topology.js";
 import { reset, snapshotEnd, upsert } from "../tui/steps.js";
 
 /** What the instances of the made-up fleet are called in the pictures, by host. */
@@ -21,5 +22,13 @@ export function feedPictureFleet({ fleet, nowMs }: Model): void {
     );
     fleet.apply(upsert(resource), nowMs);
   }
+  fleet.apply(snapshotEnd, nowMs);
+}
+
+/** Feeds a model with the lab of the picture of the map. */
+export function feedSmallLab({ fleet, nowMs }: Model): void {
+  fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
+  fleet.apply(reset, nowMs);
+  for (const resource of smallLab()) fleet.apply(upsert(resource), nowMs);
   fleet.apply(snapshotEnd, nowMs);
 }

@@ -1,9 +1,13 @@
 import { render } from "ink-testing-library";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { App } from "../../../tui/app/app.js";
+import { sceneSvg } from "../../../tui/kit/map/as-svg.js";
+import { Looks } from "../../../tui/kit/map/looks.js";
+import { smallLab } from "../../fakes/topology.js";
 import { eventually } from "../../helpers/eventually.js";
+import { mapOf } from "../tui/kit/map/maps.js";
 import { makeProgram } from "../tui/program.js";
-import { feedPictureFleet } from "./picture-fleet.js";
+import { feedPictureFleet, feedSmallLab } from "./picture-fleet.js";
 import { terminalSvg } from "./terminal-svg.js";
 
 // Ink's colours are decided by the environment when it is loaded.
@@ -21,14 +25,14 @@ afterEach(() => {
 });
 
 /** The terminal program after these keys, with the fleet of the pictures, as a terminal shows it. */
-async function frameAfter(keys: readonly string[]): Promise<string> {
+async function frameAfter(keys: readonly string[], feed = feedPictureFleet, shape = size): Promise<string> {
   const { model, controller, press } = makeProgram({ context: "lab", address: "10.0.0.5:7440" });
-  feedPictureFleet(model);
+  feed(model);
   const look = { unicode: true, colors: true };
   const rendered = render(<App model={model} controller={controller} look={look} onReady={() => undefined} />);
   open.push(rendered);
   await eventually(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
-  for (const [name, value] of Object.entries(size)) {
+  for (const [name, value] of Object.entries(shape)) {
     Object.defineProperty(rendered.stdout, name, { value, configurable: true });
   }
   rendered.stdout.emit("resize");
@@ -40,7 +44,7 @@ async function frameAfter(keys: readonly string[]): Promise<string> {
     const seen = rendered.lastFrame() ?? "";
     const settled = seen === frame;
     frame = seen;
-    expect({ last, lines: seen.split("\n").length, settled }).toEqual({ last, lines: size.rows - 1, settled: true });
+    expect({ last, lines: seen.split("\n").length, settled }).toEqual({ last, lines: shape.rows - 1, settled: true });
   });
   return frame;
 }
@@ -55,6 +59,20 @@ describe("the pictures of the README show the terminal program as it is: npm run
   ])("$name", async ({ name, title, keys }) => {
     const svg = terminalSvg(await frameAfter(keys), title);
     await expect(svg).toMatchFileSnapshot(`../../../docs/pictures/${name}.svg`);
+  });
+});
+
+describe("the pictures of the map", () => {
+  it("is the screen of the terminal program", async () => {
+    const frame = await frameAfter(["4", "b"], feedSmallLab, { columns: 132, rows: 36 });
+    const svg = terminalSvg(frame, "zor tui: the map of two hosts, with a box that impairs and a link that is down");
+    await expect(svg).toMatchFileSnapshot("../../../docs/pictures/map.svg");
+  });
+
+  it("is what zor map -o svg prints", async () => {
+    const { model, scene } = mapOf(smallLab());
+    const svg = sceneSvg(scene("host"), new Looks(model.fleet), "zor map");
+    await expect(svg).toMatchFileSnapshot("../../../docs/pictures/lab.svg");
   });
 });
 

@@ -4,6 +4,7 @@ import { a2bActions } from "./actions.js";
 import { a2bColumns, a2bWideColumns } from "./columns.js";
 import { describeA2b } from "./describe.js";
 import { a2bStyle } from "./states.js";
+import { a2bMap } from "./map.js";
 
 /** In-line boxes between two lans of a host. */
 export const a2bKind: TuiKind<A2b> = {
@@ -19,4 +20,5 @@ export const a2bKind: TuiKind<A2b> = {
   styleOf: a2bStyle,
   describe: describeA2b,
   commands: async () => (await import("./flags.js")).a2bCommands,
+  map: a2bMap,
 };

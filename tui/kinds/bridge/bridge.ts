@@ -7,6 +7,7 @@ import { portText } from "../../kit/port-text.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { bridgeColumns } from "./columns.js";
 import { bridgeStyle, typeText } from "./states.js";
+import { bridgeMap } from "./map.js";
 
 /** Bridges of hosts that lans are joined with. */
 export const bridgeKind: TuiKind<Bridge> = {
@@ -47,4 +48,5 @@ export const bridgeKind: TuiKind<Bridge> = {
     ];
   },
   commands: async () => (await import("./flags.js")).bridgeCommands,
+  map: bridgeMap,
 };

@@ -4,6 +4,7 @@ import { instanceActions } from "./actions.js";
 import { instanceColumns, instanceWideColumns } from "./columns.js";
 import { describeInstance } from "./describe.js";
 import { instanceStyle, stateOf } from "./states.js";
+import { instanceMap } from "./map.js";
 
 /** Machines and containers. */
 export const instanceKind: TuiKind<Instance> = {
@@ -21,4 +22,5 @@ export const instanceKind: TuiKind<Instance> = {
   styleOf: instanceStyle,
   describe: describeInstance,
   commands: async () => (await import("./flags.js")).instanceCommands,
+  map: instanceMap,
 };

@@ -5,6 +5,7 @@ import { portKind, portRows } from "./port.js";
 import { lanActions } from "./actions.js";
 import { lanColumns, lanWideColumns } from "./columns.js";
 import { describeLan } from "./describe.js";
+import { lanMap } from "./map.js";
 
 /** Switches that endpoints plug into. */
 export const lanKind: TuiKind<Lan> = {
@@ -18,6 +19,7 @@ export const lanKind: TuiKind<Lan> = {
   parts: [{ kind: portKind, rowsOf: portRows }],
   describe: describeLan,
   commands: async () => (await import("./flags.js")).lanCommands,
+  map: lanMap,
   open: ({ name }) => ({
     kind: portKind.kind,
     scope: { title: shortName(name), partOf: { kind: "lan", name } },

@@ -7,6 +7,7 @@ import { hostsOfLink } from "./facts.js";
 import { LinkHistory } from "./history.js";
 import { losesEnd } from "./impact.js";
 import { linkStyle } from "./states.js";
+import { linkMap } from "./map.js";
 
 /** Cables between lans. */
 export const linkKind: TuiKind<Link> = {
@@ -22,6 +23,7 @@ export const linkKind: TuiKind<Link> = {
   styleOf: linkStyle,
   describe: describeLink,
   commands: async () => (await import("./flags.js")).linkCommands,
+  map: linkMap,
   hostsOf: (row) => hostsOfLink(row.resource),
   suffersFrom: losesEnd,
   follow: () => new LinkHistory(),

@@ -4,6 +4,7 @@ import { natActions } from "./actions.js";
 import { natColumns, natWideColumns } from "./columns.js";
 import { describeNat } from "./describe.js";
 import { natStyle } from "./states.js";
+import { natMap } from "./map.js";
 
 /** Ways out of lans. */
 export const natKind: TuiKind<Nat> = {
@@ -18,4 +19,5 @@ export const natKind: TuiKind<Nat> = {
   styleOf: natStyle,
   describe: describeNat,
   commands: async () => (await import("./flags.js")).natCommands,
+  map: natMap,
 };

@@ -7,6 +7,7 @@ import { portText } from "../../kit/port-text.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { modeText, phyColumns, phyWideColumns } from "./columns.js";
 import { phyStyle } from "./states.js";
+import { phyMap } from "./map.js";
 
 /** Says that the host is still reached. */
 const confirms: Action<Phy> = {
@@ -67,4 +68,5 @@ export const phyKind: TuiKind<Phy> = {
     ];
   },
   commands: async () => (await import("./flags.js")).phyCommands,
+  map: phyMap,
 };

@@ -7,6 +7,7 @@ import { portText } from "../../kit/port-text.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { tapColumns } from "./columns.js";
 import { tapStyle } from "./states.js";
+import { tapMap } from "./map.js";
 
 /** Interfaces of the host, or of a namespace on it, that are plugged into lans. */
 export const tapKind: TuiKind<Tap> = {
@@ -45,4 +46,5 @@ export const tapKind: TuiKind<Tap> = {
     ];
   },
   commands: async () => (await import("./flags.js")).tapCommands,
+  map: tapMap,
 };

@@ -7,6 +7,7 @@ import { portText } from "../../kit/port-text.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { vtepColumns } from "./columns.js";
 import { vtepStyle } from "./states.js";
+import { vtepMap } from "./map.js";
 
 /** Tunnels from lans to ends that are not ours. */
 export const vtepKind: TuiKind<Vtep> = {
@@ -54,6 +55,7 @@ export const vtepKind: TuiKind<Vtep> = {
     ];
   },
   commands: async () => (await import("./flags.js")).vtepCommands,
+  map: vtepMap,
 };
 
 function framesText(frames = 0n, bytes = 0n): string {

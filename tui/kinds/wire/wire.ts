@@ -6,6 +6,7 @@ import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { wireActions } from "./actions.js";
 import { endText, wireColumns, wireWideColumns } from "./columns.js";
 import { wireStyle } from "./states.js";
+import { wireMap } from "./map.js";
 
 /** Cables between two interfaces of a host. */
 export const wireKind: TuiKind<Wire> = {
@@ -37,6 +38,7 @@ export const wireKind: TuiKind<Wire> = {
     ];
   },
   commands: async () => (await import("./flags.js")).wireCommands,
+  map: wireMap,
 };
 
 function isImpaired({ spec }: Wire): boolean {

@@ -50,6 +50,11 @@ export class Table {
     for (const held of this.#held.values()) yield held.row;
   }
 
+  /** Ids of the hosts that there are rows on; "" for the hub. */
+  get hosts(): Iterable<string> {
+    return this.#namesByHost.keys();
+  }
+
   /** Names of the rows on a host. */
   namesOn(host: string): ReadonlySet<string> {
     return this.#namesByHost.get(host) ?? new Set();

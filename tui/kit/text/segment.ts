@@ -5,6 +5,8 @@ import { cutText, fitText, textWidth } from "./text-width.js";
 export interface Segment {
   readonly text: string;
   readonly tone?: Tone;
+  /** Foreground and background change places. */
+  readonly inverse?: boolean;
 }
 
 /** A line of the screen. */

@@ -17,6 +17,12 @@ function graphemes(text: string): Intl.Segments {
   return segmenter.segment(text);
 }
 
+/** What a reader takes for one character each, with the cells that it takes. The text must be plain (no control characters). */
+export function graphemesOf(text: string): readonly { readonly text: string; readonly width: number }[] {
+  if (printableAscii.test(text)) return [...text].map((character) => ({ text: character, width: 1 }));
+  return Array.from(graphemes(text), ({ segment }) => ({ text: segment, width: stringWidth(segment) }));
+}
+
 /** Terminal cells a text takes. The text must be plain (no control characters). */
 export function textWidth(text: string): number {
   return printableAscii.test(text) ? text.length : stringWidth(text);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { lookOfTerminal, styleOf, toAscii } from "../../../../tui/app/theme.js";
+import { lookOfTerminal, styleOf } from "../../../../tui/app/theme.js";
+import { toAscii } from "../../../../tui/kit/text/ascii.js";
 import type { Tone } from "../../../../tui/kit/states.js";
 import { textWidth } from "../../../../tui/kit/text/text-width.js";
 

@@ -1,0 +1,53 @@
+import { textWidth } from "./text-width.js";
+
+const symbols: Readonly<Record<string, string>> = {
+  "●": "*",
+  "○": "o",
+  "◐": "~",
+  "◌": "?",
+  "✗": "x",
+  "·": "-",
+  "→": ">",
+  "←": "<",
+  "↔": "=",
+  "❯": ">",
+  "…": "~",
+  "↑": "^",
+  "↓": "v",
+  "±": "~",
+  "▪": "o",
+  "≈": "~",
+  "◑": "%",
+  "▁": "_",
+  "▂": ".",
+  "▃": "-",
+  "▄": "=",
+  "▅": "+",
+  "▆": "*",
+  "▇": "%",
+  "█": "#",
+};
+
+/** Lines of boxes and cables. */
+const lines: readonly (readonly [string, string])[] = [
+  ["─", "-"],
+  ["│┃║", "|"],
+  ["━═", "="],
+  ["┄┅", "~"],
+  ["┆┇", ":"],
+  ["╌╍", "."],
+  ["╎╏", "."],
+  ["┌┐└┘╭╮╰╯├┤┬┴┼┏┓┗┛┣┫┳┻╋╔╗╚╝╠╣╦╩╬┝┥┰┸┿╂┠┨┯┷╞╡╥╨╪╫╟╢╤╧", "+"],
+];
+
+const asciiOf: Readonly<Record<string, string>> = {
+  ...symbols,
+  ...Object.fromEntries(lines.flatMap(([characters, ascii]) => [...characters].map((each) => [each, ascii]))),
+};
+
+const nonAscii = /[^\x20-\x7e]/gu;
+
+/** The same text in ASCII, as wide as it was: known symbols by a likeness, the rest as "?". */
+export function toAscii(text: string): string {
+  return text.replace(nonAscii, (character) => asciiOf[character] ?? "?".repeat(textWidth(character)));
+}

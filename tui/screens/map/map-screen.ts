@@ -1,0 +1,336 @@
+import type { Command } from "../../kit/keys/command.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { draw } from "../../kit/map/draw.js";
+import { GraphReader } from "../../kit/map/graph.js";
+import { Looks } from "../../kit/map/looks.js";
+import { miniMap } from "../../kit/map/mini-map.js";
+import type { Rect } from "../../kit/map/rect.js";
+import { type Scene, type SceneThing, type Zoom, zooms } from "../../kit/map/scene.js";
+import { firstHost, SceneMaker } from "../../kit/map/scene-maker.js";
+import { scrolled, type Seen } from "../../kit/map/scroll.js";
+import { type Direction, nearestTo, nextFrom, Walk } from "../../kit/map/walk.js";
+import { shortName } from "../../kit/resource-name.js";
+import type { Row } from "../../kit/row.js";
+import { type Body, type BodyLine, fixedBody, type Screen } from "../../kit/screen.js";
+import { plainText } from "../../kit/text/plain-text.js";
+import type { Line } from "../../kit/text/segment.js";
+import { showDetails } from "../detail/detail-screen.js";
+import { back } from "../move-commands.js";
+import type { Program } from "../program.js";
+import { TableScreen } from "../table/table-screen.js";
+
+/** Cells of the mini-map, and of the terminal that there has to be beside it. */
+const mini = { width: 16, height: 8, besides: 56 } as const;
+/** A fleet of no more things is shown with what is in its hosts from the beginning. */
+const fewThings = 60;
+/** Some more of the terminal is moved by a page. */
+const pageShare = 0.7;
+
+/** Hosts, lans and what is plugged into them, with the cables between them. */
+export class MapScreen implements Screen {
+  readonly commands: readonly Command[];
+  readonly #program: Program;
+  readonly #reader: GraphReader;
+  readonly #maker: SceneMaker;
+  #zoom: Zoom | undefined;
+  /** Name of what the cursor is on. */
+  #cursor: string;
+  #cursorThing: SceneThing | undefined;
+  /** What the cursor was on before it came to a host by looking from further away. */
+  #left: string | undefined;
+  /** The host that is open when not all can be. */
+  #focus = "";
+  #offset = { x: 0, y: 0 };
+  #seen: Seen = { width: 80, height: 20 };
+  #hasMini = true;
+  #walk: Walk | undefined;
+  #drawn: { readonly key: string; readonly body: Body } | undefined;
+
+  /** @param cursor name of the resource that the cursor is on at first, or of its host. */
+  constructor(program: Program, cursor = "") {
+    this.#program = program;
+    const { fleet } = program.model;
+    this.#reader = new GraphReader(fleet);
+    this.#maker = new SceneMaker(fleet.kinds);
+    this.#cursor = cursor;
+    this.commands = this.#makeCommands();
+  }
+
+  get kind(): TuiKind | undefined {
+    const row = this.subject();
+    return row === undefined ? undefined : this.#program.model.kinds.find(row.kind);
+  }
+
+  title(): string {
+    return "map";
+  }
+
+  draw(width: number, height: number): Body {
+    const { fleet, nowMs } = this.#program.model;
+    const scene = this.#scene();
+    if (scene.byName.size === 0) return fixedBody(emptyLines(fleet.loaded));
+    const isOld = fleet.connection.phase === "lost" || fleet.connection.phase === "refused";
+    // What waits for an answer may change its looks without a version: it is drawn each time.
+    const isWaiting = fleet.pending.size > 0 || fleet.isSilent(nowMs);
+    const key = isWaiting
+      ? ""
+      : `${width}x${height} ${this.#reader.version} ${scene.zoom} ${this.#cursor} ${this.#hasMini} ${isOld}`;
+    if (key !== "" && this.#drawn?.key === key) return this.#drawn.body;
+    const body = this.#draw(scene, { width, height }, isOld);
+    this.#drawn = { key, body };
+    return body;
+  }
+
+  subject(): Row | undefined {
+    const scene = this.#scene();
+    const thing = scene.byName.get(this.#cursor);
+    return thing === undefined ? undefined : new Looks(this.#program.model.fleet).rowOf(thing);
+  }
+
+  targets(): readonly Row[] {
+    const row = this.subject();
+    // Several cables that are drawn as one are not acted on by accident.
+    return row === undefined || row.name !== this.#cursor ? [] : [row];
+  }
+
+  #scene(): Scene {
+    const graph = this.#reader.read();
+    if (this.#zoom === undefined || this.#focus === "") {
+      let things = 0;
+      for (const host of graph.hosts.values()) things += host.lans.length + host.things.length + host.cables.length;
+      this.#focus =
+        this.#cursor.split("/")[0] === "hosts" ? (this.#cursor.split("/")[1] ?? "") : (firstHost(graph)?.id ?? "");
+      if (things > 0) this.#zoom ??= things <= fewThings || this.#cursor.split("/").length > 2 ? "host" : "fleet";
+    }
+    const scene = this.#maker.make(graph, this.#zoom ?? "fleet", this.#focus);
+    const known = scene.byName.get(this.#cursor);
+    if (known === undefined) this.#cursor = this.#standIn(scene) ?? "";
+    this.#cursorThing = scene.byName.get(this.#cursor);
+    return scene;
+  }
+
+  /** Where the cursor goes when what it was on is not there: to what it is in, else to what is near. */
+  #standIn(scene: Scene): string | undefined {
+    const bundle = scene.things.find(({ members }) => members?.includes(this.#cursor) === true);
+    const [member] = (this.#cursorThing?.members ?? []).filter((name) => scene.byName.has(name));
+    const host = this.#cursor.split("/").slice(0, 2).join("/");
+    const isClosed = scene.zoom === "fleet" && scene.byName.has(host);
+    return bundle?.name ?? member ?? (isClosed ? host : nearestTo(scene, this.#cursorThing ?? scene.byName.get(host)));
+  }
+
+  #draw(scene: Scene, { width, height }: Seen, isOld: boolean): Body {
+    const { fleet } = this.#program.model;
+    const isWhole = scene.width <= width && scene.height <= height;
+    const hasMini = !isWhole && this.#hasMini && width >= mini.width + mini.besides && height > 3;
+    const room = { width: hasMini ? width - mini.width - 1 : width, height };
+    this.#seen = room;
+    this.#offset = scrolled(scene, this.#cursorThing, { offset: this.#offset, seen: room });
+    const view: Rect = { ...this.#offset, ...room };
+    const looks = new Looks(fleet);
+    const lines = draw({ scene, looks, view, cursor: this.#cursor }).lines();
+    const beside = hasMini ? this.#beside(scene, looks, view) : [];
+    const body = lines.map(
+      (line, index): BodyLine => ({ line: hasMini ? [...line, ...(beside[index] ?? [])] : line, faded: isOld }),
+    );
+    return {
+      lines: body,
+      extent: { top: view.y, shown: Math.min(height, scene.height), length: scene.height },
+      facts: [{ text: ` ${zoomWords[scene.zoom]}`, tone: "strong" }],
+      aside: this.#aside(looks),
+    };
+  }
+
+  /** The mini-map, with a line between it and the map. */
+  #beside(scene: Scene, looks: Looks, view: Rect): readonly Line[] {
+    const size = { width: mini.width, height: Math.min(mini.height, view.height) };
+    const lines = miniMap(scene, looks, { view, cursor: this.#cursor, ...size }).lines();
+    return Array.from({ length: view.height }, (_, index) => [
+      { text: "│", tone: "dim" as const },
+      ...(lines[index] ?? [{ text: " ".repeat(mini.width) }]),
+    ]);
+  }
+
+  /** What the cursor is on, in a line. */
+  #aside(looks: Looks): string {
+    const thing = this.#cursorThing;
+    const row = thing === undefined ? undefined : looks.rowOf(thing);
+    if (thing === undefined || row === undefined) return "";
+    const kind = this.#program.model.kinds.find(row.kind);
+    if (thing.members !== undefined) {
+      return `${thing.text}: ${thing.members.map((name) => plainText(shortName(name))).join(", ")}; + shows them`;
+    }
+    const map = kind?.map;
+    const isCable = map?.shape === "cable";
+    const { word } = isCable ? looks.styleOfCable(thing) : looks.styleOf(thing);
+    const ends = (map?.endsOf(row.resource, row.name) ?? []).flatMap((end) => {
+      const into = end.into === "" ? "nothing" : plainText(shortName(end.into));
+      const note = map?.noteOf?.(row.resource, end.name) ?? "";
+      return [isCable ? into : [end.word, note, "in", into].filter((part) => part !== "").join(" ")];
+    });
+    const figures = isCable ? (map.figuresOf?.(row.resource) ?? []).filter((text) => text !== "") : [];
+    const joined = isCable ? [ends.join(" ↔ "), ...figures] : ends;
+    const head = `${row.kind} ${plainText(shortName(row.name))} ${word}`;
+    return [head, ...joined.map(plainText)].join(", ");
+  }
+
+  #go(direction: Direction): void {
+    this.#cursor = this.#walkOn(this.#scene()).step(this.#cursor, direction) ?? this.#cursor;
+    this.#left = undefined;
+  }
+
+  #walkOn(scene: Scene): Walk {
+    if (this.#walk?.scene !== scene) this.#walk = new Walk(scene);
+    return this.#walk;
+  }
+
+  #next(by: 1 | -1): void {
+    this.#cursor = nextFrom(this.#scene(), this.#cursor, by) ?? this.#cursor;
+    this.#left = undefined;
+  }
+
+  /** Walks on until a page has been gone, or there is nothing more. */
+  #page(direction: "up" | "down"): void {
+    const far = Math.max(1, Math.floor(this.#seen.height * pageShare));
+    const scene = this.#scene();
+    const from = scene.byName.get(this.#cursor)?.label.y ?? 0;
+    for (;;) {
+      const next = this.#walkOn(scene).step(this.#cursor, direction);
+      if (next === undefined) return;
+      this.#cursor = next;
+      if (Math.abs((scene.byName.get(next)?.label.y ?? 0) - from) >= far) return;
+    }
+  }
+
+  #end(by: "first" | "last"): void {
+    const names = [...this.#scene().byName.keys()];
+    this.#cursor = (by === "first" ? names[0] : names.at(-1)) ?? this.#cursor;
+  }
+
+  /** Nearer or further; the cursor stays on what it is on, or goes to the host that it is in. */
+  #look(by: 1 | -1): void {
+    const scene = this.#scene();
+    const zoom = zooms[zooms.indexOf(scene.zoom) + by];
+    if (zoom === undefined) {
+      this.#program.model.say(by > 0 ? "this is as near as it gets" : "this is the whole fleet");
+      return;
+    }
+    this.#zoomTo(zoom);
+  }
+
+  #zoomTo(zoom: Zoom): void {
+    const before = this.#cursor;
+    this.#zoom = zoom;
+    const host = this.#cursorThing?.host ?? "";
+    if (host !== "") this.#focus = host;
+    const left = this.#left;
+    const scene = this.#scene();
+    const isBack = left !== undefined && scene.byName.has(left) && left.startsWith(`${before}/`);
+    if (isBack) this.#cursor = left;
+    this.#left = isBack || this.#cursor === before ? left : before;
+    this.#cursorThing = scene.byName.get(this.#cursor);
+  }
+
+  /** As near as everything fits on the screen, else the whole fleet. */
+  #whole(): void {
+    this.#scene();
+    const fits = [...zooms].reverse().find((zoom) => {
+      const { width, height } = this.#maker.make(this.#reader.read(), zoom, this.#focus);
+      return width <= this.#seen.width && height <= this.#seen.height;
+    });
+    this.#zoomTo(fits ?? "fleet");
+    this.#offset = { x: 0, y: 0 };
+  }
+
+  /** The table that it leads to, else its details; what is closed is opened. */
+  #open(): void {
+    const thing = this.#cursorThing;
+    const row = this.subject();
+    if (thing?.members !== undefined) {
+      this.#look(1);
+      return;
+    }
+    const opening = row === undefined ? undefined : this.kind?.open?.(row);
+    if (opening === undefined) showDetails(this.#program, false);
+    else this.#program.model.push(new TableScreen(this.#program, opening.kind, opening.scope));
+  }
+
+  #anew(): void {
+    this.#maker.forget();
+    this.#drawn = undefined;
+    this.#program.model.say("laid out anew");
+  }
+
+  #makeCommands(): readonly Command[] {
+    const { model } = this.#program;
+    const move = "Move";
+    const look = "Look";
+    return [
+      { keys: ["up", "k"], title: "to what lies above, along cables first", group: move, run: () => this.#go("up") },
+      { keys: ["down", "j"], title: "to what lies below", group: move, run: () => this.#go("down") },
+      { keys: ["left", "h"], title: "to what lies to the left", group: move, run: () => this.#go("left") },
+      { keys: ["right", "l"], title: "to what lies to the right", group: move, run: () => this.#go("right") },
+      {
+        keys: ["tab"],
+        title: "to the next thing",
+        group: move,
+        hint: { word: "next", rank: 3 },
+        run: () => this.#next(1),
+      },
+      { keys: ["shift-tab"], title: "to the thing before", group: move, run: () => this.#next(-1) },
+      { keys: ["pgup", "ctrl-b"], title: "a screen up", group: move, run: () => this.#page("up") },
+      { keys: ["pgdn", "ctrl-f"], title: "a screen down", group: move, run: () => this.#page("down") },
+      { keys: ["home", "g"], title: "to the first thing", group: move, run: () => this.#end("first") },
+      { keys: ["end", "G"], title: "to the last thing", group: move, run: () => this.#end("last") },
+      {
+        keys: ["enter"],
+        title: "open: a host's instances, a lan's ports, else the details",
+        group: look,
+        hint: { word: "open", rank: 1 },
+        run: () => this.#open(),
+      },
+      { keys: ["+", "="], title: "nearer", group: look, hint: { word: "nearer", rank: 2 }, run: () => this.#look(1) },
+      {
+        keys: ["-", "_"],
+        title: "further away",
+        group: look,
+        hint: { word: "further", rank: 2 },
+        run: () => this.#look(-1),
+      },
+      {
+        keys: ["0"],
+        title: "the whole, as near as it fits",
+        group: look,
+        hint: { word: "whole", rank: 3 },
+        run: () => this.#whole(),
+      },
+      {
+        keys: ["m"],
+        title: "the mini-map, or none",
+        group: look,
+        run: () => {
+          this.#hasMini = !this.#hasMini;
+        },
+      },
+      { keys: ["R"], title: "lay everything out anew", group: look, run: () => this.#anew() },
+      { keys: ["esc"], title: "back", group: look, hint: { word: "back", rank: 4 }, run: () => back(model) },
+    ];
+  }
+}
+
+const zoomWords: Readonly<Record<Zoom, string>> = {
+  fleet: "of hosts",
+  host: "of what is in hosts",
+  lan: "of every plug",
+};
+
+function emptyLines(isLoaded: boolean): readonly Line[] {
+  const text = isLoaded ? "nothing is on the map; register a host with: zor host add NAME" : "reading the fleet";
+  return [[], [{ text: `   ${text}`, tone: "dim" }]];
+}
+
+/** Opens the map, with the cursor on what it is on now. */
+export function showMap(program: Program): void {
+  const { model } = program;
+  if (model.screen instanceof MapScreen) return;
+  model.push(new MapScreen(program, model.screen.subject()?.name ?? ""));
+}
