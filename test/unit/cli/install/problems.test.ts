@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
+import { run } from "../../../../agent/host/exec.js";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,7 +115,6 @@ test("a host of another fleet, and one of another name, are told apart", () => {
 });
 
 test("the script that looks is one that a POSIX shell takes", async () => {
-  const { execa } = await import("execa");
   const script = factsScript({ archive: { sha256: "0".repeat(64) }, packages: ["crun"] }, "zor-agent");
-  await expect(execa("sh", ["-n", "-c", script])).resolves.toMatchObject({ exitCode: 0 });
+  await expect(run("sh", ["-n", "-c", script])).resolves.toMatchObject({ exitCode: 0 });
 });
