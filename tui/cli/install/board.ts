@@ -49,7 +49,7 @@ export class Board implements Disposable {
     if (row.step === step) return;
     row.step = step;
     if (!this.#isLive && !this.#isQuiet)
-      this.#io.errors.write(escapeText(`${row.name}: ${step}\n`).replace(/\\n$/, "\n"));
+      this.#io.errors.write(`${escapeText(`${row.name}: ${step}`)}\n`);
   }
 
   /** A row is through. */

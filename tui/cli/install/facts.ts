@@ -33,6 +33,8 @@ export interface HostFacts {
   /** The agent's certificate; "": it has not joined. */
   readonly certificate: string;
   readonly hasConfig: boolean;
+  /** A hub is there as well, or alone. */
+  readonly hasHub: boolean;
   readonly units: { readonly isActive: boolean; readonly isEnabled: boolean };
   /** Bytes of the archive that are there from a run that was cut off. */
   readonly sentBytes: number;
@@ -78,6 +80,7 @@ for v in /opt/zorhub/versions/*/SHA256SUMS; do [ ! -e "$v" ] || p version "$(bas
 [ ! -e /etc/zor/${unit.replace("zor-", "")}.yaml ] || p config yes
 ! systemctl --quiet is-active ${unit} 2>/dev/null || p active yes
 ! systemctl --quiet is-enabled ${unit} 2>/dev/null || p enabled yes
+! systemctl --quiet is-enabled zor-hub 2>/dev/null && ! systemctl --quiet is-active zor-hub 2>/dev/null || p hub yes
 p sent "$(stat -c %s /var/cache/zorhub/${archive.sha256}.part 2>/dev/null || echo 0)"
 `;
 }
@@ -118,6 +121,7 @@ export function parseFacts(
     hasDebs: one("debs") === "yes",
     certificate: Buffer.from(one("certificate"), "base64").toString("utf8"),
     hasConfig: one("config") === "yes",
+    hasHub: one("hub") === "yes",
     units: { isActive: one("active") === "yes", isEnabled: one("enabled") === "yes" },
     sentBytes: Number(one("sent")),
   };

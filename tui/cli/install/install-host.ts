@@ -57,7 +57,13 @@ export async function installHost(wish: HostWish, options: InstallOptions, step:
   const way = await wayOf(wish, remote);
   const problems = [
     ...findProblems(facts, {
-      ...{ archive: options.archive, host: name, caPem: options.caPem, hubAheadMs: options.hubAheadMs },
+      ...{
+        archive: options.archive,
+        host: name,
+        caPem: options.caPem,
+        hubAheadMs: options.hubAheadMs,
+        clockOf: "the hub's",
+      },
       ports: way.dialOut ? [] : [way.port, cablePort],
     }),
     ...fleetProblems(wish, facts, known, options.mode),

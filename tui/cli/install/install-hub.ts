@@ -53,7 +53,7 @@ export async function installHub(options: HubInstallOptions, step: Step): Promis
   const { contexts } = await listContexts(session.configDirectory);
   const hasContext = contexts.some(({ name }) => name === context);
   const problems = findProblems(facts, {
-    ...{ archive, host: undefined, caPem: "", hubAheadMs: 0 },
+    ...{ archive, host: undefined, caPem: "", hubAheadMs: 0, clockOf: "the one here" },
     ports: Object.values(ports),
   });
   if (problems.length > 0) throw failedPrecondition("HOST_NOT_FIT", remote.connection.name, problems.join("; "));

@@ -56,7 +56,7 @@ export async function uninstallHost(wish: HostWish, options: LeaveOptions, step:
   using _lock = await remote.lock();
   if (here.length > 0) await deleteAllOf(session, wish.id, step);
   step("ends what runs");
-  await remote.must("ending the agent", endScript(wish.id));
+  await remote.must("ending the agent", endScript);
   step("removes the programs");
   if (facts.current !== "")
     await remote.must("removing the programs", "sh /opt/zorhub/current/deploy/package/install-version.sh uninstall");
@@ -71,7 +71,10 @@ export async function uninstallHost(wish: HostWish, options: LeaveOptions, step:
       DeleteHostRequest.fromPartial({ name, force: true, requestId: session.requestId() }),
     );
   }
-  const notes = options.purge ? [] : ["/var/lib/zor/agent and /etc/zor/agent.yaml stay; --purge removes them as well"];
+  const stays = facts.hasHub ? ["the programs stay: a hub runs there"] : [];
+  const notes = options.purge
+    ? stays
+    : [...stays, "/var/lib/zor/agent and /etc/zor/agent.yaml stay; --purge removes them as well"];
   return { text: "removed", changed: true, notes };
 }
 
@@ -170,22 +173,27 @@ async function deleteOne(session: Session, { kind, name }: OnHost): Promise<void
   await runOperation(await session.connect(), operation, { signal: session.io.signal });
 }
 
-/** Ends the agent, and what it has started and left running: programs of a version, and all in its net namespaces. */
-function endScript(id: string): string {
-  return `
+/** Ends the agent and what it has started and left running: programs for its state, and all in its net namespaces. Nothing of a hub. */
+const endScript = `
+state=/var/lib/zor/agent
 systemctl --quiet disable zor-agent zor-guests 2>/dev/null
 systemctl stop zor-guests zor-agent 2>/dev/null
-pids() {
-  sh /opt/zorhub/current/deploy/package/install-version.sh list 2>/dev/null | cut -f3 | tr ',' '\\n' | grep -E '^[0-9]+$'
-  for n in $(ip netns list 2>/dev/null | cut -d' ' -f1 | grep -E '^zor-${id}($|-)'); do ip netns pids "$n"; done
+uid=$(cat $state/host-uid 2>/dev/null)
+namespaces() {
+  [ -n "$uid" ] || return 0
+  for t in /run/zor-netns/*; do ! grep -qsF "zor-agent=$uid " "$t" || basename "$t"; done
 }
+pids() {
+  printf '%s/\n' "$state" | grep -lsaF -f - /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3
+  for n in $(namespaces); do ip netns pids "$n" 2>/dev/null; done
+}
+ours() { pids | sort -un | grep -vx -e $$ -e $PPID; }
 for s in TERM TERM KILL; do
-  p=$(pids | sort -u)
+  p=$(ours)
   [ -n "$p" ] || break
   kill -$s $p 2>/dev/null
-  for i in 1 2 3 4 5 6 7 8 9 10; do [ -n "$(pids)" ] || break; sleep 0.3; done
+  for i in 1 2 3 4 5 6 7 8 9 10; do [ -n "$(ours)" ] || break; sleep 0.3; done
 done
-for n in $(ip netns list 2>/dev/null | cut -d' ' -f1 | grep -E '^zor-${id}($|-)'); do ip netns del "$n"; done
-[ -z "$(pids)" ] || { echo "zor: processes do not end: $(pids | tr '\\n' ' ')" >&2; exit 1; }
+for n in $(namespaces); do ip netns del "$n" 2>/dev/null; rm -f "/run/zor-netns/$n"; done
+[ -z "$(ours)" ] || { echo "zor: processes do not end: $(ours | tr '\n' ' ')" >&2; exit 1; }
 `;
-}

@@ -13,6 +13,8 @@ export interface Expectation {
   readonly caPem: string;
   /** The hub's clock minus the one here, in milliseconds; undefined: not known. */
   readonly hubAheadMs: number | undefined;
+  /** Whose clock that is, in words: "the hub's". */
+  readonly clockOf: string;
   /** Ports that its program will listen on. */
   readonly ports: readonly number[];
 }
@@ -52,13 +54,16 @@ function systemProblems(
   ];
 }
 
-function clockProblems({ clock, readAtMs, readErrorMs }: HostFacts, { hubAheadMs }: Expectation): readonly string[] {
+function clockProblems(
+  { clock, readAtMs, readErrorMs }: HostFacts,
+  { hubAheadMs, clockOf }: Expectation,
+): readonly string[] {
   if (hubAheadMs === undefined || !Number.isFinite(clock)) return [];
   const [host, hub] = [clock * 1000, readAtMs + hubAheadMs];
   if (Math.abs(host - hub) <= mostSkewMs + readErrorMs) return [];
   const text = (ms: number): string => new Date(ms).toISOString().slice(0, 19);
   return [
-    `its clock says ${text(host)}Z and the hub's ${text(hub)}Z: certificates need them alike; set it, or let systemd-timesyncd do so`,
+    `its clock says ${text(host)}Z and ${clockOf} ${text(hub)}Z: certificates need them alike; set it, or let systemd-timesyncd do so`,
   ];
 }
 
@@ -97,6 +102,10 @@ function identityProblems({ certificate }: HostFacts, { host, caPem }: Expectati
     return [
       `an agent of another fleet is there (${mine.name}): take it away first, with zor host uninstall in a context of that fleet`,
     ];
+  }
+  if (mine.certificate.validToDate < new Date()) {
+    const end = mine.certificate.validToDate.toISOString();
+    return [`its certificate expired at ${end}: give it a new one with zor host rejoin`];
   }
   return mine.name === host
     ? []

@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 
 const wanted = (more: Partial<Expectation> = {}): Expectation => ({
-  ...{ archive, host: "hosts/alpha", caPem: pki.caPem, hubAheadMs: 0, ports: [7444] },
+  ...{ archive, host: "hosts/alpha", caPem: pki.caPem, hubAheadMs: 0, clockOf: "the hub's", ports: [7444] },
   ...more,
 });
 
