@@ -131,6 +131,12 @@ export class LanFlows {
     for (const each of keysOf(wanted)) this.#found.delete(each);
     const changes = flowChanges(held, wanted, (each) => this.#found.has(each));
     if (isEmpty(changes) && this.#held !== undefined) return;
+    if (isEmpty(changes) && read !== undefined && held.flows.size > 0) {
+      // All is as it should be, as was just seen.
+      this.#held = held;
+      this.#missing = 0;
+      return;
+    }
     this.#held = undefined;
     if (!isWanted && this.#found.size === 0 && !(await tool.hasDefault())) await tool.addDefault();
     await tool.change(changes);
@@ -169,7 +175,8 @@ export class LanFlows {
 async function distrust(tool: FlowTool, { flows, meters }: HeldFlows, wanted: HeldFlows): Promise<HeldFlows> {
   const there = new Map([...wanted.flows].filter(([cookie]) => flows.has(cookie)));
   if (there.size === 0) return { flows, meters };
-  const others = await tool.findAltered(there);
+  // What cannot be compared is as good as changed.
+  const others = await tool.findAltered(there).catch(() => new Set(there.keys()));
   return {
     flows: new Map([...flows].map(([cookie, flow]) => [cookie, others.has(cookie) ? altered : flow])),
     meters,

@@ -122,7 +122,7 @@ it("counts and their age outlive the agent, and begin again with what is made ag
   await set(...lines);
   await net.lans.flows.settle();
   const after = await counted();
-  expect(after.frames(4)).toBe(before.frames(4));
+  expect(after.frames(4)).toBeGreaterThanOrEqual(before.frames(4));
   expect(after.rule(4)?.count?.ageSeconds).toBeGreaterThanOrEqual(before.rule(4)?.count?.ageSeconds ?? 0n);
 
   // Somebody lets pass what is forbidden, behind the agent's back: it is put right, and what passed meanwhile is not told as dropped.
@@ -139,13 +139,15 @@ it("counts and their age outlive the agent, and begin again with what is made ag
   expect(mended?.count?.ageSeconds).toBeLessThan(ageSeconds);
 
   // A rule that is taken away takes its counts with it; the others go on.
-  const known = (await counted()).part(Part.LAN_FILTER_PART_KNOWN, into);
+  const earlier = await counted();
+  const known = earlier.part(Part.LAN_FILTER_PART_KNOWN, into);
+  const dropped = earlier.part(Part.LAN_FILTER_PART_DEFAULT, into);
   await set(...lines.filter((line) => !line.includes("1000-1999")));
   await send(1000);
   await eventually(async () => {
     const now = await counted();
     expect(now.filter?.rows.some(({ rule }) => rule?.protocol === "udp")).toBe(false);
-    expect(now.part(Part.LAN_FILTER_PART_DEFAULT, into)).toBeGreaterThanOrEqual(8);
+    expect(now.part(Part.LAN_FILTER_PART_DEFAULT, into)).toBeGreaterThan(dropped);
     expect(now.part(Part.LAN_FILTER_PART_KNOWN, into)).toBeGreaterThanOrEqual(known);
   });
 });
