@@ -126,7 +126,8 @@ class Run {
     };
     options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      if (await this.#started.promise) await this.#feed();
+      // One that ends before its input does waits for no more of it.
+      if (await this.#started.promise) await Promise.race([this.#feed(), this.#closed.promise]);
       await this.#closed.promise;
     } finally {
       options.signal?.removeEventListener("abort", onAbort);

@@ -201,6 +201,19 @@ test("what a shell prints at login is no output of a script", async () => {
   expect(lines).toEqual(["one", "two", "its"]);
 });
 
+test("a script that ends before its input does is over", async () => {
+  const { read } = await rig();
+  const connection = await opened(await read());
+  const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
+  async function* endless(): AsyncIterable<Buffer> {
+    onAsked();
+    await new Promise<never>(() => undefined);
+    yield Buffer.of();
+  }
+  await expect(runScript(connection, "exit 75", { stdin: endless() })).resolves.toMatchObject({ code: 75 });
+  await asked;
+});
+
 /** A sudo that asks on standard error as the real one does with -S, and knows one password. */
 const sudo = `#!/bin/sh
 while [ $# -gt 0 ]; do case "$1" in -S) shift;; -p) p=$2; shift 2;; --) shift; break;; esac; done
