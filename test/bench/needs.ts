@@ -26,6 +26,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
   ],
   capture: [root, ...traffic, program("tcpdump"), program("crun"), program("ovs-vswitchd", "openvswitch-switch")],
   cli: [],
+  deploy: [root, program("ip", "iproute2"), program("mmdebstrap"), program("ssh-keygen", "openssh-client")],
   "fleet-hub": [],
   figures: [],
   hub: [],

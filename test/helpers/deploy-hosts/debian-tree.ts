@@ -3,9 +3,8 @@ import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { run } from "../../../agent/host/exec.js";
 
-const project = resolve(import.meta.dirname, "../../..");
-/** Kept between runs, as set-up keeps what it fetches. */
-const cache = join(project, ".zor/deploy-tree");
+/** The clone that this is of. */
+const clone = resolve(import.meta.dirname, "../../..");
 
 /** Who logs in on the hosts: sudo asks this user for the password. */
 export const opsUser = { name: "ops", password: "lab-Password 1" };
@@ -29,7 +28,7 @@ echo '127.0.0.1 localhost' > /etc/hosts
 `;
 
 /** Names in deploy/packages.txt of what programs need when they run. */
-async function runTimePackages(): Promise<readonly string[]> {
+async function runTimePackages(project: string): Promise<readonly string[]> {
   const text = await readFile(join(project, "deploy/packages.txt"), "utf8");
   return text.split("\n").flatMap((line) => {
     const [, name, reason = ""] = /^([a-z0-9][a-z0-9.+-]*)\s+#\s*(.*)$/.exec(line) ?? [];
@@ -40,10 +39,12 @@ async function runTimePackages(): Promise<readonly string[]> {
 /**
  * A Debian 12 with sshd, sudo and the packages that Zorhub needs when it runs, and nothing of Zorhub: made once (minutes, 500 MB), and
  * again when what belongs in it changes. Nothing may be changed in it: it lies below the roots of all hosts.
- * @throws {ToolError} when mmdebstrap or the network is missing.
+ * @param project top folder of the clone that keeps it. @throws {ToolError} when mmdebstrap or the network is missing.
  */
-export async function debianTree(): Promise<string> {
-  const packages = [...system, ...(await runTimePackages())];
+export async function debianTree(project: string = clone): Promise<string> {
+  // Kept between runs, as set-up keeps what it fetches.
+  const cache = join(project, ".zor/deploy-tree");
+  const packages = [...system, ...(await runTimePackages(project))];
   const key = createHash("sha256").update(packages.join(" ")).update(finish).digest("hex").slice(0, 12);
   const whole = join(cache, key);
   if (await stat(whole).catch(() => undefined)) return whole;

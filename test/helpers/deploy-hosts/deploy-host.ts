@@ -44,8 +44,6 @@ export class DeployHost implements AsyncDisposable {
     const netns = await makeNetns(parts.name);
     const host = new DeployHost(parts, netns, await parts.lab.plug(netns));
     try {
-      for (const each of ["upper/etc/ssh", "work", "root"])
-        await mkdir(join(parts.directory, each), { recursive: true });
       await host.#personalize();
     } catch (error) {
       await host[Symbol.asyncDispose]();
@@ -157,12 +155,22 @@ export class DeployHost implements AsyncDisposable {
     await rm(this.#parts.directory, { recursive: true, force: true });
   }
 
+  /** Installs its system anew: nothing is left of what was on its disk, and its keys are others. It boots. */
+  async reinstall(): Promise<void> {
+    await this.powerOff();
+    await this.#personalize();
+    await this.boot();
+  }
+
   async #personalize(): Promise<void> {
+    const { directory } = this.#parts;
+    for (const each of ["upper", "work"]) await rm(join(directory, each), { recursive: true, force: true });
+    for (const each of ["upper/etc/ssh", "work", "root"]) await mkdir(join(directory, each), { recursive: true });
     await writeFile(this.changed("etc/hostname"), `${this.name}\n`);
     await writeFile(this.changed("etc/hosts"), `127.0.0.1 localhost\n127.0.1.1 ${this.name}\n`);
     // Without one systemd takes this for the first boot, and enables every unit there is.
     await writeFile(this.changed("etc/machine-id"), `${randomBytes(16).toString("hex")}\n`);
-    await run("ssh-keygen", ["-A", "-f", join(this.#parts.directory, "upper")]);
+    await run("ssh-keygen", ["-A", "-f", join(directory, "upper")]);
   }
 }
 

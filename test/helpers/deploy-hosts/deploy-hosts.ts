@@ -10,6 +10,8 @@ import { LabNetwork } from "./lab-network.js";
 export interface DeployHostsOptions {
   /** How many hosts. */
   readonly count: number;
+  /** Top folder of the clone that keeps their Debian; default: this one. */
+  readonly project?: string;
 }
 
 /**
@@ -27,8 +29,8 @@ export class DeployHosts implements AsyncDisposable {
     this.hosts = hosts;
   }
 
-  static async start({ count }: DeployHostsOptions): Promise<DeployHosts> {
-    const tree = await debianTree();
+  static async start({ count, project }: DeployHostsOptions): Promise<DeployHosts> {
+    const tree = await debianTree(project);
     const directory = await mkdtemp(join(tmpdir(), `${runTag}-hosts-`));
     const lab = await LabNetwork.make();
     const hosts: DeployHost[] = [];

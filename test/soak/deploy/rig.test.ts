@@ -17,10 +17,10 @@ import {
   takePort,
   talkativeShell,
 } from "../../helpers/deploy-hosts/host-faults.js";
+import { answers, Person } from "../../helpers/deploy-hosts/person.js";
 import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 import { spawnOwned } from "../../helpers/owned.js";
-import { answers, Person } from "./login-rig.js";
 
 const before = captureMachine();
 let hosts: DeployHosts;
@@ -56,7 +56,7 @@ test("hosts are apart from each other and from this machine", async () => {
 });
 
 test("a password lets in, and makes scripts root by a real sudo", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   const { asked, questions } = answers();
   const connection = await person.open("h1", { questions });
   expect(asked).toEqual(["password of ops@h1"]);
@@ -75,7 +75,7 @@ test("a password lets in, and makes scripts root by a real sudo", async () => {
 });
 
 test("users that sudo does not take, in its own words", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   const connection = await person.open("h1", answers());
   const sudoers = async (text: string) => {
     await hosts.at(0).shell("cat > /etc/sudoers.d/test && chmod 440 /etc/sudoers.d/test && visudo -c", { input: text });
@@ -98,7 +98,7 @@ test("users that sudo does not take, in its own words", async () => {
 test("what the shell of a user says at each login is no output of scripts", async () => {
   await during(talkativeShell(hosts.at(0)));
   await during(configureSshd(hosts.at(0), "Banner /etc/issue"));
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   const connection = await person.open("h1", answers());
   for (const options of [{}, { root }]) {
     await expect(runScript(connection, "echo out; echo err >&2; exit 3", options)).resolves.toEqual({
@@ -110,7 +110,7 @@ test("what the shell of a user says at each login is no output of scripts", asyn
 });
 
 test("without a home directory scripts run", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await during(removeHome(hosts.at(0)));
   const connection = await person.open("h1", answers());
   await expect(runScript(connection, "pwd", { root })).resolves.toEqual({ code: 0, stdout: "/\n", stderr: "" });
@@ -125,7 +125,7 @@ test.each([
   ],
   ["a password that must be changed first", "chage -d 0 ops", "chage -d 20000 ops", /[Pp]assword.*(change|expired)/],
 ])("%s: the error has the server's words", async (_what, spoil, mend, words) => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   await hosts.at(0).shell(spoil);
   onTestFinished(async () => void (await hosts.at(0).shell(mend)));
@@ -134,7 +134,7 @@ test.each([
 });
 
 test("a key lets in; one with a passphrase is asked for", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   const connection = await person.open("h1");
   expect((await connection.exec("id -un")).stdout).toBe("ops\n");
@@ -157,7 +157,7 @@ test("a server that asks by keyboard-interactive alone", async () => {
   await during(
     configureSshd(hosts.at(0), "PasswordAuthentication no", "KbdInteractiveAuthentication yes", "UsePAM yes"),
   );
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   const { asked, questions } = answers();
   await person.open("h1", { questions });
   expect(asked).toEqual(["password of ops@h1"]);
@@ -165,7 +165,7 @@ test("a server that asks by keyboard-interactive alone", async () => {
 });
 
 test("known hosts as ssh-keygen hashes them, and what is added is known to ssh", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   await run("ssh-keygen", ["-q", "-H", "-f", person.knownHosts]);
   expect(await readFile(person.knownHosts, "utf8")).not.toContain(hosts.at(0).address);
@@ -181,7 +181,7 @@ test("known hosts as ssh-keygen hashes them, and what is added is known to ssh",
 });
 
 test("a server that was installed anew is refused until its old key is removed as the error says", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(1);
   await hosts.at(1).renewHostKeys();
   const changed: unknown = await person.open("h2", { unknownKeys: "accept-new" }).catch((reason: unknown) => reason);
@@ -192,7 +192,7 @@ test("a server that was installed anew is refused until its old key is removed a
 });
 
 test("certificates of servers: a plain key that is known counts, an authority alone is told", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   await person.makeKey("authority");
   const key = person.path("host");
@@ -225,7 +225,7 @@ test("certificates of servers: a plain key that is known counts, an authority al
 });
 
 test("through a server before it, whose key and login count for themselves", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   await person.authorize(1);
   await person.configure({ h2: ["ProxyJump h1"] });
@@ -237,7 +237,7 @@ test("through a server before it, whose key and login count for themselves", asy
 });
 
 test("keys of a real agent, one of them when only that one may be shown, and beside certificates", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.makeKey("authority");
   for (let at = 0; at < 7; at += 1) await person.makeKey(`other${at}`);
   const socket = person.path("agent");
@@ -247,7 +247,7 @@ test("keys of a real agent, one of them when only that one may be shown, and bes
   const add = (name: string) => run("ssh-add", ["-q", person.path(name)], { env: { SSH_AUTH_SOCK: socket } });
   await run("ssh-keygen", ["-q", "-s", person.path("authority"), "-I", "ops", "-n", "ops", person.path("other0.pub")]);
   await add("other0");
-  await person.authorize(0, "key");
+  await person.authorize(0);
   await add("key");
   const config = { h1: [`IdentityAgent ${socket}`, "IdentityFile ~/.ssh/none"] };
   await person.configure(config);
@@ -266,7 +266,7 @@ test("keys of a real agent, one of them when only that one may be shown, and bes
 });
 
 test("an sshd that has too many connections is told as such, and lets in again", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   await during(configureSshd(hosts.at(0), "MaxStartups 1:100:1", "LoginGraceTime 600"));
   const waiting = connect(22, hosts.at(0).address);
@@ -281,7 +281,7 @@ test("an sshd that has too many connections is told as such, and lets in again",
 });
 
 test("eight at a time run on one connection, as many as one likes take turns", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   const connection = await person.open("h1");
   const results = await Promise.all(
@@ -292,7 +292,7 @@ test("eight at a time run on one connection, as many as one likes take turns", a
 
 test("a server that lets one command run at a time gets one at a time; one that lets none is told", async () => {
   const mend = await configureSshd(hosts.at(0), "MaxSessions 1");
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(0);
   const connection = await person.open("h1");
   const results = await Promise.all(Array.from({ length: 5 }, (_, at) => connection.exec(`echo ${at}`)));
@@ -307,7 +307,7 @@ test("a server that lets one command run at a time gets one at a time; one that 
 });
 
 test("a host that dies ends what runs on it, and boots with what it had", async () => {
-  const person = await Person.make(hosts);
+  const person = await Person.make(hosts, onTestFinished);
   await person.authorize(1);
   await person.know();
   const connection = await person.open("h2");

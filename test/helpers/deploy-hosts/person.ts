@@ -1,15 +1,14 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
 import { run } from "../../../agent/host/exec.js";
 import { SshConfig } from "../../../lib/ssh/config.js";
 import { SshConnection } from "../../../lib/ssh/connection.js";
 import type { SshOptions } from "../../../lib/ssh/login.js";
 import { Remembered } from "../../../lib/ssh/questions.js";
-import { opsUser } from "../../helpers/deploy-hosts/debian-tree.js";
-import type { DeployHosts } from "../../helpers/deploy-hosts/deploy-hosts.js";
-import { runTag } from "../../helpers/run-tag.js";
+import { runTag } from "../run-tag.js";
+import { opsUser } from "./debian-tree.js";
+import type { DeployHosts } from "./deploy-hosts.js";
 
 /** Answers questions of a login with the password, and says yes or no to unknown keys. */
 export function answers(secret: string | undefined = opsUser.password, accepts = false) {
@@ -27,27 +26,36 @@ export function answers(secret: string | undefined = opsUser.password, accepts =
   return { asked, questions };
 }
 
+/** Keeps what is to be undone at the end: `onTestFinished` of a test. */
+export type Later = (undo: () => void | Promise<void>) => void;
+
 /** A person's home in the lab: the hosts' names and keys are known, "key" is a pair of keys. */
-export class Person {
+export class Person implements AsyncDisposable {
   readonly home: string;
   readonly env: Readonly<Record<string, string>>;
   readonly #hosts: DeployHosts;
+  readonly #later: Later;
 
-  private constructor(home: string, hosts: DeployHosts) {
+  private constructor(home: string, hosts: DeployHosts, later: Later) {
+    this.#later = later;
     this.home = home;
     this.env = { HOME: home };
     this.#hosts = hosts;
   }
 
-  static async make(hosts: DeployHosts): Promise<Person> {
-    const home = await mkdtemp(join(tmpdir(), `${runTag}-home-`));
-    onTestFinished(() => rm(home, { recursive: true, force: true }));
-    const person = new Person(home, hosts);
+  static async make(hosts: DeployHosts, later: Later): Promise<Person> {
+    const person = new Person(await mkdtemp(join(tmpdir(), `${runTag}-home-`)), hosts, later);
+    later(() => person[Symbol.asyncDispose]());
+    const { home } = person;
     await mkdir(join(home, ".ssh"), { mode: 0o700 });
     await person.makeKey("key");
     await person.know();
     await person.configure();
     return person;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.home, { recursive: true, force: true });
   }
 
   path(name: string): string {
@@ -79,24 +87,24 @@ export class Person {
   }
 
   /** Lets a key in on a host. */
-  async authorize(at: number, name = "key"): Promise<void> {
+  async authorize(at: number, key = "key"): Promise<void> {
     await this.#hosts
       .at(at)
       .shell(
         "install -d -m 700 -o ops -g ops /home/ops/.ssh && cat > /home/ops/.ssh/authorized_keys && chown ops: /home/ops/.ssh/authorized_keys",
-        { input: await readFile(`${this.path(name)}.pub`, "utf8") },
+        { input: await readFile(`${this.path(key)}.pub`, "utf8") },
       );
-    onTestFinished(async () => void (await this.#hosts.at(at).shell("rm -rf /home/ops/.ssh")));
+    this.#later(async () => void (await this.#hosts.at(at).shell("rm -rf /home/ops/.ssh")));
   }
 
   async options(more: Partial<SshOptions> = {}): Promise<SshOptions> {
     return { config: await SshConfig.read({ env: this.env, files: [this.path("config")] }), ...more };
   }
 
-  /** Logs in; the connection is closed at the end of the test. */
+  /** Logs in. */
   async open(host: string, more: Partial<SshOptions> = {}): Promise<SshConnection> {
     const connection = await SshConnection.open({ host }, await this.options(more));
-    onTestFinished(() => connection.close());
+    this.#later(() => connection.close());
     return connection;
   }
 }
