@@ -48,8 +48,7 @@ export class Board implements Disposable {
     if (!this.#startedMs.has(row)) this.#startedMs.set(row, performance.now());
     if (row.step === step) return;
     row.step = step;
-    if (!this.#isLive && !this.#isQuiet)
-      this.#io.errors.write(`${escapeText(`${row.name}: ${step}`)}\n`);
+    if (!this.#isLive && !this.#isQuiet) this.#io.errors.write(`${escapeText(`${row.name}: ${step}`)}\n`);
   }
 
   /** A row is through. */
