@@ -37,15 +37,18 @@ const leftOut = [
   "var/lib/dpkg",
   "var/log",
 ];
-const programs = ["hub.js", "join.js", "hub-relay.js", "relay-worker.js", "cli.cjs", "cli-main.cjs", "tui.js"];
-const parts = [
-  ...programs.map((name) => `dist/${name}`),
-  "zor",
-  "node_modules",
-  "package.json",
-  "THIRD-PARTY-LICENSES",
-  "LICENSE",
+/** Programs of hosts, which no hub starts. */
+const ofHosts = [
+  "agent",
+  "cable-engine",
+  "cable-worker",
+  "box-worker",
+  "capture-worker",
+  "console-pump",
+  "lan-relay",
+  "deploy",
 ];
+const parts = ["dist", "zor", "node_modules", "package.json", "THIRD-PARTY-LICENSES", "LICENSE"];
 
 /** Writes the image of a version's hub; tells its file. */
 export async function writeImage(directory, manifest, { work, output }) {
@@ -152,6 +155,7 @@ async function programLayer(directory, { seconds, files, ...manifest }, { work, 
     mkdirSync(dirname(join(tree, home, path)), { recursive: true });
     cpSync(join(directory, path), join(tree, home, path), { recursive: true });
   }
+  for (const name of ofHosts) rmSync(join(tree, home, `dist/${name}.js`));
   putJson(join(tree, home, "manifest.json"), manifest);
   const file = join(work, "programs.tar");
   await pack(file, { base: tree, from: ".", seconds, compress: false });

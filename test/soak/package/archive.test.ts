@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
@@ -42,7 +43,7 @@ it("a whole fleet runs from an unpacked archive, far from the sources", async ()
   expect((await command("--help")).stdout).toContain("One fleet of lab hosts");
   expect((await command("doctor")).stdout).toContain("image.micro");
   onTestFinished(async () => {
-    await command("demo", "down");
+    if (existsSync(zor)) await command("demo", "down");
   });
   // Machines and containers on two hosts, and pings between all of them over a link.
   const up = await command("demo", "up");
