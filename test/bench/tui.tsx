@@ -6,7 +6,8 @@ import { type Instance, render } from "ink";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
 import { App } from "../../tui/app/app.js";
 import { makeProgram } from "../unit/tui/program.js";
-import { feedFleet, upsertInstance } from "../unit/tui/steps.js";
+import { instanceOn, largeLab } from "../fakes/topology.js";
+import { feedFleet, reset, snapshotEnd, upsert, upsertInstance } from "../unit/tui/steps.js";
 
 const rows = Number(process.argv[2] ?? "10000");
 const columns = Number(process.argv[3] ?? "200");
@@ -92,6 +93,29 @@ for (let second = 0; second < idleS; second += 1) {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 console.log(`idle, ticking once a second: ${Math.round(bytes / idleS)} bytes/s, ${renders} frames in ${idleS} ticks`);
+model.fleet.apply(reset, model.nowMs);
+for (const resource of largeLab(300, 8)) model.fleet.apply(upsert(resource), model.nowMs);
+model.fleet.apply(snapshotEnd, model.nowMs);
+await timed("map of 300 instances on 8 hosts, opened", 1, () => press("1", "b"));
+await timed("map, of what is in hosts", 1, () => press("+"));
+await timed("map, to the next thing", 100, () => press("tab"));
+await timed("map, by an arrow", 50, (turn) => press(["right", "down", "left", "down", "up"][turn % 5] ?? "down"));
+await timed("map, after 1 change", 50, (turn) => {
+  const state = turn % 2 === 0 ? InstanceState.INSTANCE_STATE_RUNNING : InstanceState.INSTANCE_STATE_STOPPED;
+  model.fleet.apply(
+    upsert(instanceOn(`alpha/vm${1 + (turn % 9)}`, [`lan${1 + ((1 + (turn % 9)) % 3)}`], state)),
+    model.nowMs,
+  );
+  model.changed();
+});
+await timed("map, an instance more", 5, (turn) => {
+  model.fleet.apply(upsert(instanceOn(`alpha/more${turn}`, ["lan1"])), model.nowMs);
+  model.changed();
+});
+await timed("map, nothing changed but the time", 50, () => {
+  clock.nowMs += 1000;
+  model.changed();
+});
 console.log(`memory: ${Math.round(process.memoryUsage().rss / 1e6)} MB`);
 instance?.unmount();
 process.exit(0);

@@ -10,7 +10,7 @@ import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
-import { showMap } from "./map/map-screen.js";
+import { MapScreen, showMap } from "./map/map-screen.js";
 import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
@@ -137,6 +137,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       title: "the big picture: a map of hosts, lans and cables",
       group: "Look",
       hint: { word: "map", rank: 14 },
+      when: () => !(model.screen instanceof MapScreen),
       run: () => showMap(program),
     },
     {

@@ -24,6 +24,30 @@ function asMessage(typeName: string, text: string): unknown {
 
 const vm1 = "hosts/alpha/instances/vm1";
 
+describe("zor map", () => {
+  // It asks for every kind at once, which a busy machine may take its time for.
+  const map = (...options: readonly string[]) => fleet.zor(["map", "--timeout", "60s", ...options]);
+
+  it("draws hosts with what is in them, in every form", async () => {
+    const { code, stdout, stderr } = await map("--zoom", "host");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const text of ["● alpha", "● beta", "● vm1"]) expect(stdout).toContain(text);
+    expect((await map("-o", "ascii")).stdout).toMatch(/^[\x20-\x7e\n]+$/);
+    expect((await map("-o", "svg")).stdout).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
+    expect((await map("-o", "mermaid")).stdout).toMatch(/^flowchart LR\n/);
+    const { things } = JSON.parse((await map("--host", "alpha", "-o", "json")).stdout);
+    expect(things).toContainEqual(expect.objectContaining({ name: vm1, state: "running" }));
+    expect(things).not.toContainEqual(expect.objectContaining({ name: "hosts/beta/instances/vm1" }));
+  });
+
+  it("says which host there is not", async () => {
+    expect(await map("--host", "nowhere")).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("nowhere"),
+    });
+  });
+});
+
 describe("zor get", () => {
   it.each([
     ["hosts", "zor.v1.ListHostsResponse"],

@@ -154,6 +154,30 @@ describe("zor tui in a real terminal", () => {
     await terminal.sees("── links 2");
   });
 
+  it("draws the map, walks over it, and keeps to the terminal at every size", async () => {
+    const { terminal } = await start(tui("--host beta"));
+    await using _ = terminal;
+    await terminal.sees(/vm1 +beta +○ stopped/);
+    await terminal.press("j", "b");
+    await terminal.sees("instance beta/vm1 stopped, eth0 10.0.0.2 in beta/lan1");
+    await terminal.press("-");
+    await terminal.sees("host beta ready");
+    await terminal.sees(/╭─ ✗ gamma /);
+    await terminal.press("+", "+");
+    await terminal.sees("instance beta/vm1 stopped");
+    for (const [columns, rows] of [
+      [200, 50],
+      [60, 12],
+      [80, 24],
+    ] as const) {
+      await terminal.resize(columns, rows);
+      const screen = await terminal.sees(/○ vm1 +eth0 10\.0\.0\.2/);
+      for (const line of screen.split("\n")) expect(stringWidth(line)).toBeLessThanOrEqual(columns);
+    }
+    await terminal.press("Escape", "q");
+    await expectRestored(terminal, 0);
+  });
+
   it("goes to the shell on ctrl-z, with the terminal as it was, and comes back with the screen intact", async () => {
     await using terminal = await openShell();
     await terminal.press(shellLine(tui("--host alpha")), "Enter");

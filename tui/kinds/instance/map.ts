@@ -15,6 +15,8 @@ export const instanceMap: MapRole<Instance> = {
   noteOf: (instance, end) => {
     const id = idOf(end);
     const nic = nicsOf(instance).find(({ name }) => name === id);
-    return heardOf(instance, id)[0] ?? nic?.addresses[0]?.split("/")[0] ?? "";
+    const heard = heardOf(instance, id);
+    // The shorter kind of address, which there is room for.
+    return heard.find((address) => address.includes(".")) ?? heard[0] ?? nic?.addresses[0]?.split("/")[0] ?? "";
   },
 };

@@ -4,9 +4,10 @@ import { isReached, type Scene, type SceneThing } from "./scene.js";
 /** The scene as a flowchart of Mermaid: what is in a host is in its subgraph, states are classes. */
 export function sceneMermaid(scene: Scene, looks: Looks): string {
   const ids = new Map([...scene.byName.keys()].map((name, index) => [name, `n${index}`]));
+  const idOf = (name: string): string => ids.get(name) ?? "";
   const reached = scene.things.filter(isReached);
   const hosts = reached.filter(({ frame }) => frame === "host");
-  const node = (thing: SceneThing): string => `${ids.get(thing.name)}${shapeOf(thing, looks)}`;
+  const node = (thing: SceneThing): string => `${idOf(thing.name)}${shapeOf(thing, looks)}`;
   const lines = ["flowchart LR"];
   for (const host of hosts) {
     const inside = reached.filter((thing) => thing.host === host.host && thing !== host);
@@ -14,7 +15,7 @@ export function sceneMermaid(scene: Scene, looks: Looks): string {
       lines.push(`  ${node(host)}`);
       continue;
     }
-    lines.push(`  subgraph ${ids.get(host.name)}["${textOf(host, looks)}"]`);
+    lines.push(`  subgraph ${idOf(host.name)}["${textOf(host, looks)}"]`);
     for (const thing of inside) lines.push(`    ${node(thing)}`);
     lines.push("  end");
   }
@@ -22,13 +23,13 @@ export function sceneMermaid(scene: Scene, looks: Looks): string {
   for (const { from, to, of } of scene.routes) {
     const condition = of === "" ? "whole" : looks.conditionOf(of);
     const arrow = condition === "whole" ? "---" : condition === "impaired" ? "-.-" : "-. broken .-";
-    lines.push(`  ${ids.get(from)} ${arrow} ${ids.get(to)}`);
+    lines.push(`  ${idOf(from)} ${arrow} ${idOf(to)}`);
   }
-  for (const [leaf, lan] of leavesOf(scene)) lines.push(`  ${ids.get(lan)} --- ${ids.get(leaf)}`);
+  for (const [leaf, lan] of leavesOf(scene)) lines.push(`  ${idOf(lan)} --- ${idOf(leaf)}`);
   const classes = new Map<string, string[]>();
   for (const thing of reached) {
     const { tone } = thing.box === undefined ? looks.styleOfCable(thing) : looks.styleOf(thing);
-    if (tone in colors) classes.set(tone, [...(classes.get(tone) ?? []), ids.get(thing.name) ?? ""]);
+    if (tone in colors) classes.set(tone, [...(classes.get(tone) ?? []), idOf(thing.name)]);
   }
   for (const [tone, names] of classes) {
     lines.push(

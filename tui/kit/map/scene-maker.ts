@@ -73,7 +73,7 @@ export class SceneMaker {
       ...chips.map(({ block }) => block),
     ];
     const ties = chips.flatMap(({ cable }) => {
-      const [a, b] = hostsOf(cable);
+      const [a = "", b = ""] = hostsOf(cable);
       return [
         { from: `hosts/${a}`, to: cable.name },
         { from: cable.name, to: `hosts/${b}` },

@@ -1,4 +1,4 @@
-import type { Point } from "./rect.js";
+import { extentOf, type Point, type Rect } from "./rect.js";
 import type { Scene, SceneThing } from "./scene.js";
 
 /** Cells that are seen of a scene. */
@@ -10,13 +10,21 @@ export interface Seen {
 /** What stays seen around the cursor, in cells. */
 const around = { x: 4, y: 2 } as const;
 
+/** What is written of a thing. */
+function wordsOf({ label, notes }: SceneThing): Rect {
+  const rects = [label, ...notes.map(({ rect }) => rect)];
+  const { width, height } = extentOf(rects);
+  return { x: label.x, y: label.y, width: width - label.x, height: height - label.y };
+}
+
 /** Where the view begins so that the cursor is in it, moved as little as can be; with it all of its box, if that fits. */
 export function scrolled(
   { width, height }: Scene,
   thing: SceneThing | undefined,
   { offset, seen }: { readonly offset: Point; readonly seen: Seen },
 ): Point {
-  const { label, box } = thing ?? {};
+  const { label } = thing ?? {};
+  const box = thing === undefined ? undefined : (thing.box ?? wordsOf(thing));
   const along = (from: number, size: number, room: number, whole: number): ((at: number, margin: number) => number) => {
     return (at, margin) => {
       const most = Math.max(0, whole - room);

@@ -331,6 +331,5 @@ function emptyLines(isLoaded: boolean): readonly Line[] {
 /** Opens the map, with the cursor on what it is on now. */
 export function showMap(program: Program): void {
   const { model } = program;
-  if (model.screen instanceof MapScreen) return;
   model.push(new MapScreen(program, model.screen.subject()?.name ?? ""));
 }
