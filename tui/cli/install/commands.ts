@@ -47,7 +47,7 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
       const wishes = [...named, ...(options.file === undefined ? [] : await readHosts(options.file))];
       if (wishes.length === 0)
         throw invalidArgument("hosts", "name at least one as USER@HOST, or a file of them with -f");
-      await run(session, wishes, options, { mode: "install", work: installHost, needsArchive: true });
+      await run(session, [wishes], options, { mode: "install", work: installHost, needsArchive: true });
     });
   withNotes(command, sshNotes);
   withExamples(
@@ -78,14 +78,7 @@ export function defineUpgrade(host: Command, open: Registrar["open"]): void {
       const session = open(command);
       const wishes = await namedHosts(session, texts, options.all === true);
       const canaries = parseCount("--canary", options.canary, 0);
-      const first = wishes.slice(0, canaries);
-      if (first.length > 0) {
-        session.note(`first: ${first.map(({ id }) => id).join(", ")}`);
-        await run(session, first, options, upgrading);
-        if (session.exitCode !== 0) return;
-      }
-      const others = wishes.slice(canaries);
-      if (others.length > 0) await run(session, others, options, upgrading);
+      await run(session, [wishes.slice(0, canaries), wishes.slice(canaries)], options, upgrading);
     });
   withNotes(command, sshNotes);
   withExamples(command, "zor host upgrade alpha", "zor host upgrade --all --canary 1 --max-parallel 4");
@@ -150,7 +143,7 @@ export function defineRejoin(host: Command, open: Registrar["open"]): void {
 type HostWork = (wish: HostWish, install: InstallOptions, step: (text: string) => void) => Promise<JobResult>;
 
 async function runAll(session: Session, wishes: readonly HostWish[], options: Options, work: HostWork): Promise<void> {
-  await run(session, wishes, options, { mode: "install", work, needsArchive: false });
+  await run(session, [wishes], options, { mode: "install", work, needsArchive: false });
 }
 
 interface RunWhat {
@@ -159,13 +152,14 @@ interface RunWhat {
   readonly needsArchive: boolean;
 }
 
+/** @param batches one after the other, the next only when all of the one before are well; who is asked for passwords is asked once. */
 async function run(
   session: Session,
-  wishes: readonly HostWish[],
+  batches: readonly (readonly HostWish[])[],
   options: Options,
   { mode, work, needsArchive }: RunWhat,
 ): Promise<void> {
-  checkWishes(wishes);
+  checkWishes(batches.flat());
   const archive = needsArchive ? await findArchive(options.archive) : noArchive;
   const common = await commonFacts(session);
   let board: Board | undefined;
@@ -185,14 +179,19 @@ async function run(
       dryRun: options.dryRun === true,
     },
   };
-  const jobs = wishes.map((wish) => ({
-    name: wish.id,
-    run: (step: (text: string) => void) => work(wish, install, step),
-  }));
   const maxParallel = parseCount("--max-parallel", options.maxParallel, 1);
-  await runOnHosts(session, jobs, { output: options.output, maxParallel }, (made) => {
-    board = made;
-  });
+  const filled = batches.filter((wishes) => wishes.length > 0);
+  for (const [at, wishes] of filled.entries()) {
+    if (session.exitCode !== 0) return;
+    if (at < filled.length - 1) session.note(`first: ${wishes.map(({ id }) => id).join(", ")}`);
+    const jobs = wishes.map((wish) => ({
+      name: wish.id,
+      run: (step: (text: string) => void) => work(wish, install, step),
+    }));
+    await runOnHosts(session, jobs, { output: options.output, maxParallel }, (made) => {
+      board = made;
+    });
+  }
 }
 
 /** Hosts of the fleet with the way that ssh reaches them, which was noted when they were installed. */
