@@ -17,6 +17,8 @@ import { eventually } from "../../helpers/eventually.js";
 import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 
 const before = captureMachine();
+/** Namespaces and groups are named by the process that makes them. */
+const ours = new RegExp(`-(lab|h\\d+)-${process.pid}-`);
 let hosts: DeployHosts;
 let rig: InstallRig;
 beforeAll(async () => {
@@ -26,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
   await hosts[Symbol.asyncDispose]();
-  await eventually(() => expect(leftBehind(before, captureMachine(), /zt-(hosts|lab|h\d|install|home)/)).toEqual([]));
+  await eventually(() => expect(leftBehind(before, captureMachine(), ours)).toEqual([]));
 }, 120_000);
 
 const all = ["h1", "h2", "h3"];

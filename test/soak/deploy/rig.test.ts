@@ -23,13 +23,15 @@ import { captureMachine, leftBehind } from "../../helpers/leftovers.js";
 import { spawnOwned } from "../../helpers/owned.js";
 
 const before = captureMachine();
+/** Namespaces and groups are named by the process that makes them. */
+const ours = new RegExp(`-(lab|h\\d+)-${process.pid}-`);
 let hosts: DeployHosts;
 beforeAll(async () => {
   hosts = await DeployHosts.start({ count: 2 });
 }, 1_800_000);
 afterAll(async () => {
   await hosts[Symbol.asyncDispose]();
-  await eventually(() => expect(leftBehind(before, captureMachine(), /zt-(hosts|lab|h\d)/)).toEqual([]));
+  await eventually(() => expect(leftBehind(before, captureMachine(), ours)).toEqual([]));
 }, 120_000);
 
 const root = { password: opsUser.password };

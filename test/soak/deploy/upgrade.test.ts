@@ -13,6 +13,8 @@ import { runTag } from "../../helpers/run-tag.js";
 
 const archive = join(installationRoot, `.zor/package/zorhub-${version}-x64.tar.gz`);
 const before = captureMachine();
+/** Namespaces and groups are named by the process that makes them. */
+const ours = new RegExp(`-(lab|h\\d+)-${process.pid}-`);
 let hosts: DeployHosts;
 let rig: InstallRig;
 let directory: string;
@@ -32,7 +34,7 @@ afterAll(async () => {
   await rig[Symbol.asyncDispose]();
   await hosts[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
-  await eventually(() => expect(leftBehind(before, captureMachine(), /zt-(hosts|lab|h\d|install|home)/)).toEqual([]));
+  await eventually(() => expect(leftBehind(before, captureMachine(), ours)).toEqual([]));
 }, 120_000);
 
 const guests = ["h1/a", "h2/b"];

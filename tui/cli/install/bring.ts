@@ -125,11 +125,16 @@ async function start(remote: Remote, unit: string, command: string): Promise<big
 
 /** The last lines that a program logged, for people; "" when there are none. */
 export async function lastWords(remote: Remote, unit: string): Promise<string> {
-  const { stdout } = await remote.root(`journalctl -q -n 3 -o cat -u ${unit} 2>/dev/null || true`);
+  // Its own words; those of systemd, that it starts it again and again, when it has said nothing.
+  const own = `journalctl -q -n 30 -o cat _SYSTEMD_UNIT=${unit}.service 2>/dev/null`;
+  const { stdout } = await remote.root(
+    `w=$(${own}); [ -n "$w" ] || w=$(journalctl -q -n 3 -o cat -u ${unit} 2>/dev/null); printf '%s\\n' "$w"`,
+  );
   return stdout
     .trim()
     .split("\n")
-    .filter((line) => line !== "")
+    .filter((line) => line.trim() !== "" && !/^\s+at |^Node\.js v|^\s*\^+$|^file:\/\//.test(line))
+    .slice(-3)
     .join(" | ")
     .slice(0, 600);
 }
