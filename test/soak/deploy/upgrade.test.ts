@@ -41,7 +41,8 @@ const guests = ["h1/a", "h2/b"];
 const withPassword = (...argv: readonly string[]) => rig.zor([...argv, "--password-stdin"], `${opsUser.password}\n`);
 const upgrade = (...argv: readonly string[]) => withPassword("host", "upgrade", ...argv);
 const current = (at: number) => hosts.at(at).shell("basename $(readlink /opt/zorhub/current)");
-const machinePids = (at: number) => hosts.at(at).shell("pgrep -x qemu-system-x86 || pgrep -f qemu-system-x86_64");
+/** Only what runs a machine: QEMU is also asked what it can. */
+const machinePids = (at: number) => hosts.at(at).shell("pgrep -f '[q]emu-system-x86_64.*-netdev'");
 
 /** Runs zor, which must succeed. */
 async function must(...argv: readonly string[]): Promise<string> {
@@ -105,7 +106,7 @@ test("a host is taken out of the fleet: what it has is not deleted without a wor
   const leave = (...argv: readonly string[]) => withPassword("host", "uninstall", ...argv, "--yes");
   const used = await leave("h2");
   expect(used.code).not.toBe(0);
-  expect(used.stderr).toMatch(/hosts\/h2 has 1 instance and 2 other resources/);
+  expect(used.stderr).toMatch(/hosts\/h2 has 1 instance and \d+ other resource/);
   expect(await rig.states()).toMatchObject({ "hosts/h2": "HOST_STATE_READY" });
   const { code, stderr } = await leave("h2", "--delete-guests", "--purge");
   expect(code, stderr).toBe(0);
