@@ -38,7 +38,7 @@ const gaugeKind: TuiKind<Gauge> = {
   actions: [
     {
       verb: "calibrate",
-      keys: ["b"],
+      keys: ["i"],
       title: "calibrate it",
       hint: "calibrate",
       effect: () => "begins at zero again",
@@ -116,7 +116,7 @@ describe("a kind with a folder of its own", () => {
     expect(drawn(program)).toMatch(/NAME +READING↑\n.*g1 +42 V/);
     expect(headerLines(program.model, 200).map(textOf).join("\n")).toContain("gauges 1 ● 1 measuring");
     expect(program.controller.commands.map(({ hint }) => hint?.word)).toContain("calibrate");
-    program.press("b");
+    program.press("i");
     expect(program.model.fleet.pendingOf(g1)?.verb).toBe("calibrate");
     await eventually(() => expect(program.gateway.calls).toEqual([`calibrate ${g1}`]));
     feed(program, 0);
@@ -128,7 +128,7 @@ describe("a kind with a folder of its own", () => {
     program.press("?");
     expect(drawn(program)).toContain("b");
     expect(program.model.screen.draw(120, 200).lines.map(({ line }) => textOf(line))).toContainEqual(
-      expect.stringMatching(/b +calibrate it/),
+      expect.stringMatching(/i +calibrate it/),
     );
   });
 

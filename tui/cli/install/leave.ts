@@ -74,7 +74,10 @@ export async function uninstallHost(wish: HostWish, options: LeaveOptions, step:
   const stays = facts.hasHub ? ["the programs stay: a hub runs there"] : [];
   const notes = options.purge
     ? stays
-    : [...stays, "/var/lib/zor/agent and /etc/zor/agent.yaml stay; --purge removes them as well"];
+    : [
+        ...stays,
+        "/var/lib/zor/agent, with images and volumes, and /etc/zor/agent.yaml stay; --purge removes them as well",
+      ];
   return { text: "removed", changed: true, notes };
 }
 
@@ -124,11 +127,16 @@ interface OnHost {
   readonly name: string;
 }
 
+/** What lies on its disks and does nothing: it stays with the state, or goes with it. Snapshots go with their instances. */
+const stored = new Set(["image", "pool", "volume", "snapshot", "backup"]);
+
 /** All that a host has of its own, links that end on it included. */
 async function resourcesOf(session: Session, id: string): Promise<readonly OnHost[]> {
   const connection = await session.connect();
   const both = new Set(kindsWith("list").map(({ singular }) => singular));
-  const kinds = kindsWith("delete").filter((kind) => livesOnHosts(kind) && both.has(kind.singular));
+  const kinds = kindsWith("delete").filter(
+    (kind) => livesOnHosts(kind) && both.has(kind.singular) && !stored.has(kind.singular),
+  );
   const lists = await Promise.all(
     kinds.map(async (kind) => {
       const { resources } = await listKind(connection, kind, { host: id }, session.readOptions());
