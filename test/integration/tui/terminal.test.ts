@@ -157,24 +157,27 @@ describe("zor tui in a real terminal", () => {
   it("draws the map, walks over it, and keeps to the terminal at every size", async () => {
     const { terminal } = await start(tui("--host beta"));
     await using _ = terminal;
-    await terminal.sees(/vm1 +beta +○ stopped/);
-    await terminal.press("j", "b");
-    await terminal.sees("instance beta/vm1 stopped, eth0 10.0.0.2 in beta/lan1");
+    await terminal.sees(/vm3 +beta +○ stopped/);
+    await terminal.press("j", "j", "j", "b");
+    await terminal.sees("instance beta/vm3 stopped, eth0 10.0.0.4 in beta/lan1");
     await terminal.press("-");
     await terminal.sees("host beta ready");
     await terminal.sees(/╭─ ✗ gamma /);
     await terminal.press("+", "+");
-    await terminal.sees("instance beta/vm1 stopped");
+    await terminal.sees("instance beta/vm3 stopped");
     for (const [columns, rows] of [
       [200, 50],
       [60, 12],
       [80, 24],
     ] as const) {
       await terminal.resize(columns, rows);
-      const screen = await terminal.sees(/○ vm1 +eth0 10\.0\.0\.2/);
+      const screen = await terminal.sees(/○ vm3 +eth0 10\.0\.0\.4/);
       for (const line of screen.split("\n")) expect(stringWidth(line)).toBeLessThanOrEqual(columns);
     }
-    await terminal.press("Escape", "q");
+    // By itself: an escape with a letter right behind it is another key.
+    await terminal.press("Escape");
+    await terminal.sees("── instances(beta)");
+    await terminal.press("q");
     await expectRestored(terminal, 0);
   });
 
