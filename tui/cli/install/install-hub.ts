@@ -113,26 +113,31 @@ async function upgrade(
     const words = await lastWords(remote, unit);
     step("rolls back");
     await rollBack(remote, unit);
+    const after = await answers(remote, undefined).then(
+      () => "it answers as before",
+      (later: unknown) => `and that did not help: ${messageOf(later)}`,
+    );
     const said = words === "" ? "" : `; the new hub said: ${words}`;
     throw failedPrecondition(
       "ROLLED_BACK",
       remote.connection.name,
-      `rolled back to ${before}, because: ${messageOf(error)}${said}`,
+      `rolled back to ${before}, ${after}, because: ${messageOf(error)}${said}`,
     );
   }
 }
 
-/** Asks the hub on its own machine, as its local administrator, until it is the wanted build. */
-async function answers(remote: Remote, archive: Archive): Promise<void> {
+/** Asks the hub on its own machine, as its local administrator, until it is the wanted build, or any when none is given. */
+async function answers(remote: Remote, archive: Archive | undefined): Promise<void> {
   const deadline = performance.now() + upTimeoutMs;
   for (;;) {
-    const { stdout, stderr } = await remote.root(`${asLocalAdmin} ${zor} version -o json`);
-    if (stdout.includes(`"build": "${archive.builds.hub}"`)) return;
+    const { code, stdout, stderr } = await remote.root(`${asLocalAdmin} ${zor} version -o json`);
+    const isIt = archive === undefined ? code === 0 : stdout.includes(`"build": "${archive.builds.hub}"`);
+    if (isIt) return;
     if (performance.now() > deadline) {
       throw failedPrecondition(
         "HUB_NOT_READY",
         remote.connection.name,
-        `the hub does not answer as the new version within a minute: ${(stderr.split("\n")[0] ?? "").slice(0, 300) || "it is another build"}`,
+        `the hub does not answer${archive === undefined ? "" : " as the new version"} within a minute: ${(stderr.split("\n")[0] ?? "").slice(0, 300) || "it is another build"}`,
       );
     }
     await delay(500);
