@@ -93,7 +93,8 @@ export async function bringVersion(
   }
   step("unpacks");
   const digest = `printf '%s  %s\\n' ${archive.sha256} ${part} | sha256sum --quiet --strict -c - || { rm -f ${part}; echo 'zor: what was sent is damaged; run it again' >&2; exit 1; }`;
-  const unpack = `cd ${cache} && tar -xzOf ${part} --wildcards '*/install-version.sh' > install-version.sh && sh install-version.sh install ${part} --no-switch && rm -f ${part} install-version.sh`;
+  // One name, and the first: the rest of the archive need not be read for it.
+  const unpack = `cd ${cache} && tar -xzOf ${part} --occurrence=1 --wildcards '*/deploy/package/install-version.sh' > install-version.sh && sh install-version.sh install ${part} --no-switch && rm -f ${part} install-version.sh`;
   await remote.must("installing the version", `${digest}\n${unpack}`);
 }
 
