@@ -5,7 +5,7 @@ import SSHConfig, { type Line, LineType, type Match, type Section } from "ssh-co
 import { failedPrecondition, invalidArgument, messageOf } from "../errors.js";
 import { readIfExists } from "../files.js";
 import type { Environment } from "../terminal.js";
-import { globMatches } from "./known-hosts.js";
+import { anyMatches, globMatches } from "./patterns.js";
 import { formatTarget, parseTarget, type SshTarget } from "./target.js";
 
 /** What the configuration of ssh says of one server. */
@@ -244,12 +244,7 @@ function jumpsOf(target: SshTarget, text: string | undefined): readonly SshTarge
 
 function hostMatches(patterns: readonly string[], name: string): boolean {
   const text = name.toLowerCase();
-  let isMatched = false;
-  for (const pattern of patterns.map((each) => each.toLowerCase())) {
-    if (pattern.startsWith("!") && globMatches(pattern.slice(1), text)) return false;
-    isMatched ||= globMatches(pattern, text);
-  }
-  return isMatched;
+  return anyMatches(patterns, (pattern) => globMatches(pattern.toLowerCase(), text));
 }
 
 type Value = string | readonly { readonly val: string }[];

@@ -2,6 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { readIfExists } from "../files.js";
+import { anyMatches, globMatches } from "./patterns.js";
 
 /** What known_hosts files say of a server's key. */
 export type HostKeyVerdict =
@@ -67,7 +68,7 @@ export class KnownHosts {
 
   #of({ host, port }: Omit<ShownKey, "key">): readonly Line[] {
     const name = nameOf(host, port);
-    return this.#lines.filter(({ patterns }) => matches(patterns, name));
+    return this.#lines.filter(({ patterns }) => anyMatches(patterns, (pattern) => matchesOne(pattern, name)));
   }
 }
 
@@ -109,15 +110,6 @@ function parse(file: string, text: string): readonly Line[] {
   });
 }
 
-function matches(patterns: readonly string[], name: string): boolean {
-  let isMatched = false;
-  for (const pattern of patterns) {
-    if (pattern.startsWith("!") && matchesOne(pattern.slice(1), name)) return false;
-    isMatched ||= matchesOne(pattern, name);
-  }
-  return isMatched;
-}
-
 function matchesOne(pattern: string, name: string): boolean {
   const hashed = /^\|1\|([^|]+)\|([^|]+)$/.exec(pattern);
   if (hashed === null) return globMatches(pattern.toLowerCase(), name);
@@ -129,24 +121,4 @@ function matchesOne(pattern: string, name: string): boolean {
 
 function hashOf(name: string, salt: Buffer): string {
   return `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
-}
-
-/** Whether a text matches a pattern of ssh: `*` is any text, `?` one character. Never slower than their lengths multiplied. */
-export function globMatches(pattern: string, text: string): boolean {
-  let [at, inText] = [0, 0];
-  let [star, mark] = [-1, 0];
-  while (inText < text.length) {
-    if (pattern[at] === "*") {
-      star = at++;
-      mark = inText;
-    } else if (pattern[at] === "?" || pattern[at] === text[inText]) {
-      at++;
-      inText++;
-    } else if (star !== -1) {
-      at = star + 1;
-      inText = ++mark;
-    } else return false;
-  }
-  while (pattern[at] === "*") at++;
-  return at === pattern.length;
 }

@@ -98,11 +98,27 @@ export async function bringVersion(
   await remote.must("installing the version", `${digest}\n${unpack}`);
 }
 
+/** Makes an installed version current; nothing is started anew. */
+export async function makeCurrent(remote: Remote, id: string): Promise<void> {
+  await remote.must("switching to the version", `sh ${ownScript(id)} switch ${id}`);
+}
+
+/** Writes the settings of a program, whole or not at all. @param program "agent" or "hub". */
+export async function writeSettings(remote: Remote, program: string, text: string): Promise<void> {
+  const file = `/etc/zor/${program}.yaml`;
+  const fresh = `/etc/zor/.${program}.yaml.new`;
+  const write = `umask 022; mkdir -p /etc/zor && cat > ${fresh} && mv -f ${fresh} ${file}`;
+  await remote.must(`writing ${file}`, write, { stdin: [Buffer.from(text)] });
+}
+
+/** Whether others can reach an address that a host says of itself: not where it says none, or loopback. */
+export function isOpenAddress(ip: string): boolean {
+  return ip !== "" && !/^(127\.|::1$|::ffff:127\.)/.test(ip);
+}
+
 /** Makes a version current, starts its program anew and tells its process id. Guests, cables and relays go on. */
 export async function switchTo(remote: Remote, id: string, unit: string): Promise<bigint> {
-  // Of the new version itself: it knows what it needs.
-  const own = `/opt/zorhub/versions/${id}/deploy/package/install-version.sh`;
-  return start(remote, unit, `sh ${own} switch ${id} >/dev/null && systemctl restart ${unit}`);
+  return start(remote, unit, `sh ${ownScript(id)} switch ${id} >/dev/null && systemctl restart ${unit}`);
 }
 
 /** Goes back to the version that was current before. */
@@ -143,4 +159,9 @@ export async function lastWords(remote: Remote, unit: string): Promise<string> {
 /** Removes versions that nothing runs from, but for the current and the one before. */
 export async function prune(remote: Remote): Promise<void> {
   await remote.must("removing old versions", `sh ${script} prune >/dev/null`);
+}
+
+/** Of the version itself: it knows what it needs. */
+function ownScript(id: string): string {
+  return `/opt/zorhub/versions/${id}/deploy/package/install-version.sh`;
 }

@@ -9,12 +9,15 @@ import {
   type BringOptions,
   bringPackages,
   bringVersion,
+  isOpenAddress,
   lastWords,
+  makeCurrent,
   prune,
   readFacts,
   rollBack,
   startUnit,
   switchTo,
+  writeSettings,
 } from "./bring.js";
 import type { HostFacts } from "./facts.js";
 import { findHost, hasJoined, lacksOf, noteSsh, readHubClock, tokenFor, waitUntilReady } from "./fleet-side.js";
@@ -118,11 +121,7 @@ async function carryOut({ wish, remote, facts, known, way, todo, options, step }
   if (todo.includes("switch")) {
     step("switches");
     if (wasRunning && !todo.includes("join")) await upgrade(remote, { name, facts, options, step });
-    else
-      await remote.must(
-        "switching to the version",
-        `sh /opt/zorhub/versions/${archive.id}/deploy/package/install-version.sh switch ${archive.id}`,
-      );
+    else await makeCurrent(remote, archive.id);
   }
   if (todo.includes("join")) {
     step("joins");
@@ -221,15 +220,15 @@ interface Way {
 
 async function wayOf({ listen, underlay, dialOut }: HostWish, remote: Remote): Promise<Way> {
   const ip = listen === undefined ? await remote.address() : (parseHostPort(listen)?.host ?? "");
-  const isLoopback = ip === "" || /^(127\.|::1$|::ffff:127\.)/.test(ip);
+  const isOpen = isOpenAddress(ip);
   const port = (listen === undefined ? undefined : parseHostPort(listen)?.port) ?? agentPort;
-  const isOut = dialOut ?? isLoopback;
+  const isOut = dialOut ?? !isOpen;
   return {
     dialOut: isOut,
     listen:
       isOut && listen === undefined ? formatHostPort({ host: "127.0.0.1", port }) : formatHostPort({ host: ip, port }),
     port,
-    underlay: underlay ?? (isLoopback || isIP(ip) === 0 ? [] : [ip]),
+    underlay: underlay ?? (!isOpen || isIP(ip) === 0 ? [] : [ip]),
   };
 }
 
@@ -245,7 +244,5 @@ async function writeConfig(remote: Remote, { dialOut, listen, underlay }: Way): 
       : [`cableListen: ${JSON.stringify(formatHostPort({ host: first, port: cablePort }))}`]),
     "",
   ].join("\n");
-  const script =
-    "umask 022; mkdir -p /etc/zor && cat > /etc/zor/.agent.yaml.new && mv -f /etc/zor/.agent.yaml.new /etc/zor/agent.yaml";
-  await remote.must("writing /etc/zor/agent.yaml", script, { stdin: [Buffer.from(text)] });
+  await writeSettings(remote, "agent", text);
 }

@@ -13,12 +13,15 @@ import {
   type BringOptions,
   bringPackages,
   bringVersion,
+  isOpenAddress,
   lastWords,
+  makeCurrent,
   prune,
   readFacts,
   rollBack,
   startUnit,
   switchTo,
+  writeSettings,
 } from "./bring.js";
 import { findProblems } from "./problems.js";
 import { Remote, type RemoteOptions } from "./remote.js";
@@ -76,11 +79,7 @@ export async function installHub(options: HubInstallOptions, step: Step): Promis
   if (todo.includes("switch")) {
     step("switches");
     if (facts.units.isActive) await upgrade(remote, options, { before: facts.current, step });
-    else
-      await remote.must(
-        "switching to the version",
-        `sh /opt/zorhub/versions/${archive.id}/deploy/package/install-version.sh switch ${archive.id}`,
-      );
+    else await makeCurrent(remote, archive.id);
   }
   if (todo.includes("start")) {
     step("starts");
@@ -171,7 +170,7 @@ async function becomeAdmin(remote: Remote, options: HubInstallOptions): Promise<
 
 /** @param ip where it listens beside loopback; "": nowhere. */
 async function writeConfig(remote: Remote, ip: string): Promise<void> {
-  const isOpen = ip !== "" && !/^(127\.|::1$|::ffff:127\.)/.test(ip);
+  const isOpen = isOpenAddress(ip);
   const places = (port: number, alsoHere: boolean): string =>
     JSON.stringify([
       ...(alsoHere || !isOpen ? [`127.0.0.1:${port}`] : []),
@@ -187,7 +186,5 @@ async function writeConfig(remote: Remote, ip: string): Promise<void> {
     ...(isOpen ? [`advertise: [${JSON.stringify(formatHostPort({ host: ip, port: ports.api }))}]`] : []),
     "",
   ].join("\n");
-  const script =
-    "umask 022; mkdir -p /etc/zor && cat > /etc/zor/.hub.yaml.new && mv -f /etc/zor/.hub.yaml.new /etc/zor/hub.yaml";
-  await remote.must("writing /etc/zor/hub.yaml", script, { stdin: [Buffer.from(text)] });
+  await writeSettings(remote, "hub", text);
 }

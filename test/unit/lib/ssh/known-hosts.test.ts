@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { appendKnownHost, fingerprint, globMatches, keyType, KnownHosts } from "../../../../lib/ssh/known-hosts.js";
+import { appendKnownHost, fingerprint, keyType, KnownHosts } from "../../../../lib/ssh/known-hosts.js";
+import { globMatches } from "../../../../lib/ssh/patterns.js";
 
 /** A public key as ssh sends it, its bytes made of a word. */
 function keyOf(word: string, type = "ssh-ed25519"): Buffer {
