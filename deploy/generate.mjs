@@ -1,11 +1,12 @@
-// Generates proto/gen from the proto files: TypeScript by ts-proto, the table of kinds and methods, and one descriptor set that serves
-// reflection; and the same of the kinds that tests add, in test/extension/gen.
+// Generates proto/gen from the proto files: TypeScript by ts-proto, the table of kinds and methods, what comments say, and one descriptor set
+// that serves reflection; and the same of the kinds that tests add, in test/extension/gen.
 // With --check it generates into a scratch directory and fails when the committed code differs.
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatComments, readComments } from "./generate-comments.mjs";
 import { formatCodecs, formatKinds, readKinds } from "./generate-kinds.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -28,6 +29,9 @@ function generate(source, target) {
     join(target, "codecs.ts"),
     formatCodecs(kinds, (file) => `./${file}.js`),
   );
+  const explained = execFileSync(buf, ["build", "-o", "-#format=binpb"], { cwd: source, maxBuffer });
+  const comments = readComments(explained, (file) => file.startsWith("zor/v1/") && !file.endsWith("/options.proto"));
+  writeFileSync(join(target, "comments.ts"), formatComments(comments));
 }
 
 /** The same for the proto files of the tests, `source` being those and the project's together. */
