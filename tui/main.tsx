@@ -18,6 +18,7 @@ interface Flags {
   readonly context?: string;
   readonly readOnly?: boolean;
   readonly host?: string;
+  readonly first?: string;
   readonly ascii?: boolean;
   readonly logFile?: string;
 }
@@ -30,15 +31,18 @@ Examples:
   $ zor tui                          the hub of the current context
   $ zor tui --context demo           another one (zor context list shows them)
   $ zor tui --host alpha             begin with the instances of one host
+  $ zor tui --first pulse            begin with how the fleet is; any line of the command line will do
   $ zor tui --read-only              only look: no key changes anything
 
-Environment: ZOR_CONTEXT (context), NO_COLOR (no colours), ZOR_ASCII=1 (no symbols), ZOR_LOG (log level).`;
+Environment: ZOR_CONTEXT (context), ZOR_TUI_FIRST (as --first), NO_COLOR (no colours), ZOR_ASCII=1 (no symbols),
+ZOR_LOG (log level).`;
 
 const program = new Command("zor tui")
   .description("Watch and run a fleet of lab hosts in the terminal.")
   .option("-c, --context <name>", "hub or agent to talk to; default: $ZOR_CONTEXT, else the current one")
   .option("-r, --read-only", "bind no key that changes anything")
   .option("--host <host>", "begin with the instances of this host")
+  .option("--first <line>", 'what to do first, as typed after ":"; default: $ZOR_TUI_FIRST, else a table')
   .option("--ascii", "draw with ASCII only; default when the locale is not UTF-8")
   .option("--log-file <file>", `where to log; default: ${defaultLogFile(process.env)}`)
   .version(version)
@@ -78,6 +82,7 @@ async function main(flags: Flags): Promise<void> {
       gateway: createHubGateway(connection, context.name),
       log,
       host: flags.host,
+      first: flags.first ?? process.env["ZOR_TUI_FIRST"] ?? "",
       ascii: flags.ascii === true,
     });
     if (ending.error !== undefined) {

@@ -14,6 +14,8 @@ export interface FirstScreen {
   readonly kind?: string;
   /** Id of the host that it is narrowed to. */
   readonly host?: string;
+  /** A line of the command line that is run on it at once: "pulse". */
+  readonly line?: string;
 }
 
 /** Turns keys into changes of the model and into what is asked of the fleet. */
@@ -24,12 +26,13 @@ export class Controller {
   #interruptedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Opens the first screen. */
-  constructor(program: Program, { kind, host }: FirstScreen = {}) {
+  constructor(program: Program, { kind, host, line = "" }: FirstScreen = {}) {
     this.#model = program.model;
     this.#program = program;
     this.#prompts = new Prompts(program);
     const scope = host === undefined ? undefined : { title: host, host };
     this.#model.openOnly(new TableScreen(program, kind ?? this.#model.kinds.all[0]?.kind ?? "", scope));
+    this.#prompts.run(line);
   }
 
   /** What can be done where the person is now. */

@@ -76,7 +76,7 @@ export class Prompts {
     }
     this.#model.prompt = undefined;
     if (prompt.type === "confirm") this.#program.requests.perform(prompt.impact);
-    if (prompt.type === "command") this.#runCommandLine(prompt.text);
+    if (prompt.type === "command") this.run(prompt.text);
     if (prompt.type === "input") this.#goOn(prompt);
   }
 
@@ -88,7 +88,8 @@ export class Prompts {
     }
   }
 
-  #runCommandLine(line: string): void {
+  /** Does what a line of the command line says (without the ":"). */
+  run(line: string): void {
     if (line.trim() === "") return;
     const model = this.#model;
     const typed = parseCommandLine(line, this.#vocabulary());

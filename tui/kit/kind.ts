@@ -8,6 +8,7 @@ import type { Row } from "./row.js";
 import type { StateStyle } from "./states.js";
 import type { Column } from "./table/column.js";
 import type { TableScope } from "./table/scope.js";
+import type { Trouble } from "./trouble/trouble.js";
 
 /**
  * All that the terminal interface knows of a kind of resource; everything else is driven by it. `T` is the kind's message. Methods,
@@ -53,6 +54,8 @@ export interface TuiKind<T extends object = object> {
   hostsOf?(row: Row<T>): readonly string[];
   /** What happens to a resource when another one is deleted, in one line; undefined: nothing. */
   suffersFrom?(row: Row<T>, deleted: Row): string | undefined;
+  /** What is wrong with a resource now, and why; undefined: nothing. Default: what its state and its reason say. */
+  troubleOf?(row: Row<T>, context: CellContext): Trouble | undefined;
   /** The table that enter opens. Default: none, enter opens the description. */
   open?(row: Row<T>): Opening | undefined;
   /** Name of the resource that is described instead; for parts. */

@@ -12,6 +12,7 @@ import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
 import type { Program } from "./program.js";
+import { PulseScreen } from "./pulse/pulse-screen.js";
 import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
@@ -139,6 +140,15 @@ function commandsEverywhere(program: Program): readonly Command[] {
       hint: { word: "map", rank: 14 },
       when: () => !(model.screen instanceof MapScreen),
       run: () => showMap(program),
+    },
+    {
+      keys: ["0"],
+      words: ["pulse"],
+      title: "how the fleet is: what is wrong now and why, what happens, who uses the most",
+      group: "Look",
+      hint: { word: "pulse", rank: 15 },
+      when: () => !(model.screen instanceof PulseScreen),
+      run: () => model.push(new PulseScreen(program)),
     },
     {
       keys: ["h"],

@@ -29,11 +29,13 @@ export interface TuiOptions {
   readonly log: Log;
   /** Narrows the first screen to the instances of a host. */
   readonly host: string | undefined;
+  /** A line of the command line that is run first: "pulse". Default: none. */
+  readonly first?: string;
   readonly ascii: boolean;
 }
 
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
-export async function runTui({ session, gateway, log, host, ascii }: TuiOptions): Promise<Ending> {
+export async function runTui({ session, gateway, log, host, first = "", ascii }: TuiOptions): Promise<Ending> {
   const stop = new AbortController();
   const model = new Model(new KindTable(tuiKinds), session, steadyClock());
   const feed = new Feed(model, gateway, log);
@@ -81,7 +83,10 @@ export async function runTui({ session, gateway, log, host, ascii }: TuiOptions)
     resync: () => feed.resync(),
     quit: () => end({ code: 0 }),
   };
-  const controller = new Controller(program, host === undefined ? {} : { kind: "instance", host });
+  const controller = new Controller(program, {
+    line: first,
+    ...(host === undefined ? {} : { kind: "instance", host }),
+  });
   const showConsole = async (name: string, readOnly: boolean): Promise<void> => {
     try {
       const terminal = { input: process.stdin, output: process.stdout };

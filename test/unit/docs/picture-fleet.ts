@@ -1,3 +1,5 @@
+import type { Watched } from "../../../lib/figures/decoder.js";
+import { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import type { Model } from "../../../tui/kit/model.js";
 import { fakeFleet } from "../../fakes/fleet-data.js";
 import { smallLab } from "../../fakes/topology.js";
@@ -31,4 +33,25 @@ export function feedSmallLab({ fleet, nowMs }: Model): void {
   fleet.apply(reset, nowMs);
   for (const resource of smallLab()) fleet.apply(upsert(resource), nowMs);
   fleet.apply(snapshotEnd, nowMs);
+}
+
+/** What the instances of the pictures use. */
+export function usedInPictures(): readonly Watched[] {
+  const used = (name: string, [cpu, memory, disk, traffic]: readonly [number, number, number, number]): Watched => ({
+    ...{ host: name.split("/").slice(0, 2).join("/"), name, part: "" },
+    values: new Map([
+      [Figure.FIGURE_CPU, cpu],
+      [Figure.FIGURE_MEMORY, memory * 1024 * 1024],
+      [Figure.FIGURE_DISK_WRITE, disk],
+      [Figure.FIGURE_NET_IN, traffic],
+    ]),
+  });
+  return [
+    used("hosts/alpha", [1740, 5200, 0, 0]),
+    used("hosts/beta", [380, 3100, 0, 0]),
+    used("hosts/alpha/instances/r1", [910, 118, 4_000, 2_400_000]),
+    used("hosts/alpha/instances/db1", [560, 402, 3_700_000, 82_000]),
+    used("hosts/beta/instances/r2", [240, 120, 0, 2_300_000]),
+    used("hosts/beta/instances/client2", [31, 96, 12_000, 9_000]),
+  ];
 }

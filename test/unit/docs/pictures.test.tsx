@@ -7,7 +7,7 @@ import { smallLab } from "../../fakes/topology.js";
 import { eventually } from "../../helpers/eventually.js";
 import { mapOf } from "../tui/kit/map/maps.js";
 import { makeProgram } from "../tui/program.js";
-import { feedPictureFleet, feedSmallLab } from "./picture-fleet.js";
+import { feedPictureFleet, feedSmallLab, usedInPictures } from "./picture-fleet.js";
 import { terminalSvg } from "./terminal-svg.js";
 
 // Ink's colours are decided by the environment when it is loaded.
@@ -26,7 +26,8 @@ afterEach(() => {
 
 /** The terminal program after these keys, with the fleet of the pictures, as a terminal shows it. */
 async function frameAfter(keys: readonly string[], feed = feedPictureFleet, shape = size): Promise<string> {
-  const { model, controller, press } = makeProgram({ context: "lab", address: "10.0.0.5:7440" });
+  const { model, controller, gateway, press } = makeProgram({ context: "lab", address: "10.0.0.5:7440" });
+  gateway.used = { all: usedInPictures(), trouble: "" };
   feed(model);
   const look = { unicode: true, colors: true };
   const rendered = render(<App model={model} controller={controller} look={look} onReady={() => undefined} />);
@@ -59,6 +60,15 @@ describe("the pictures of the README show the terminal program as it is: npm run
   ])("$name", async ({ name, title, keys }) => {
     const svg = terminalSvg(await frameAfter(keys), title);
     await expect(svg).toMatchFileSnapshot(`../../../docs/pictures/${name}.svg`);
+  });
+});
+
+describe("the pictures of the screens", () => {
+  it.each([
+    { name: "pulse", title: "zor tui: how the fleet is, what is wrong now and why, who uses the most", keys: ["0"] },
+  ])("$name", async ({ name, title, keys }) => {
+    const svg = terminalSvg(await frameAfter(keys, feedPictureFleet, { columns: 120, rows: 32 }), title);
+    await expect(svg).toMatchFileSnapshot(`../../../docs/tui/${name}.svg`);
   });
 });
 

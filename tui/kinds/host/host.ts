@@ -4,6 +4,7 @@ import { hostActions } from "./actions.js";
 import { hostColumns, hostWideColumns } from "./columns.js";
 import { describeHost } from "./describe.js";
 import { hostStyle } from "./states.js";
+import { hostTrouble } from "./trouble.js";
 
 /** Machines that run an agent. */
 export const hostKind: TuiKind<Host> = {
@@ -23,4 +24,5 @@ export const hostKind: TuiKind<Host> = {
   describe: describeHost,
   commands: async () => (await import("./flags.js")).hostCommands,
   open: (row) => ({ kind: "instance", scope: { title: row.id, host: row.id } }),
+  troubleOf: hostTrouble,
 };

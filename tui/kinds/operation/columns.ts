@@ -2,8 +2,11 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
+import { formatAge } from "../../kit/format.js";
 import { ageColumn, callerColumn, textColumn } from "../../kit/table/columns.js";
-import { operationStyle } from "./states.js";
+import { progressBar } from "./progress-bar.js";
+import { isRunning, operationStyle } from "./states.js";
+import { stalledFor } from "./trouble.js";
 
 type OperationRow = Row<Operation>;
 
@@ -29,9 +32,11 @@ export const operationColumns: readonly Column<OperationRow>[] = [
     title: "STATE",
     importance: 10,
     min: 11,
-    max: 12,
+    max: 18,
     sortLetter: "S",
-    cell: (row) => {
+    cell: (row, context) => {
+      const silentMs = stalledFor(row.resource, context);
+      if (silentMs !== undefined) return { text: `! stalled ${formatAge(silentMs)}`, tone: "warn" };
       const style = operationStyle(row.resource.state);
       return { text: `${style.symbol} ${style.word}`, tone: style.tone };
     },
@@ -42,9 +47,13 @@ export const operationColumns: readonly Column<OperationRow>[] = [
     title: "DONE",
     importance: 8,
     min: 4,
-    max: 5,
+    max: 16,
     align: "right",
-    cell: (row) => ({ text: `${row.resource.progressPercent}%` }),
+    cell: ({ resource: { progressPercent, state } }) => ({
+      // Cut at its end where there is little room, it is the bare number.
+      text: isRunning(state) ? `${progressPercent}% ${progressBar(progressPercent)}` : `${progressPercent}%`,
+    }),
+    spelled: (row) => `${row.resource.progressPercent}%`,
     sortKey: (row) => row.resource.progressPercent,
   },
   ageColumn(

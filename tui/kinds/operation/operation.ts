@@ -5,6 +5,7 @@ import { operationActions } from "./actions.js";
 import { operationColumns } from "./columns.js";
 import { describeOperation } from "./describe.js";
 import { operationStyle } from "./states.js";
+import { operationTrouble } from "./trouble.js";
 
 /** Work that takes its time. */
 export const operationKind: TuiKind<Operation> = {
@@ -16,5 +17,6 @@ export const operationKind: TuiKind<Operation> = {
   stateOf: ({ state }) => state,
   styleOf: operationStyle,
   describe: describeOperation,
+  troubleOf: operationTrouble,
   hostsOf: (row) => [row.host, hostOf(row.resource.target) ?? ""],
 };

@@ -10,3 +10,8 @@ export const operationStyle = stateStyles(
     [OperationState.OPERATION_STATE_CANCELLED, { symbol: "○", word: "cancelled", tone: "dim" }],
   ]),
 );
+
+/** It is under way. */
+export function isRunning(state: OperationState): boolean {
+  return state === OperationState.OPERATION_STATE_RUNNING;
+}

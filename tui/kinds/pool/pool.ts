@@ -3,6 +3,8 @@ import { field } from "../../kit/describe/line.js";
 import { formatBytes } from "../../kit/format.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
+import { troubleOfState } from "../../kit/trouble/find-trouble.js";
+import type { Trouble } from "../../kit/trouble/trouble.js";
 import { poolActions } from "./actions.js";
 import { poolColumns, storageOf } from "./columns.js";
 import { poolStyle } from "./states.js";
@@ -17,6 +19,7 @@ export const poolKind: TuiKind<Pool> = {
   actions: poolActions,
   stateOf: ({ status }) => status?.state ?? 0,
   styleOf: poolStyle,
+  troubleOf: (row, context) => troubleOfState(poolKind, row, context) ?? shortage(row.resource),
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;
     return [
@@ -36,3 +39,11 @@ export const poolKind: TuiKind<Pool> = {
   },
   commands: async () => (await import("./flags.js")).poolCommands,
 };
+
+/** A pool of which less than a twentieth is left. */
+function shortage({ status }: Pool): Trouble | undefined {
+  const { capacityBytes = 0n, freeBytes = 0n } = status ?? {};
+  if (capacityBytes === 0n || freeBytes * 20n >= capacityBytes) return undefined;
+  const why = `${formatBytes(freeBytes)} of ${formatBytes(capacityBytes)} are left`;
+  return { tone: "warn", symbol: "!", word: "nearly full", why, since: undefined };
+}

@@ -125,6 +125,11 @@ export class Fleet implements FleetView {
     return this.#rate.perSecond(nowMs);
   }
 
+  /** Events in each second of the last minutes, the oldest first. */
+  eventCourse(nowMs: number): readonly number[] {
+    return this.#rate.course(nowMs);
+  }
+
   setConnection(connection: HubConnection, nowMs: number): void {
     this.#connection = connection;
     for (const follower of this.#followers.values()) follower.hold(connection.phase === "live", nowMs);

@@ -37,9 +37,13 @@ export function createSummary(fleet: Fleet): () => FleetSummary {
 
 function countKind(fleet: Fleet, kind: TuiKind): readonly KindCount[] {
   const { counted } = kind;
-  if (counted === undefined) return [];
+  return counted === undefined ? [] : [{ counted, ...countOf(fleet, kind) }];
+}
+
+/** How many of a kind there are, in which states. */
+export function countOf(fleet: Fleet, kind: TuiKind): Omit<KindCount, "counted"> {
   const table = fleet.table(kind.kind);
-  return [{ kind, counted, total: table.size, states: countStates(fleet, kind, table.counts) }];
+  return { kind, total: table.size, states: countStates(fleet, kind, table.counts) };
 }
 
 /** Adds up the hosts; what is on a host that does not answer counts as unreachable, whatever it was. */

@@ -26,6 +26,13 @@ const symbols: Readonly<Record<string, string>> = {
   "▆": "*",
   "▇": "%",
   "█": "#",
+  "▏": ":",
+  "▎": ":",
+  "▍": ":",
+  "▌": ":",
+  "▋": ":",
+  "▊": ":",
+  "▉": ":",
 };
 
 /** Lines of boxes and cables. */

@@ -292,10 +292,10 @@ describe("the screen", () => {
   });
 
   it("makes its help of the key table, and of nothing more in read-only mode", async () => {
-    const screen = await show(100, 60);
+    const screen = await show(100, 140);
     screen.type("?");
     await eventually(() => expect(screen.lines().join("\n")).toMatch(/x +stop at once.*asks first/));
-    const other = await show(100, 60, { readOnly: true });
+    const other = await show(100, 140, { readOnly: true });
     other.type("?");
     await eventually(() => expect(other.lines().join("\n")).toContain("nothing can be changed from here"));
     expect(other.lines().join("\n")).not.toContain("stop at once");

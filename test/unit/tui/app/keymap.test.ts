@@ -41,13 +41,14 @@ function tableScreen(program: Program, kind: string): TableScreen {
 function everywhere(readOnly = false) {
   const kinds = [...makeProgram().model.kinds.all.map(({ kind }) => kind), "port"];
   return kinds.flatMap((kind) =>
-    (["table", "detail", "diagnosis", "help", "map"] as const).map((screen) => {
+    (["table", "detail", "diagnosis", "help", "map", "pulse"] as const).map((screen) => {
       const made = makeProgram({ readOnly });
       const { model, program } = made;
       model.openOnly(tableScreen(program, kind));
       if (screen === "detail") model.push(new DetailScreen(program, model.kinds.get(kind), `${kind}s/x`));
       if (screen === "diagnosis") model.push(new DiagnosisScreen(program, "links/x"));
       if (screen === "help") made.press("?");
+      if (screen === "pulse") made.press("0");
       if (screen === "map") {
         feedFleet(model, { hosts: 1, instancesPerHost: 1, nowMs: model.nowMs });
         model.push(new MapScreen(program, "hosts/alpha/instances/vm0"));

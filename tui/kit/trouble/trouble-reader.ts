@@ -1,0 +1,67 @@
+import type { CellContext } from "../fleet/fleet-view.js";
+import type { Fleet } from "../fleet/fleet.js";
+import type { TuiKind } from "../kind.js";
+import type { Row } from "../row.js";
+import { troubleOf } from "./find-trouble.js";
+import type { Trouble } from "./trouble.js";
+
+/** A resource with what is wrong with it. */
+export interface Troubled {
+  readonly kind: TuiKind;
+  readonly row: Row;
+  readonly trouble: Trouble;
+}
+
+/**
+ * Everything that is wrong in a fleet, kept up to date with work in proportion to what changed. Kinds that say themselves what is
+ * wrong may say so of what did not change: theirs are looked at each time.
+ */
+export class TroubleReader {
+  readonly #fleet: Fleet;
+  readonly #versions = new Map<string, number>();
+  readonly #suspects = new Map<string, Set<string>>();
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  /** What is wrong, the worst first, then in the order of the kinds, the newest first. */
+  read(context: CellContext): readonly Troubled[] {
+    const found = this.#fleet.kinds.all.flatMap((kind, rank) =>
+      this.#rowsOf(kind, context).flatMap((row) => {
+        const trouble = troubleOf(kind, row, context);
+        return trouble === undefined ? [] : [{ kind, row, trouble, rank }];
+      }),
+    );
+    const sinceOf = ({ trouble }: Troubled): number => trouble.since?.getTime() ?? 0;
+    return found.sort(
+      (left, right) =>
+        Number(right.trouble.tone === "bad") - Number(left.trouble.tone === "bad") ||
+        left.rank - right.rank ||
+        sinceOf(right) - sinceOf(left) ||
+        (left.row.name < right.row.name ? -1 : 1),
+    );
+  }
+
+  #rowsOf(kind: TuiKind, context: CellContext): readonly Row[] {
+    if (kind.log !== undefined) return [];
+    if (kind.troubleOf !== undefined) return [...this.#fleet.rowsOf(kind.kind)];
+    return [...this.#suspectsOf(kind, context)].flatMap((name) => this.#fleet.find(kind.kind, name) ?? []);
+  }
+
+  #suspectsOf(kind: TuiKind, context: CellContext): ReadonlySet<string> {
+    const table = this.#fleet.table(kind.kind);
+    const changes = table.changesSince(this.#versions.get(kind.kind) ?? 0);
+    const isNew = !this.#versions.has(kind.kind) || changes.everything;
+    const suspects = isNew ? new Set<string>() : (this.#suspects.get(kind.kind) ?? new Set<string>());
+    const names = isNew ? Array.from(table.rows(), ({ name }) => name) : changes.everything ? [] : changes.names;
+    for (const name of names) {
+      const row = table.find(name);
+      if (row !== undefined && troubleOf(kind, row, context) !== undefined) suspects.add(name);
+      else suspects.delete(name);
+    }
+    this.#versions.set(kind.kind, changes.version);
+    this.#suspects.set(kind.kind, suspects);
+    return suspects;
+  }
+}
