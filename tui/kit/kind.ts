@@ -1,5 +1,5 @@
 import type { Action } from "./action.js";
-import type { DescribeLine } from "./describe/line.js";
+import type { DescribedField, DescribeLine } from "./describe/line.js";
 import type { CellContext } from "./fleet/fleet-view.js";
 import type { Follower } from "./fleet/follower.js";
 import type { KindCommands } from "./kind-commands.js";
@@ -56,6 +56,8 @@ export interface TuiKind<T extends object = object> {
   suffersFrom?(row: Row<T>, deleted: Row): string | undefined;
   /** What is wrong with a resource now, and why; undefined: nothing. Default: what its state and its reason say. */
   troubleOf?(row: Row<T>, context: CellContext): Trouble | undefined;
+  /** What is inside a resource without being one itself: interfaces, disks. Default: nothing. */
+  insideOf?(row: Row<T>): readonly DescribedField[];
   /** The table that enter opens. Default: none, enter opens the description. */
   open?(row: Row<T>): Opening | undefined;
   /** Name of the resource that is described instead; for parts. */

@@ -10,9 +10,9 @@ import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
+import { lookCommands } from "./look-commands.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
 import type { Program } from "./program.js";
-import { PulseScreen } from "./pulse/pulse-screen.js";
 import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
@@ -141,15 +141,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       when: () => !(model.screen instanceof MapScreen),
       run: () => showMap(program),
     },
-    {
-      keys: ["0"],
-      words: ["pulse"],
-      title: "how the fleet is: what is wrong now and why, what happens, who uses the most",
-      group: "Look",
-      hint: { word: "pulse", rank: 15 },
-      when: () => !(model.screen instanceof PulseScreen),
-      run: () => model.push(new PulseScreen(program)),
-    },
+    ...lookCommands(program),
     {
       keys: ["h"],
       words: ["history"],

@@ -1,5 +1,7 @@
 import type { Watched } from "../../../lib/figures/decoder.js";
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
+import { Lan } from "../../../proto/gen/zor/v1/lan.js";
+import { GraphReader } from "../../../tui/kit/map/graph.js";
 import type { Model } from "../../../tui/kit/model.js";
 import { fakeFleet } from "../../fakes/fleet-data.js";
 import { smallLab } from "../../fakes/topology.js";
@@ -33,6 +35,31 @@ export function feedSmallLab({ fleet, nowMs }: Model): void {
   fleet.apply(reset, nowMs);
   for (const resource of smallLab()) fleet.apply(upsert(resource), nowMs);
   fleet.apply(snapshotEnd, nowMs);
+}
+
+/** Feeds a model with the same lab, and with what its lans say of what is plugged in. */
+export function feedPluggedLab(model: Model): void {
+  feedSmallLab(model);
+  const { fleet, nowMs } = model;
+  const { hosts, cables } = new GraphReader(fleet).read();
+  for (const { lans, things, cables: within } of hosts.values()) {
+    const ends = [...things, ...within, ...cables].flatMap((thing) => thing.ends);
+    for (const { name } of lans) {
+      const lan = fleet.find("lan", name)?.resource;
+      const ports = ends
+        .filter(({ into }) => into === name)
+        .map(({ name: endpoint }, index) => ({
+          ...{
+            endpoint,
+            port: `zt${index}`,
+            rxFrames: BigInt(1200 * (index + 1)),
+            txFrames: BigInt(900 * (index + 1)),
+          },
+        }));
+      const value = Lan.fromPartial({ ...lan, status: { ports } });
+      fleet.apply(upsert({ kind: "lan", value }), nowMs);
+    }
+  }
 }
 
 /** What the instances of the pictures use. */

@@ -7,7 +7,7 @@ import { smallLab } from "../../fakes/topology.js";
 import { eventually } from "../../helpers/eventually.js";
 import { mapOf } from "../tui/kit/map/maps.js";
 import { makeProgram } from "../tui/program.js";
-import { feedPictureFleet, feedSmallLab, usedInPictures } from "./picture-fleet.js";
+import { feedPictureFleet, feedPluggedLab, feedSmallLab, usedInPictures } from "./picture-fleet.js";
 import { terminalSvg } from "./terminal-svg.js";
 
 // Ink's colours are decided by the environment when it is loaded.
@@ -65,9 +65,20 @@ describe("the pictures of the README show the terminal program as it is: npm run
 
 describe("the pictures of the screens", () => {
   it.each([
-    { name: "pulse", title: "zor tui: how the fleet is, what is wrong now and why, who uses the most", keys: ["0"] },
-  ])("$name", async ({ name, title, keys }) => {
-    const svg = terminalSvg(await frameAfter(keys, feedPictureFleet, { columns: 120, rows: 32 }), title);
+    {
+      ...{ name: "pulse", keys: ["0"], feed: feedPictureFleet },
+      title: "zor tui: how the fleet is, what is wrong now and why, who uses the most",
+    },
+    {
+      ...{
+        name: "xray",
+        keys: ["ctrl-x", "right", "right", "right", "right", "right", "right", "right"],
+        feed: feedSmallLab,
+      },
+      title: "zor tui: hosts, their lans and what is plugged into them, as a tree",
+    },
+  ])("$name", async ({ name, title, keys, feed }) => {
+    const svg = terminalSvg(await frameAfter(keys, feed, { columns: 120, rows: 32 }), title);
     await expect(svg).toMatchFileSnapshot(`../../../docs/tui/${name}.svg`);
   });
 });

@@ -3,6 +3,7 @@ import type { TuiKind } from "../../kit/kind.js";
 import { instanceActions } from "./actions.js";
 import { instanceColumns, instanceWideColumns } from "./columns.js";
 import { describeInstance } from "./describe.js";
+import { insideInstance } from "./inside.js";
 import { instanceStyle, stateOf } from "./states.js";
 import { instanceMap } from "./map.js";
 
@@ -21,6 +22,7 @@ export const instanceKind: TuiKind<Instance> = {
   stateOf,
   styleOf: instanceStyle,
   describe: describeInstance,
+  insideOf: insideInstance,
   commands: async () => (await import("./flags.js")).instanceCommands,
   map: instanceMap,
 };

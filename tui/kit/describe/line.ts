@@ -33,3 +33,9 @@ export function field(label: string, value: string | Cell | undefined): Describe
 export function text(line: string, tone?: Tone): DescribeLine {
   return { type: "text", text: line, ...(tone === undefined ? {} : { tone }) };
 }
+
+/** A label with its value, for where there is room for no more. */
+export interface DescribedField {
+  readonly label: string;
+  readonly text: string;
+}

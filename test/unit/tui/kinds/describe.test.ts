@@ -37,7 +37,11 @@ group("a description", () => {
     ["instance", "hosts/alpha/instances/vm1", [/state +○ stopped/, /started +never/, /rootfs +micro/]],
     ["lan", "hosts/alpha/lans/lan1", [/mtu +1500/, /Ports \(2\)/, /link1 +in 999999 frames 85\.8M/]],
     ["link", "links/link1", [/path +direct/, /round trip +0\.21ms/, /End A: alpha\/lan1/, /role +dialer/]],
-    ["operation", "hosts/alpha/operations/op1", [/state +● succeeded/, /done +█{10} 100%/, /target +hosts\/alpha\/instances\/vm0/]],
+    [
+      "operation",
+      "hosts/alpha/operations/op1",
+      [/state +● succeeded/, /done +█{10} 100%/, /target +hosts\/alpha\/instances\/vm0/],
+    ],
     [
       "a2b",
       "hosts/alpha/a2bs/wan",

@@ -1,0 +1,54 @@
+import type { Command } from "../kit/keys/command.js";
+import type { TuiKind } from "../kit/kind.js";
+import type { Program } from "./program.js";
+import { PulseScreen } from "./pulse/pulse-screen.js";
+import { instanceOf, kindsWithSnapshots, SnapshotTree } from "./snapshots/snapshot-tree.js";
+import { TreeScreen } from "./tree/tree-screen.js";
+import { XrayTree } from "./xray/xray-tree.js";
+
+/** The commands, bound on every screen, that open screens about many things at once. */
+export function lookCommands(program: Program): readonly Command[] {
+  const { model } = program;
+  const kind = (): TuiKind | undefined => model.screen.kind;
+  return [
+    {
+      keys: ["0"],
+      words: ["pulse"],
+      title: "how the fleet is: what is wrong now and why, what happens, who uses the most",
+      group: "Look",
+      hint: { word: "pulse", rank: 15 },
+      when: () => !(model.screen instanceof PulseScreen),
+      run: () => model.push(new PulseScreen(program)),
+    },
+    {
+      keys: ["ctrl-x"],
+      words: ["xray"],
+      title: "the fleet as a tree: hosts, lans, what is plugged into them, and what that has",
+      group: "Look",
+      hint: { word: "xray", rank: 16 },
+      run: () => showXray(program),
+    },
+    {
+      keys: ["ctrl-t"],
+      words: ["tree"],
+      title: "the snapshots of an instance as a tree: which came from which, and where it is now",
+      group: "Look",
+      when: () => kindsWithSnapshots.has(kind()?.kind ?? ""),
+      run: () => {
+        const row = model.screen.subject();
+        if (row === undefined) return;
+        const source = new SnapshotTree(model.fleet, instanceOf(row));
+        model.push(new TreeScreen(program, source, row.name));
+      },
+    },
+  ];
+}
+
+/** The fleet as a tree, with the cursor on the host that the person was at. */
+function showXray(program: Program): void {
+  const { model } = program;
+  if (model.screen instanceof TreeScreen && model.screen.source instanceof XrayTree) return;
+  const row = model.screen.subject();
+  const host = row === undefined ? undefined : row.name.split("/").slice(0, 2).join("/");
+  model.push(new TreeScreen(program, new XrayTree(model.fleet, model.context), host));
+}
