@@ -30,7 +30,7 @@ export function messageLines(
     return [typed(sign, prompt.text, after, width)];
   }
   if (prompt?.type === "filter") {
-    const help = prompt.text === "" ? "words, state=running, host!=beta, !word" : "";
+    const help = prompt.text === "" ? (prompt.help ?? "words, state=running, host!=beta, !word") : "";
     return [typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width)];
   }
   if (notice !== undefined) {

@@ -8,6 +8,8 @@ export type Prompt =
       readonly text: string;
       /** The filter that comes back when this one is not kept. */
       readonly before: string;
+      /** What may be typed, in a few words. Default: a filter of rows. */
+      readonly help?: string;
       /** Filters by what is typed so far. */
       apply(text: string): void;
     }

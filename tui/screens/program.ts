@@ -3,6 +3,7 @@ import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
+import type { TableScope } from "../kit/table/scope.js";
 import type { Captures } from "./captures.js";
 import type { Requests } from "./requests.js";
 import type { FiguresSource } from "./usage/figures-source.js";
@@ -33,6 +34,8 @@ export interface Program {
   followLog(name: string, options: FollowOptions): AsyncIterable<LogLine>;
   /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
+  /** Opens the table of a kind on top of what is open. */
+  openTable(kind: string, scope?: TableScope): void;
   readonly captures: Captures;
   readonly figures: FiguresSource;
   redraw(): void;

@@ -10,6 +10,7 @@ import { Model, type Session } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
 import type { Program } from "../screens/program.js";
 import { Captures } from "../screens/captures.js";
+import { TableScreen } from "../screens/table/table-screen.js";
 import { Requests } from "../screens/requests.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
@@ -76,6 +77,7 @@ export async function runTui({ session, gateway, log, host, first = "", ascii }:
     diagnose: (link, signal) => gateway.diagnose(link, signal),
     followLog: (name, options) => gateway.followLog(name, options),
     olderEvents: (given) => gateway.olderEvents(given),
+    openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     captures: new Captures(model, (name, how) => gateway.capture(name, how), stop.signal),
     redraw: () => void suspend(async () => undefined),

@@ -73,7 +73,7 @@ describe("the pictures of the screens", () => {
       ...{
         name: "xray",
         keys: ["ctrl-x", "right", "right", "right", "right", "right", "right", "right"],
-        feed: feedSmallLab,
+        feed: feedPluggedLab,
       },
       title: "zor tui: hosts, their lans and what is plugged into them, as a tree",
     },

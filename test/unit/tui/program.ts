@@ -54,6 +54,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
     olderEvents: () => gateway.olderEvents(),
+    openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
     redraw: () => done.push("redraw"),

@@ -10,9 +10,14 @@ const longestValue = 50;
 
 /** A description as lines; values that are too long go on below themselves. */
 export function describeLines(lines: readonly DescribeLine[], width: number): readonly Line[] {
+  return describeEach(lines, width).flat();
+}
+
+/** The same, for each line of the description the lines that it takes. */
+export function describeEach(lines: readonly DescribeLine[], width: number): readonly (readonly Line[])[] {
   const labels = lines.map((line) => ("label" in line ? textWidth(plainText(line.label)) : 0));
   const labelWidth = Math.min(32, Math.max(12, ...labels));
-  return lines.flatMap((line): Line[] => {
+  return lines.map((line): readonly Line[] => {
     const text = plainText(line.text);
     if (line.type === "heading") return [[], [{ text: ` ${text}`, tone: "accent" }]];
     const tone = line.tone === undefined ? {} : { tone: line.tone };
