@@ -2,7 +2,9 @@ import { Argument, type Command, Option } from "commander";
 import type { StandardVerb } from "../../lib/kinds/verbs.js";
 import { parseId } from "../../lib/names.js";
 import type { Flag } from "../kit/kind-commands.js";
-import type { OutputFormat, Session } from "./session.js";
+import { expressionForms, type OutputFormat, parseForm } from "./output/forms.js";
+import type { ListForm } from "./output/list-form.js";
+import type { Session } from "./session.js";
 
 /** What a command module is given to add itself to the program. */
 export interface Registrar {
@@ -80,9 +82,78 @@ export function responseOutput(): Option {
   return outputOption(["text", "json", "yaml", "name"], "text");
 }
 
-/** The -o option with the given forms. */
-export function outputOption(formats: readonly string[], fallback: OutputFormat | "table"): Option {
-  return new Option("-o, --output <format>", "form of the output").choices(formats).default(fallback);
+/** The -o option with the given forms; where there is JSON, there are expressions over it. */
+export function outputOption(formats: readonly string[], fallback: OutputFormat): Option {
+  const shown = formats.includes("json") ? [...formats, ...expressionForms] : formats;
+  const option = new Option("-o, --output <form>", "form of the output").choices(shown).default(fallback);
+  return option.argParser((text: string) => parseForm(text, formats));
+}
+
+/** Options of a command that prints a list. */
+export interface ListingOptions extends ListForm {
+  readonly host?: string;
+  readonly watch?: boolean;
+  readonly filter: string;
+  readonly orderBy: string;
+  readonly selector?: string;
+  readonly labelColumns?: readonly string[];
+}
+
+/** Forms of lists. */
+const listForms = ["table", "wide", "json", "yaml", "csv", "name"];
+
+/** Gives a command that prints a list the options that all of them have. */
+export function asList(command: Command): Command {
+  return command
+    .addOption(outputOption(listForms, "table"))
+    .addOption(
+      new Option(
+        "--columns <columns>",
+        "only these, in this order: titles or fields, such as NAME,STATE,labels.site",
+      ).argParser((text: string) => text.split(",").map((column) => column.trim())),
+    )
+    .option("--no-headers", "without the titles of the columns")
+    .option("--sort-by <column>", "a column or a field; with - in front the largest first");
+}
+
+/** Gives a command that prints resources of a kind the options that all of them have. @param example of a filter. */
+export function asResourceList(command: Command, example: string): Command {
+  return asList(command)
+    .addOption(filterOption(example))
+    .addOption(selectorOption())
+    .addOption(orderOption())
+    .addOption(labelColumnsOption())
+    .addOption(watchOption());
+}
+
+/** The -l option: labels of what is meant. */
+export function selectorOption(): Option {
+  return new Option("-l, --selector <labels>", "such as site=paris,role!=db,'tier in (a,b)',owner,!old");
+}
+
+/** The -w option. */
+function watchOption(): Option {
+  return new Option("-w, --watch", "stay and show every change; survives a restart of the hub");
+}
+
+/** The --dry-run option. */
+export function dryRunOption(help = "only check the request"): Option {
+  return new Option("--dry-run", help);
+}
+
+/** The -y option. */
+export function yesOption(help = "do not ask"): Option {
+  return new Option("-y, --yes", help);
+}
+
+/** The --wait option, which is what happens unasked; it goes with {@link noWaitOption}. */
+export function waitOption(): Option {
+  return new Option("--wait", "wait for the end").default(true).hideHelp();
+}
+
+/** The --no-wait option. */
+export function noWaitOption(help = "return once it has been taken on"): Option {
+  return new Option("--no-wait", help);
 }
 
 /** The --filter option of lists. */
@@ -91,7 +162,7 @@ export function filterOption(example: string): Option {
 }
 
 /** The --order-by option of lists. */
-export function orderOption(): Option {
+function orderOption(): Option {
   return new Option("--order-by <field>", "such as name, or 'create_time desc'").default(
     "",
     "by name; operations the newest first",
@@ -99,7 +170,7 @@ export function orderOption(): Option {
 }
 
 /** The --label-columns option of lists. */
-export function labelColumnsOption(): Option {
+function labelColumnsOption(): Option {
   return new Option(
     "-L, --label-columns <keys>",
     "labels to show in columns of their own, such as role,owner",

@@ -1,91 +1,103 @@
-import { notFound } from "../../lib/errors.js";
+import { invalidArgument, notFound } from "../../lib/errors.js";
 import { type Kind, kindNamed, livesOnHosts } from "../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../lib/kinds/resource.js";
-import { escapeText } from "../kit/text/escape.js";
-import { getResource, listJson, listKind } from "./kinds.js";
-import { resourceTable, type StaleHosts, staleHosts, tableOptions, unreachableNotes } from "./output/show-rows.js";
+import { parseId } from "../../lib/names.js";
+import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import type { ListingOptions } from "./command.js";
+import { selectedBy } from "./input/selector.js";
+import { getResource, hasLabels, listJson, listKind } from "./kinds.js";
+import { printList } from "./output/print-list.js";
+import { fieldColumns, resourceRows, staleHosts, unreachableNotes } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
 
-/** Forms `zor get` prints. */
-type ListFormat = "table" | "wide" | "json" | "yaml" | "name";
+/** The order of resources of a kind that has one of its own. */
+type Arrange = (resources: readonly AnyResource[]) => readonly AnyResource[];
 
-/** Options of a list. */
-export interface ListOptions {
-  readonly output: ListFormat;
-  readonly filter: string;
-  readonly orderBy: string;
-  readonly host?: string;
-  /** Labels that have a column of their own. */
-  readonly labelColumns?: readonly string[];
-}
+const asTheyCome: Arrange = (resources) => resources;
 
 /**
  * Prints a list, or the named resources; hosts that could not be asked are named on stderr. As JSON both are the response of a
- * list, however many names there are: whoever reads it need not know how many were asked for.
+ * list, however many names there are: whoever reads it need not know how many were asked for. With --watch every change follows.
  */
 export async function listResources(
   session: Session,
   kind: Kind,
   names: readonly string[],
-  options: ListOptions,
+  { arrange = asTheyCome, ...given }: ListingOptions & { readonly arrange?: Arrange },
 ): Promise<void> {
-  if (names.length > 0) {
-    await showNamed(session, kind, names, options);
+  const options = checked(kind, given);
+  if (options.watch === true) {
+    const { watchResources } = await import("./watch-resources.js");
+    await watchResources(session, kind, names, options);
     return;
   }
-  const connection = await session.connect();
-  const listing = await listKind(connection, kind, options, session.readOptions());
-  if (options.output === "json" || options.output === "yaml") {
-    await session.printJson(options.output, await listing.json());
-  } else {
-    printRows(session, kind, listing.resources, { ...options, stale: staleHosts(listing.unreachable) });
-    if (listing.resources.length === 0 && options.output !== "name") session.note(emptyNote(kind, options));
-  }
-  for (const line of unreachableNotes(listing.unreachable)) session.note(line);
+  const make = await fieldColumns(kind, options);
+  const found =
+    names.length > 0 ? await findNamed(session, kind, names, options) : await findAll(session, kind, options);
+  const { labelColumns = [] } = options;
+  const stale = staleHosts(found.unreachable);
+  const byName = new Map(found.resources.map((resource) => [resource.value.name, resource]));
+  await printList(session, options, {
+    ...resourceRows(arrange(found.resources), kind, { labelColumns, stale }),
+    ...(make === undefined ? {} : { make }),
+    nameOf: ({ row }) => row.name,
+    json: async (rows) =>
+      listJson(
+        kind,
+        rows.flatMap(({ row }) => byName.get(row.name) ?? []),
+        found.unreachable,
+      ),
+    none: emptyNote(kind, options),
+  });
+  for (const line of unreachableNotes(found.unreachable)) session.note(line);
 }
 
-async function showNamed(session: Session, kind: Kind, names: readonly string[], options: ListOptions): Promise<void> {
+/** The options as they are asked of the API: a selector is a part of the filter. @throws {ZorError} INVALID_ARGUMENT */
+function checked(kind: Kind, options: ListingOptions): ListingOptions {
+  const { host, labelColumns, selector, filter } = options;
+  if (host !== undefined && !livesOnHosts(kind))
+    throw invalidArgument("--host", `${kind.plural} do not live on one host; use --filter`);
+  if (host !== undefined) parseId("--host", host);
+  if (labelColumns !== undefined && !hasLabels(kind))
+    throw invalidArgument("--label-columns", `${kind.plural} have no labels`);
+  if (selector !== undefined && !hasLabels(kind)) throw invalidArgument("--selector", `${kind.plural} have no labels`);
+  return { ...options, filter: selectedBy(selector, filter) };
+}
+
+interface Found {
+  readonly resources: readonly AnyResource[];
+  readonly unreachable: readonly Unreachable[];
+}
+
+async function findAll(session: Session, kind: Kind, options: ListingOptions): Promise<Found> {
+  return listKind(await session.connect(), kind, options, session.readOptions());
+}
+
+async function findNamed(
+  session: Session,
+  kind: Kind,
+  names: readonly string[],
+  { host, output }: ListingOptions,
+): Promise<Found> {
   const connection = await session.connect();
   const resources: AnyResource[] = [];
   for (const text of names) {
-    const name = await resolveName(session, kind, text, options.host);
+    const name = await resolveName(session, kind, text, host);
     const resource = await getResource(connection, kind, name, session.readOptions());
     if (resource === undefined) throw notFound(name);
     resources.push(resource);
   }
   // Only the list of hosts tells how old what lives on them is.
-  const asks = livesOnHosts(kind) && options.output !== "name";
+  const asks = livesOnHosts(kind) && output !== "name";
   const { unreachable } = asks
     ? await listKind(connection, kindNamed("host"), {}, session.readOptions())
     : { unreachable: [] };
-  const concerned = unreachable.filter(({ name }) => resources.some(({ value }) => value.name.startsWith(`${name}/`)));
-  if (options.output === "json" || options.output === "yaml") {
-    await session.printJson(options.output, await listJson(kind, resources, concerned));
-  } else printRows(session, kind, resources, { ...options, stale: staleHosts(concerned) });
-  for (const line of unreachableNotes(concerned)) session.note(line);
+  const isConcerned = ({ name }: Unreachable) => resources.some(({ value }) => value.name.startsWith(`${name}/`));
+  return { resources, unreachable: unreachable.filter(isConcerned) };
 }
 
-function printRows(
-  session: Session,
-  kind: Kind,
-  resources: readonly AnyResource[],
-  { output, labelColumns = [], stale }: ListOptions & { readonly stale: StaleHosts },
-): void {
-  if (output === "name") {
-    for (const { value } of resources) session.print(escapeText(value.name));
-    return;
-  }
-  if (resources.length === 0) return;
-  const wide = output === "wide";
-  const now = new Date();
-  const layout = { ...tableOptions(session.io, wide), wide, labelColumns, stale, now: () => now };
-  const table = resourceTable(resources, kind, layout);
-  session.print(table.header());
-  for (const resource of resources) session.print(table.row(resource));
-}
-
-function emptyNote(kind: Kind, { filter, host }: ListOptions): string {
+function emptyNote(kind: Kind, { filter, host }: ListingOptions): string {
   const where = host === undefined ? "" : ` on ${host}`;
   const why = filter === "" ? "" : " match the filter; its fields and values are those that -o json shows";
   return `no ${kind.plural}${where}${why}`;

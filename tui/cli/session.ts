@@ -11,9 +11,9 @@ import { parseDurationMs } from "../kit/input/durations.js";
 import { escapeText } from "../kit/text/escape.js";
 import { checkRequestId } from "./input/request-id.js";
 import type { Hop } from "./output/print-error.js";
+import { isStructured, type OutputFormat, type StructuredForm, structuredText } from "./output/forms.js";
 import { showProgress } from "./output/progress.js";
 import type { ResponseMethod } from "./output/proto-json.js";
-import { jsonText, yamlText } from "./output/structured.js";
 
 /** What a command reads and writes: the process's own streams, or those of a test. */
 export interface CliIo {
@@ -41,8 +41,7 @@ const changeTimeoutMs = 15_000;
 /** What is left for the first answer after a connection that took its time. */
 const leastReadMs = 250;
 
-/** Forms of output; "text" is what a command prints for people. */
-export type OutputFormat = "text" | "wide" | "json" | "yaml" | "name";
+export type { OutputFormat };
 
 /** One run of zor: its streams, its options and its connection, which is closed when the session is disposed. */
 export class Session implements AsyncDisposable {
@@ -181,14 +180,14 @@ export class Session implements AsyncDisposable {
     this.io.errors.write(`${line}\n`);
   }
 
-  /** Prints an API response as JSON or YAML as asked, otherwise what `text` gives. */
+  /** Prints an API response in a structured form, if that is asked for, otherwise what `text` gives. */
   async printResponse<Request, Response>(
     format: OutputFormat,
     method: ResponseMethod<Request, Response>,
     response: Response,
     text: () => string,
   ): Promise<void> {
-    if (format !== "json" && format !== "yaml") {
+    if (!isStructured(format)) {
       this.print(text());
       return;
     }
@@ -196,14 +195,18 @@ export class Session implements AsyncDisposable {
     await this.printJson(format, responseJson(method, response));
   }
 
-  /** Prints a JSON value as indented JSON, or as YAML. */
-  async printJson(format: "json" | "yaml", value: unknown): Promise<void> {
-    this.print(format === "json" ? jsonText(value, true) : await yamlText(value));
+  /** Prints a JSON value in a structured form; what an expression gives ends with a line end if it does not have one. */
+  async printJson(format: StructuredForm, value: unknown): Promise<void> {
+    this.#printText(await structuredText(format, value));
   }
 
-  /** Prints a JSON value on one line. */
-  printJsonLine(value: unknown): void {
-    this.print(jsonText(value, false));
+  /** Prints one of many JSON values in a structured form: JSON stands on one line. */
+  async printItem(format: StructuredForm, value: unknown): Promise<void> {
+    this.#printText(await structuredText(format, value, true));
+  }
+
+  #printText(text: string): void {
+    if (text !== "") this.print(text.endsWith("\n") ? text.slice(0, -1) : text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,24 +1,27 @@
-import { parseFilter } from "../../lib/list/filter.js";
 import { type Kind, livesOnHosts } from "../../lib/kinds/kinds.js";
 import { type AnyResource, unpack } from "../../lib/kinds/resource.js";
+import { parseFilter } from "../../lib/list/filter.js";
 import { type WatchResponse, WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 import { watchResponses } from "../client/watch.js";
-import { listKind } from "./kinds.js";
-import type { ListOptions } from "./list-resources.js";
+import type { ListingOptions } from "./command.js";
+import { listJson, listKind } from "./kinds.js";
 import { lossReporter } from "./loss-reporter.js";
+import { isStructured, type StructuredForm } from "./output/forms.js";
+import { fieldColumns } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
 import { WatchRows } from "./watch-rows.js";
 
 /**
  * Prints resources and then every change until the session is interrupted: rows, names, or one WatchResponse as JSON a
- * line. A lost server is told on stderr; what happened meanwhile is printed when it is back.
+ * line. Expressions see a list of what changed, so that they are the same as without a watch. A lost server is told on stderr; what
+ * happened meanwhile is printed when it is back.
  */
 export async function watchResources(
   session: Session,
   kind: Kind,
   texts: readonly string[],
-  options: ListOptions,
+  options: ListingOptions,
 ): Promise<void> {
   const connection = await session.connect();
   // Fails at once, with the reason, where the watch would try for ever; and checks the filter.
@@ -27,11 +30,11 @@ export async function watchResources(
   const filter = parseFilter(options.filter, kind.type);
   const wanted = (resource: AnyResource): boolean =>
     (names.size === 0 || names.has(resource.value.name)) && filter.matches(resource.value);
-  const { output } = options;
-  const structured = output === "json" || output === "yaml";
-  const rows = structured
+  const { output, labelColumns = [] } = options;
+  const make = await fieldColumns(kind, options);
+  const rows = isStructured(output)
     ? undefined
-    : new WatchRows(session, { kind, output, wanted, labelColumns: options.labelColumns ?? [] });
+    : new WatchRows(session, { kind, form: options, wanted, labelColumns, make });
   // Rows of a host that is lost are old: the hosts are watched as well, to say so.
   const withHosts = rows !== undefined && livesOnHosts(kind);
   const watch = watchResponses(connection, {
@@ -42,25 +45,30 @@ export async function watchResources(
   });
   for await (const response of watch) {
     rows?.take(response);
-    if (structured) await printResponse(session, output, wanted, response);
+    if (isStructured(output)) await printResponse(session, kind, { output, wanted }, response);
   }
   session.io.signal.throwIfAborted();
 }
 
+interface Printing {
+  readonly output: StructuredForm;
+  readonly wanted: (resource: AnyResource) => boolean;
+}
+
 async function printResponse(
   session: Session,
-  format: "json" | "yaml",
-  wanted: (resource: AnyResource) => boolean,
+  kind: Kind,
+  { output, wanted }: Printing,
   response: WatchResponse,
 ): Promise<void> {
   const { step } = response;
   if (step === undefined || step.$case === "bookmark") return;
-  if (step.$case === "upsert") {
-    const resource = unpack(step.value);
-    if (resource === undefined || !wanted(resource)) return;
+  const resource = step.$case === "upsert" ? unpack(step.value) : undefined;
+  if (step.$case === "upsert" && (resource === undefined || !wanted(resource))) return;
+  if (output !== "json" && output !== "yaml") {
+    if (resource !== undefined) await session.printItem(output, await listJson(kind, [resource], []));
+    return;
   }
   const { responseJson } = await import("./output/proto-json.js");
-  const json = responseJson(WatchServiceService.watch, response);
-  if (format === "yaml") await session.printJson("yaml", json);
-  else session.printJsonLine(json);
+  await session.printItem(output, responseJson(WatchServiceService.watch, response));
 }

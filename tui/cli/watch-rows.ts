@@ -6,14 +6,17 @@ import type { WatchResponse } from "../../proto/gen/zor/v1/watch_service.js";
 import { escapeText } from "../kit/text/escape.js";
 import { hostStateName } from "../kinds/host/states.js";
 import { shortName } from "../kit/resource-name.js";
-import { type ResourceTable, resourceTable, tableOptions } from "./output/show-rows.js";
+import { type ListForm, sortedRows } from "./output/list-form.js";
+import { type ResourceTable, type RowOptions, resourceRows, resourceTable } from "./output/show-rows.js";
+import { tableOptions } from "./output/table-options.js";
 import type { Session } from "./session.js";
 
 /** What a watch prints as rows. */
 export interface WatchRowsOptions {
   readonly kind: Kind;
-  readonly output: "table" | "wide" | "name";
+  readonly form: ListForm;
   readonly labelColumns: readonly string[];
+  readonly make: RowOptions["make"];
   readonly wanted: (resource: AnyResource) => boolean;
 }
 
@@ -69,8 +72,11 @@ export class WatchRows {
   #remove(name: string): void {
     this.#snapshot?.delete(name);
     if (!this.#shown.delete(name)) return;
-    const shown = this.#options.output === "name" ? name : shortName(name);
-    this.#session.print(escapeText(`${shown} is gone`));
+    const { output } = this.#options.form;
+    const line = escapeText(`${output === "name" ? name : shortName(name)} is gone`);
+    // What reads CSV takes every line for a row.
+    if (output === "csv") this.#session.note(line);
+    else this.#session.print(line);
   }
 
   #endSnapshot(): void {
@@ -83,25 +89,32 @@ export class WatchRows {
       this.#shown.set(resource.value.name, look);
       return !known;
     });
-    this.#print(changed.sort((a, b) => (a.value.name < b.value.name ? -1 : 1)));
+    this.#print(this.#sorted(changed.sort((a, b) => (a.value.name < b.value.name ? -1 : 1))));
+  }
+
+  #sorted(resources: readonly AnyResource[]): readonly AnyResource[] {
+    const { kind, form, labelColumns, make } = this.#options;
+    if (form.sortBy === undefined) return resources;
+    const { columns, rows } = resourceRows(resources, kind, { labelColumns, stale: new Map() });
+    const byName = new Map(resources.map((resource) => [resource.value.name, resource]));
+    return sortedRows(columns, rows, form.sortBy, make).flatMap(({ row }) => byName.get(row.name) ?? []);
   }
 
   #print(resources: readonly AnyResource[]): void {
     const session = this.#session;
-    const { kind, output, labelColumns } = this.#options;
-    if (output === "name") {
+    const { kind, form, labelColumns, make } = this.#options;
+    if (form.output === "name") {
       for (const resource of resources) session.print(escapeText(resource.value.name));
       return;
     }
     if (resources.length === 0) return;
     let table = this.#table;
     if (table === undefined || !resources.every((resource) => table?.fits(resource))) {
-      const wide = output === "wide";
       this.#sample = [...this.#sample, ...resources];
-      const layout = { ...tableOptions(session.io, wide), wide, labelColumns, stale: new Map(), now: () => new Date() };
-      table = resourceTable(this.#sample, kind, layout);
+      const layout = tableOptions(session.io, form.output === "wide" || form.columns !== undefined);
+      table = resourceTable(this.#sample, kind, { ...layout, labelColumns, make, form, stale: new Map() });
       this.#table = table;
-      session.print(table.header());
+      if (form.headers !== false) session.print(table.header());
     }
     for (const resource of resources) session.print(table.row(resource));
   }

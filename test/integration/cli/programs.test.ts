@@ -56,7 +56,7 @@ describe("bad command lines end with 2 and say what to do", () => {
     [["help", "crate"], /no help for "crate"; did you mean create\?/],
     [["help", "agent"], /zor agent --help/],
     [["get", "hosts", "--outptu", "json"], /Did you mean --output\?/],
-    [["get", "hosts", "-o", "xml"], /Allowed choices are table, wide, json, yaml, name/],
+    [["get", "hosts", "-o", "xml"], /Allowed choices are table, wide, json, yaml, csv, name/],
     [["get", "hosts", "--host", "alpha"], /--filter/],
     [["get", "instances", "--host", "a,b"], /not a valid name/],
     [["get", "instances", "links/demo"], /not the name of an instance/],

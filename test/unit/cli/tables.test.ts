@@ -23,11 +23,10 @@ function draw(kind: string, width: number | undefined, wide = false): string[] {
   const stale = staleHosts(unreachable);
   const table = resourceTable(resources, kindNamed(kind), {
     width,
-    wide,
     labelColumns: [],
     color: false,
     stale,
-    now: () => now,
+    form: { output: wide ? "wide" : "table" },
   });
   return [table.header(), ...resources.map((resource) => table.row(resource))];
 }

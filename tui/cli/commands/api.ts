@@ -15,9 +15,13 @@ import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
 import type { Method } from "../../../lib/grpc/connection.js";
 import { quote } from "../../../lib/names.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
+import { asList, outputOption, type Registrar, withExamples } from "../command.js";
 import { nearest } from "../../../lib/nearest.js";
-import { describeSymbol } from "../output/describe-symbol.js";
+import { describeSymbol, signature } from "../output/describe-symbol.js";
+import type { StructuredForm } from "../output/forms.js";
+import type { ListForm } from "../output/list-form.js";
+import { printList } from "../output/print-list.js";
+import type { Column } from "../output/table.js";
 import { ReflectionClient } from "../reflection.js";
 import type { Session } from "../session.js";
 
@@ -34,16 +38,38 @@ function defineList(api: Command, open: Registrar["open"]): void {
   const command = api
     .command("list")
     .description("List the server's services and their methods.")
-    .action(async () => {
+    .action(async (form: ListForm) => {
       const session = open(command);
       using reflection = new ReflectionClient(await session.connect(), session.readOptions());
+      const rows: DescMethod[] = [];
       for (const service of await reflection.listServices()) {
-        const methods = (await reflection.describe(service)).getService(service)?.methods ?? [];
-        for (const { name } of methods) session.print(escapeText(`${service}/${name}`));
+        rows.push(...((await reflection.describe(service)).getService(service)?.methods ?? []));
       }
+      await printList(session, form, {
+        columns: methodColumns,
+        rows,
+        nameOf: pathOf,
+        json: (sorted) => ({
+          methods: sorted.map((method) => ({
+            name: pathOf(method),
+            kind: method.methodKind,
+            signature: signature(method),
+          })),
+        }),
+        none: "the server serves nothing",
+      });
     });
+  asList(command);
   withExamples(command, "zor api list");
 }
+
+const pathOf = ({ parent, name }: DescMethod): string => `${parent.typeName}/${name}`;
+
+const methodColumns: readonly Column<DescMethod>[] = [
+  { title: "METHOD", rank: 0, value: pathOf },
+  { title: "STREAMS", rank: 1, shown: "wide", value: ({ methodKind }) => methodKind.replace("unary", "") },
+  { title: "SIGNATURE", rank: 2, shown: "asked", value: signature },
+];
 
 function defineDescribe(api: Command, open: Registrar["open"]): void {
   const command = api
@@ -69,7 +95,7 @@ function defineCall(api: Command, open: Registrar["open"]): void {
     .argument("<method>", "SERVICE/METHOD; the package may be left out")
     .argument("[json]", "the request; @FILE reads a file, - standard input (default: {})")
     .addOption(outputOption(["json", "yaml"], "json"))
-    .action(async (methodText: string, word: string | undefined, options: { output: "json" | "yaml" }) => {
+    .action(async (methodText: string, word: string | undefined, options: { readonly output: StructuredForm }) => {
       const session = open(command);
       const json = await readRequest(session, word);
       using reflection = new ReflectionClient(await session.connect(), { signal: session.io.signal });
@@ -91,8 +117,7 @@ function defineCall(api: Command, open: Registrar["open"]): void {
       }
       const { signal } = session.io;
       for await (const response of connection.stream(raw, request, { signal })) {
-        if (options.output === "yaml") await session.printJson("yaml", await printer.toJson(response));
-        else session.printJsonLine(await printer.toJson(response));
+        await session.printItem(options.output, await printer.toJson(response));
       }
     });
   withExamples(

@@ -9,7 +9,16 @@ import {
 import { parseWhole } from "../../kit/input/key-values.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+  yesOption,
+} from "../command.js";
 import { confirm } from "../confirm.js";
 import { resolveName } from "../resolve.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
@@ -53,8 +62,9 @@ export function define({ program, open }: Registrar): void {
     .option("-m, --message <text>", "what is to be said of it")
     .option("--host <host>", "the host of a name without one")
     .option("--rate <mib>", "most MiB a second; default: as fast as it goes")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, word: string, options: BackupOptions) => {
       const session = open(create);
@@ -100,8 +110,9 @@ export function define({ program, open }: Registrar): void {
     .addArgument(new ResourceArgument("<target>", "where to", "host"))
     .option("--host <host>", "the host of a name without one")
     .option("--rate <mib>", "most MiB a second; default: as fast as it goes")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, target: string, options: BackupOptions) => {
       const session = open(copy);
@@ -120,12 +131,13 @@ export function define({ program, open }: Registrar): void {
     .option("--as <name>", "name of the machine (default: as it was called, where there is none of that name)")
     .option("--replace", "have the machine that is there hold it again; its disks are kept until those are durable")
     .option("--force", "with --replace: end the machine when it runs")
-    .option("-y, --yes", "with --replace: do not ask")
+    .addOption(yesOption("with --replace: do not ask"))
     .option("--no-start", "leave it stopped")
     .option("--host <host>", "the host of a name without one")
     .option("--rate <mib>", "most MiB a second; default: as fast as it goes")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, options: BackupOptions) => {
       const session = open(restore);

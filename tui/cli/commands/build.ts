@@ -13,7 +13,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { instanceCommands, instanceSpec } from "../../kinds/instance/flags.js";
 import { instanceStateName } from "../../kinds/instance/states.js";
-import { flagOption, type Registrar, responseOutput, withExamples } from "../command.js";
+import { flagOption, noWaitOption, type Registrar, responseOutput, waitOption, withExamples } from "../command.js";
 import { getResource } from "../kinds.js";
 import { parseNewName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -48,7 +48,8 @@ export function define({ program, open }: Registrar): void {
   for (const flag of instanceCommands.create?.flags ?? [])
     if (!ownFlags.has(flag.flags.split(" ")[0] ?? "") && flag.besides !== true) command.addOption(flagOption(flag));
   command
-    .option("--no-wait", "do not wait until commands can be run in it")
+    .addOption(waitOption())
+    .addOption(noWaitOption("do not wait until commands can be run in it"))
     .option("--within <time>", "how long that is waited for", "5m")
     .addOption(responseOutput())
     .action(async (text: string, words: string[]) => {

@@ -6,7 +6,14 @@ import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_ser
 import { presentOperation } from "../../client/operation.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+} from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -29,7 +36,8 @@ export function define({ program, open }: Registrar): void {
     )
     .addArgument(new ResourceArgument("<operations...>", "operations, by their ids", "operation"))
     .option("--host <host>", "the host of ids without one")
-    .option("--no-wait", "return once they have been told")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once they have been told"))
     .addOption(responseOutput())
     .action(async (names: string[], options: CancelOptions) => {
       const session = open(command);

@@ -3,7 +3,7 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
@@ -28,7 +28,7 @@ export function define({ program, open }: Registrar): void {
     .option("--drive <name>", "the drive, such as cdrom0 (default: the only one)")
     .option("--force", "open the tray although the guest has locked it")
     .option("--host <host>", "the host of a name without one")
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, options: CdromOptions) => {
       const session = open(command);

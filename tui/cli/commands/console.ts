@@ -8,6 +8,7 @@ import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { openRecordFile } from "../record-file.js";
 import { resolveName } from "../resolve.js";
+import { isStructured } from "../output/forms.js";
 import type { OutputFormat, Session } from "../session.js";
 
 interface ConsoleCommandOptions {
@@ -88,10 +89,10 @@ async function attach(session: Session, name: string, { log, ...options }: Attac
 async function listSessions(session: Session, name: string, output: OutputFormat): Promise<void> {
   const { instance } = await session.call(InstanceServiceService.getInstance, { name });
   const sessions = instance?.status?.consoleSessions ?? [];
-  if (output === "json") {
+  if (isStructured(output)) {
     const { ConsoleSession } = await import("../../../proto/gen/zor/v1/console_service.js");
     await session.printJson(
-      "json",
+      output,
       sessions.map((each) => ConsoleSession.toJSON(each)),
     );
     return;

@@ -16,12 +16,11 @@ import {
 } from "../../client/contexts.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
-import { outputOption, type Registrar, repeatable, withExamples } from "../command.js";
+import { asList, type Registrar, repeatable, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
 import { parseAddress } from "../../kit/input/addresses.js";
-import { tableOptions } from "../output/show-rows.js";
-import { type Column, Table } from "../output/table.js";
-import type { OutputFormat } from "../session.js";
+import type { ListForm } from "../output/list-form.js";
+import { printList } from "../output/print-list.js";
 
 /** `zor context list|use|show|add|remove`. */
 export function define({ program, open }: Registrar): void {
@@ -37,48 +36,35 @@ function defineList(parent: Command, open: Registrar["open"]): void {
   const command = parent
     .command("list")
     .description("List contexts.")
-    .addOption(outputOption(["text", "json", "yaml", "name"], "text"))
-    .action(async ({ output }: { output: OutputFormat }) => {
+    .action(async (form: ListForm) => {
       const session = open(command);
       const { current, contexts } = await listContexts(session.configDirectory);
-      if (output === "json" || output === "yaml") {
-        const shown = contexts.map(({ ssh, ...rest }) => ({
-          ...rest,
-          ...(ssh === undefined ? {} : { ssh: formatTarget(ssh) }),
-        }));
-        await session.printJson(output, { current: current ?? "", contexts: shown });
-        return;
-      }
-      if (output === "name") {
-        for (const { name } of contexts) session.print(escapeText(name));
-        return;
-      }
-      if (contexts.length === 0) {
-        session.note("no contexts; join a hub with: zor join TOKEN");
-        return;
-      }
-      const table = new Table<Context>(
-        [
+      const isThrough = contexts.some(({ ssh }) => ssh !== undefined);
+      await printList(session, form, {
+        columns: [
           { title: "CURRENT", rank: 1, value: ({ name }) => (name === current ? "*" : " ") },
           { title: "NAME", rank: 0, shrinkTo: 20, cut: "middle", value: ({ name }) => name },
           { title: "ADDRESSES", rank: 0, shrinkTo: 16, value: ({ addresses }) => addresses.join(",") },
           { title: "SERVER", rank: 2, value: ({ serverName }) => serverName },
-          ...(contexts.some(({ ssh }) => ssh !== undefined) ? [throughColumn] : []),
+          { title: "THROUGH", rank: 1, shown: isThrough ? "always" : "asked", value: throughText },
         ],
-        contexts,
-        tableOptions(session.io, false),
-      );
-      session.print(table.header());
-      for (const context of contexts) session.print(table.row(context));
+        rows: contexts,
+        nameOf: ({ name }) => name,
+        json: (rows) => ({ current: current ?? "", contexts: rows.map(contextJson) }),
+        none: "no contexts; join a hub with: zor join TOKEN",
+      });
     });
+  asList(command);
   withExamples(command, "zor context list", "zor context list -o json");
 }
 
-const throughColumn: Column<Context> = {
-  title: "THROUGH",
-  rank: 1,
-  value: ({ ssh }) => (ssh === undefined ? "" : formatTarget(ssh)),
-};
+function throughText({ ssh }: Context): string {
+  return ssh === undefined ? "" : formatTarget(ssh);
+}
+
+function contextJson({ ssh, ...rest }: Context): object {
+  return { ...rest, ...(ssh === undefined ? {} : { ssh: formatTarget(ssh) }) };
+}
 
 function defineShow(parent: Command, open: Registrar["open"]): void {
   const command = parent

@@ -10,7 +10,15 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+} from "../command.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -126,8 +134,9 @@ function copying(command: Command): Command {
   return command
     .option("--host <host>", "the host of a name without one")
     .option("--rate <mib>", "most MiB a second; default: as fast as it goes")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput());
 }
 

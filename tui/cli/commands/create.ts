@@ -12,11 +12,14 @@ import { hostOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asMethod } from "../change.js";
 import {
+  dryRunOption,
   flagOption,
+  noWaitOption,
   type Registrar,
-  ResourceArgument,
   repeatable,
+  ResourceArgument,
   responseOutput,
+  waitOption,
   withExamples,
   withNotes,
 } from "../command.js";
@@ -75,9 +78,9 @@ export async function defineCreate(
     .addOption(repeatable("--set <field=value>", "any field, by its name in the API; may be repeated"))
     .addOption(repeatable("--label <key=value>", "free-form label; may be repeated"))
     .addOption(repeatable("--annotation <key=value>", "free-form note; may be repeated"));
-  if (rule.response === "operation") command.option("--no-wait", "return once it has been taken on");
+  if (rule.response === "operation") command.addOption(waitOption()).addOption(noWaitOption());
   command
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string | undefined, ...rest: unknown[]) => {
       let given = rest

@@ -6,7 +6,16 @@ import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type Deletion, planDeletion } from "../deletion.js";
 import { asMethod } from "../change.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+  yesOption,
+} from "../command.js";
 import { confirm } from "../confirm.js";
 import { forEachName } from "../for-each-name.js";
 import { standardMethod } from "../kinds.js";
@@ -30,9 +39,10 @@ export function define({ program, open }: Registrar): void {
     .addArgument(new ResourceArgument("<names...>", "instances; or a kind and then names; or full names"))
     .option("--host <host>", "the host of names without one")
     .option("--force", "also what runs, or takes others with it")
-    .option("-y, --yes", "do not ask")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only show what would be deleted and check the requests")
+    .addOption(yesOption())
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption("only show what would be deleted and check the requests"))
     .addOption(responseOutput())
     .action(async (words: string[], options: DeleteOptions) => {
       const session = open(command);

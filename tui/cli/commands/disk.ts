@@ -7,24 +7,24 @@ import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
+import { asList, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { type CopyOptions, localEnd } from "../copy/ends.js";
 import { LeftOut } from "../copy/left-out.js";
-import { entryJson, entryLine, nameText, usageCells } from "../disk/listing.js";
-import { lookInto, readTree, toOutput, writeInto } from "../disk/look.js";
+import { entryColumns, entryJson, usageColumns } from "../disk/listing.js";
+import { lookInto, readTree, writeInto } from "../disk/look.js";
 import { splitPlace, toPlace } from "../disk/places.js";
 import { EditedFile } from "../editor.js";
 import { writerTo } from "../exec-command.js";
-import type { OutputFormat, Session } from "../session.js";
+import type { ListForm } from "../output/list-form.js";
+import { printList } from "../output/print-list.js";
+import type { Session } from "../session.js";
 
 interface PlaceOptions {
   readonly host?: string;
   readonly filesystem?: string;
 }
 
-interface ListOptions extends PlaceOptions {
-  readonly output: OutputFormat;
-}
+type ListOptions = PlaceOptions & ListForm;
 
 const maxEditedBytes = 16 * 1024 * 1024;
 const nameHelp = "instance, or INSTANCE:DISK for one disk of a machine";
@@ -46,11 +46,11 @@ export function define({ program, open }: Registrar): void {
   const ls = sub("ls", "List a directory of the disks, or show one file.")
     .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
     .argument("[path]", "absolute path; default: /")
-    .addOption(outputOption(["text", "json", "name"], "text"))
     .action(async (text: string, path: string | undefined, options: ListOptions) => {
       const session = open(ls);
-      await list(session, await place(session, { ...placeOf(options), text, path, fallback: "/" }), options.output);
+      await list(session, await place(session, { ...placeOf(options), text, path, fallback: "/" }), options);
     });
+  asList(ls);
   withExamples(ls, "zor disk ls alpha/vm1", "zor disk ls alpha/vm1:disk1 /var/log", "zor disk ls alpha/c1:/etc");
 
   const cat = sub("cat", "Print a file of the disks.")
@@ -77,11 +77,11 @@ export function define({ program, open }: Registrar): void {
 
   const df = sub("df", "Show the file systems of the disks, and how full they are.")
     .addArgument(new ResourceArgument("<name>", nameHelp, "instance"))
-    .addOption(outputOption(["text", "json"], "text"))
     .action(async (text: string, options: ListOptions) => {
       const session = open(df);
-      await usage(session, await place(session, { ...placeOf(options), text, path: "" }), options.output);
+      await usage(session, await place(session, { ...placeOf(options), text, path: "" }), options);
     });
+  asList(df);
   withExamples(df, "zor disk df alpha/vm1");
 
   const edit = sub("edit", "Change a text file on the disks of an instance that is off, in your editor.")
@@ -110,35 +110,33 @@ function placeOf({ host, filesystem }: PlaceOptions): Pick<Asked, "host" | "file
 
 type Place = Awaited<ReturnType<typeof toPlace>>;
 
-async function list(session: Session, place: Place, output: OutputFormat): Promise<void> {
-  const entries: DiskEntry[] = [];
+async function list(session: Session, place: Place, form: ListForm): Promise<void> {
+  const rows: DiskEntry[] = [];
   for await (const part of lookInto(session, place, DiskLook.DISK_LOOK_LIST)) {
-    if (part.$case === "entry") entries.push(part.value);
+    if (part.$case === "entry") rows.push(part.value);
   }
-  entries.sort((one, other) => Buffer.compare(one.name, other.name));
-  if (output === "json") return await session.printJson("json", entries.map(entryJson));
-  for (const entry of entries)
-    await toOutput(session, `${output === "name" ? nameText(entry.name) : entryLine(entry)}\n`);
+  rows.sort((one, other) => Buffer.compare(one.name, other.name));
+  await printList(session, form, {
+    columns: entryColumns,
+    rows,
+    nameOf: ({ name }) => Buffer.from(name).toString("utf8"),
+    json: (sorted) => sorted.map(entryJson),
+    none: "it is empty",
+  });
 }
 
-async function usage(session: Session, place: Place, output: OutputFormat): Promise<void> {
-  const found: DiskUsage[] = [];
+async function usage(session: Session, place: Place, form: ListForm): Promise<void> {
+  const rows: DiskUsage[] = [];
   for await (const part of lookInto(session, place, DiskLook.DISK_LOOK_USAGE)) {
-    if (part.$case === "usage") found.push(part.value);
+    if (part.$case === "usage") rows.push(part.value);
   }
-  if (output === "json") {
-    const rows = found.map(({ size, free, ...rest }) => ({ ...rest, size: Number(size), free: Number(free) }));
-    return await session.printJson("json", rows);
-  }
-  const rows = [["DEVICE", "TYPE", "SIZE MIB", "USED", "FREE", "USE", "LABEL"], ...found.map(usageCells)];
-  const widths = rows[0]?.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0))) ?? [];
-  for (const row of rows)
-    session.print(
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
+  await printList(session, form, {
+    columns: usageColumns,
+    rows,
+    nameOf: ({ device }) => device,
+    json: (sorted) => sorted.map(({ size, free, ...rest }) => ({ ...rest, size: Number(size), free: Number(free) })),
+    none: "no file systems",
+  });
 }
 
 interface Copy {

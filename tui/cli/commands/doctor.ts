@@ -13,6 +13,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { outputOption, type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { exitCode } from "../exit-codes.js";
 import { resolveName } from "../resolve.js";
+import { isStructured } from "../output/forms.js";
 import type { OutputFormat } from "../session.js";
 
 /** `zor doctor link L`; "zor doctor" alone is the agent's. */
@@ -39,7 +40,7 @@ export function define({ program, open }: Registrar): void {
         if (output === "text") for (const line of hopLines(message.value)) session.print(escapeText(line));
       }
       if (diagnosis === undefined) throw noConclusion(name);
-      if (output === "json") await session.printJson("json", jsonOf(hops, diagnosis));
+      if (isStructured(output)) await session.printJson(output, jsonOf(hops, diagnosis));
       else for (const line of diagnosisLines(name, diagnosis)) session.print(escapeText(line));
       if (!diagnosis.healthy) session.setExitCode(exitCode.error);
     });

@@ -11,6 +11,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { severityStyle } from "../../kinds/event/states.js";
 import { filterOption, outputOption, type Registrar, repeatable, withExamples, withNotes } from "../command.js";
+import { isStructured, structuredText } from "../output/forms.js";
 import type { OutputFormat, Session } from "../session.js";
 
 interface EventsOptions {
@@ -49,7 +50,7 @@ export function define({ program, open }: Registrar): void {
     .addOption(filterOption('message:"out of memory"'))
     .option("-f, --follow", "go on with what comes, through restarts of the hub")
     .option("--limit <count>", `the newest of them, 0 to ${mostEvents}`, "200")
-    .addOption(outputOption(["text", "json"], "text"))
+    .addOption(outputOption(["text", "json", "yaml"], "text"))
     .action(async (options: EventsOptions) => {
       const session = open(command);
       const query = readQuery(options);
@@ -112,7 +113,7 @@ function fullName(text: string): string {
 
 async function print(session: Session, event: Event, output: OutputFormat): Promise<void> {
   const { terminal, signal } = session.io;
-  const line = output === "json" ? JSON.stringify(Event.toJSON(event)) : eventText(event);
+  const line = isStructured(output) ? await structuredText(output, Event.toJSON(event), true) : eventText(event);
   if (!terminal.output.write(`${line}\n`)) await once(terminal.output, "drain", { signal });
 }
 

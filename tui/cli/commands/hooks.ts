@@ -1,7 +1,10 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { type DeadLetter, type Hook, HookServiceService } from "../../../proto/gen/zor/v1/hook_service.js";
-import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, responseOutput, withExamples, withNotes } from "../command.js";
+import { asList, type Registrar, responseOutput, withExamples, withNotes } from "../command.js";
+import type { ListForm } from "../output/list-form.js";
+import { printList } from "../output/print-list.js";
+import { responseJson } from "../output/proto-json.js";
+import type { Column } from "../output/table.js";
 import type { OutputFormat } from "../session.js";
 
 interface Output {
@@ -17,28 +20,37 @@ export function define({ program, open }: Registrar): void {
   const list = group
     .command("list")
     .description("Show hooks and how they do.")
-    .addOption(responseOutput())
-    .action(async ({ output }: Output) => {
+    .action(async (form: ListForm) => {
       const session = open(list);
       const method = HookServiceService.listHooks;
       const response = await session.call(method, {});
-      if (response.hooks.length === 0 && output === "text")
-        session.note("no hooks; they are made in the configuration");
-      else await session.printResponse(output, method, response, () => response.hooks.map(hookText).join("\n"));
+      await printList(session, form, {
+        columns: hookColumns,
+        rows: response.hooks,
+        nameOf: ({ name }) => name,
+        json: (rows) => responseJson(method, { ...response, hooks: [...rows] }),
+        none: "no hooks; they are made in the configuration",
+      });
     });
+  asList(list);
 
   const dead = group
     .command("dead")
     .description("Show events that could not be delivered.")
     .argument("[hook]", "only those of this hook")
-    .addOption(responseOutput())
-    .action(async (hook: string | undefined, { output }: Output) => {
+    .action(async (hook: string | undefined, form: ListForm) => {
       const session = open(dead);
       const method = HookServiceService.listDeadLetters;
       const response = await session.call(method, { hook: hook ?? "" });
-      if (response.letters.length === 0 && output === "text") session.note("no dead letters");
-      else await session.printResponse(output, method, response, () => response.letters.map(letterText).join("\n"));
+      await printList(session, form, {
+        columns: letterColumns,
+        rows: response.letters,
+        nameOf: ({ id }) => id,
+        json: (rows) => responseJson(method, { ...response, letters: [...rows] }),
+        none: "no dead letters",
+      });
     });
+  asList(dead);
 
   for (const { name, does, method, done } of [
     {
@@ -83,13 +95,20 @@ one after the other, at least once, and goes on where it was after a restart.`,
   );
 }
 
-function hookText({ name, target, delivered, deadLetters, attempts, error }: Hook): string {
-  const trying = attempts > 1 ? `, at attempt ${attempts}` : "";
-  const why = error === "" ? "" : `: ${error}`;
-  return escapeText(`${name}  ${target}  ${delivered} delivered, ${deadLetters} dead letters${trying}${why}`);
-}
+const hookColumns: readonly Column<Hook>[] = [
+  { title: "NAME", rank: 0, value: ({ name }) => name },
+  { title: "TARGET", rank: 1, shrinkTo: 16, value: ({ target }) => target },
+  { title: "DELIVERED", rank: 2, align: "right", value: ({ delivered }) => `${delivered}` },
+  { title: "DEAD", rank: 1, align: "right", value: ({ deadLetters }) => `${deadLetters}` },
+  { title: "ATTEMPT", rank: 3, align: "right", value: ({ attempts }) => `${attempts}` },
+  { title: "ERROR", rank: 0, shrinkTo: 16, value: ({ error }) => error },
+];
 
-function letterText({ hook, id, event, attempts, error, time }: DeadLetter): string {
-  const when = time?.toISOString() ?? "-";
-  return escapeText(`${hook}  ${id}  ${when}  ${event?.type ?? ""}  ${attempts} attempts: ${error}`);
-}
+const letterColumns: readonly Column<DeadLetter>[] = [
+  { title: "HOOK", rank: 0, value: ({ hook }) => hook },
+  { title: "ID", rank: 0, value: ({ id }) => id },
+  { title: "TIME", rank: 2, value: ({ time }) => time?.toISOString() ?? "" },
+  { title: "EVENT", rank: 1, shrinkTo: 12, value: ({ event }) => event?.type ?? "" },
+  { title: "ATTEMPTS", rank: 3, align: "right", value: ({ attempts }) => `${attempts}` },
+  { title: "ERROR", rank: 0, shrinkTo: 16, value: ({ error }) => error },
+];

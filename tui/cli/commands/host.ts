@@ -1,16 +1,16 @@
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Command } from "commander";
 import {
-  filterOption,
-  labelColumnsOption,
-  orderOption,
-  outputOption,
+  asResourceList,
+  dryRunOption,
+  type ListingOptions,
   type Registrar,
   ResourceArgument,
   responseOutput,
   withExamples,
+  yesOption,
 } from "../command.js";
-import { type ListOptions, listResources } from "../list-resources.js";
+import { listResources } from "../list-resources.js";
 import { resolveLocally } from "../resolve.js";
 import { defineCreate } from "./create.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
@@ -34,11 +34,8 @@ function defineList(host: Command, open: Registrar["open"]): void {
   const command = host
     .command("list")
     .description("List hosts; the same as zor get hosts.")
-    .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
-    .addOption(filterOption("state = READY"))
-    .addOption(orderOption())
-    .addOption(labelColumnsOption())
-    .action(async (options: ListOptions) => listResources(open(command), kindNamed("host"), [], options));
+    .action(async (options: ListingOptions) => listResources(open(command), kindNamed("host"), [], options));
+  asResourceList(command, "state = READY");
   withExamples(command, "zor host list", "zor host list -o wide");
 }
 
@@ -48,8 +45,8 @@ function defineRemove(host: Command, open: Registrar["open"]): void {
     .description("Forget a host and revoke its certificate. Nothing on the host is stopped. Admins only.")
     .addArgument(new ResourceArgument("<name>", "name of the host", "host"))
     .option("--force", "also forget the links that end on it")
-    .option("-y, --yes", "do not ask")
-    .option("--dry-run", "only check the request")
+    .addOption(yesOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, options: DeletionOptions) => {
       const kind = kindNamed("host");

@@ -1,19 +1,20 @@
 import type { Command } from "commander";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import {
-  filterOption,
-  labelColumnsOption,
-  orderOption,
+  asResourceList,
+  dryRunOption,
+  type ListingOptions,
   outputOption,
   type Registrar,
   ResourceArgument,
   responseOutput,
   withExamples,
+  yesOption,
 } from "../command.js";
 import { defineBuild, definePush, defineVerify } from "../image/operations.js";
 import { defineExport, defineImport } from "../image/files.js";
 import { definePrune, defineTag } from "../image/upkeep.js";
-import { type ListOptions, listResources } from "../list-resources.js";
+import { listResources } from "../list-resources.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
@@ -43,11 +44,8 @@ function defineList(image: Command, open: Registrar["open"]): void {
   const command = image
     .command("list")
     .description("List images; the same as zor get images.")
-    .addOption(outputOption(["table", "wide", "json", "yaml", "name"], "table"))
-    .addOption(filterOption("status.format = qcow2"))
-    .addOption(orderOption())
-    .addOption(labelColumnsOption())
-    .action(async (options: ListOptions) => listResources(open(command), kindNamed("image"), [], options));
+    .action(async (options: ListingOptions) => listResources(open(command), kindNamed("image"), [], options));
+  asResourceList(command, "status.format = qcow2");
   withExamples(command, "zor image list", "zor image list -o wide");
 }
 
@@ -70,8 +68,8 @@ function defineRemove(image: Command, open: Registrar["open"]): void {
     .description("Delete images that no instance uses; the same as zor delete image.")
     .addArgument(new ResourceArgument("<names...>", "images", "image"))
     .option("--host <host>", "the host of names without one")
-    .option("-y, --yes", "do not ask")
-    .option("--dry-run", "only check the request")
+    .addOption(yesOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: DeletionOptions & { readonly host?: string }) => {
       const session = open(command);

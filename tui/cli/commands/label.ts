@@ -8,6 +8,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { updateResource } from "../change.js";
 import {
+  dryRunOption,
   filterOption,
   KindArgument,
   type Registrar,
@@ -77,7 +78,7 @@ export function define({ program, open }: Registrar, name: string): void {
     .option("--all", `all resources of the kind; with --host those on a host`)
     .addOption(filterOption("labels.site = lab1"))
     .option("--host <host>", "the host of names without one")
-    .option("--dry-run", "only check the requests")
+    .addOption(dryRunOption("only check the requests"))
     .addOption(responseOutput())
     .action(async (word: string, words: string[], options: LabelOptions) => {
       const kind = parseKind(word, "update");

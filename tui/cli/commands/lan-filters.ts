@@ -9,14 +9,15 @@ import { LanFilterPart } from "../../../proto/gen/zor/v1/lan_filter.js";
 import { type GetLanFiltersResponse, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
-import { NicOption, outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
-import { tableOptions } from "../output/show-rows.js";
-import { type Column, Table } from "../output/table.js";
+import { asList, NicOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
+import type { ListForm } from "../output/list-form.js";
+import { printList } from "../output/print-list.js";
+import { responseJson } from "../output/proto-json.js";
+import type { Column } from "../output/table.js";
 import { resolveName } from "../resolve.js";
-import type { OutputFormat, Session } from "../session.js";
+import type { Session } from "../session.js";
 
-interface Options {
-  readonly output: OutputFormat;
+interface Options extends ListForm {
   readonly port?: string;
 }
 
@@ -52,17 +53,22 @@ export function defineFilters(lan: Command, open: Registrar["open"]): void {
     .description("Show the filters of the interfaces in a lan, with what each of their rules has met.")
     .addArgument(new ResourceArgument("<lan>", "the lan", "lan"))
     .addOption(new NicOption("--port <nic>", "only of this interface, such as vm1/eth0"))
-    .addOption(outputOption(["text", "json", "yaml"], "text"))
-    .action(async (text: string, { output, port }: Options) => {
+    .action(async (text: string, { port, ...form }: Options) => {
       const session = open(command);
       const name = await resolveName(session, kindNamed("lan"), text);
       const endpoint = port === undefined ? "" : await endpointOf(session, port, name);
       const method = LanServiceService.getLanFilters;
       const response = await session.call(method, { name, endpoint });
-      if (response.filters.length > 0 || output !== "text")
-        await session.printResponse(output, method, response, () => tableOf(session, linesOf(response)));
-      else session.note(noFilters(name, endpoint));
+      await printList(session, form, {
+        columns,
+        rows: response.filters.length > 0 ? linesOf(response) : [],
+        nameOf: ({ rule }) => rule,
+        // Lines are made of several of its messages: it stays as it is.
+        json: () => responseJson(method, response),
+        none: noFilters(name, endpoint),
+      });
     });
+  asList(command);
   withNotes(
     command,
     `The rules of an interface are asked in the order of their numbers; a rule counts what begins a
@@ -149,9 +155,4 @@ function noteOf({ rule, flows, missingFlows, coveredBy }: LanFilterRow, { port }
 
 function sharedNote({ sharedWith }: LanFilter): string {
   return sharedWith === "" ? "" : `the same MAC address as ${shortName(sharedWith)}: counts are of both`;
-}
-
-function tableOf(session: Session, lines: readonly Line[]): string {
-  const table = new Table(columns, lines, tableOptions(session.io, true));
-  return [table.header(), ...lines.map((line) => table.row(line))].join("\n").replaceAll(/ +$/gm, "");
 }

@@ -6,11 +6,13 @@ import { type LanFlow, LanFlowOwner, type LanMac } from "../../../proto/gen/zor/
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import { updateResource } from "../change.js";
-import { outputOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
-import { tableOptions } from "../output/show-rows.js";
-import { type Column, Table } from "../output/table.js";
+import { asList, dryRunOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
+import type { ListForm } from "../output/list-form.js";
+import { printList } from "../output/print-list.js";
+import { responseJson } from "../output/proto-json.js";
+import type { Column } from "../output/table.js";
 import { resolveName } from "../resolve.js";
-import type { OutputFormat, Session } from "../session.js";
+import type { OutputFormat } from "../session.js";
 import { defineFilters } from "./lan-filters.js";
 
 interface Options {
@@ -58,14 +60,20 @@ function defineFlows(lan: Command, open: Open): void {
     .description("Show the flows that a lan's switch has now, with their counters, or change those of the lan itself.")
     .helpCommand(false)
     .addArgument(new ResourceArgument("<lan>", "the lan", "lan"))
-    .addOption(outputOption(["text", "json", "yaml"], "text"))
-    .action(async (text: string, { output }: Options) => {
+    .action(async (text: string, form: ListForm) => {
       const session = open(flows);
       const name = await resolveName(session, kindNamed("lan"), text);
       const method = LanServiceService.getLanFlows;
       const response = await session.call(method, { name });
-      await session.printResponse(output, method, response, () => tableOf(session, flowColumns, response.flows));
+      await printList(session, form, {
+        columns: flowColumns,
+        rows: response.flows,
+        nameOf: flowText,
+        json: (rows) => responseJson(method, { ...response, flows: [...rows] }),
+        none: `${idOf(name)} has no flows`,
+      });
     });
+  asList(flows);
   withNotes(
     flows,
     `OF says whose a flow is: of the lan's specification, of the agent for what ports
@@ -108,7 +116,7 @@ function defineChange(flows: Command, open: Open, { verb, does, change }: FlowsC
     .description(does)
     .addArgument(new ResourceArgument("<lan>", "the lan", "lan"))
     .argument("<flow...>", "in the syntax of ovs-ofctl, with endpoints as ports")
-    .option("--dry-run", "only check whether it could be done")
+    .addOption(dryRunOption("only check whether it could be done"))
     .action(async (text: string, asked: readonly string[], { dryRun = false }: Options) => {
       const session = open(command);
       // The group has the option, and takes it wherever it stands.
@@ -130,23 +138,23 @@ function defineMacs(lan: Command, open: Open): void {
     .command("macs")
     .description("Show the addresses that a lan's switch has learned, where they are, and how long they were silent.")
     .addArgument(new ResourceArgument("<lan>", "the lan", "lan"))
-    .addOption(outputOption(["text", "json", "yaml"], "text"))
-    .action(async (text: string, { output }: Options) => {
+    .action(async (text: string, form: ListForm) => {
       const session = open(command);
       const name = await resolveName(session, kindNamed("lan"), text);
       const method = LanServiceService.getLanMacs;
       const response = await session.call(method, { name });
-      if (response.macs.length === 0 && output === "text") session.note(`${idOf(name)} has learned no addresses`);
-      else await session.printResponse(output, method, response, () => tableOf(session, macColumns, response.macs));
+      await printList(session, form, {
+        columns: macColumns,
+        rows: response.macs,
+        nameOf: ({ mac }) => mac,
+        json: (rows) => responseJson(method, { ...response, macs: [...rows] }),
+        none: `${idOf(name)} has learned no addresses`,
+      });
     });
+  asList(command);
   withExamples(command, "zor lan macs alpha/lan1", "zor lan macs alpha/lan1 -o json");
 }
 
 function flowText({ match, actions, spec }: LanFlow): string {
   return spec === "" ? [match, `actions=${actions}`].filter((text) => text !== "").join(",") : spec;
-}
-
-function tableOf<T>(session: Session, columns: readonly Column<T>[], rows: readonly T[]): string {
-  const table = new Table(columns, rows, tableOptions(session.io, true));
-  return [table.header(), ...rows.map((row) => table.row(row))].join("\n");
 }

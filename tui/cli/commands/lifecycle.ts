@@ -4,7 +4,7 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { escapeText } from "../../kit/text/escape.js";
 import { instanceStateName } from "../../kinds/instance/states.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
@@ -73,7 +73,7 @@ export function define({ program, open }: Registrar, name: string): void {
     .description(verb.description)
     .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
     .option("--host <host>", "the host of names without one")
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: VerbOptions) => {
       const session = open(command);

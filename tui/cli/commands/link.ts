@@ -10,6 +10,7 @@ import { outputOption, type Registrar, ResourceArgument, withExamples } from "..
 import { lossReporter } from "../loss-reporter.js";
 import { linkLine, linkText } from "../output/link-text.js";
 import { resolveName } from "../resolve.js";
+import { isStructured } from "../output/forms.js";
 import type { OutputFormat } from "../session.js";
 
 /** `zor link show|watch`. */
@@ -50,7 +51,7 @@ function defineWatch(link: Command, open: Registrar["open"]): void {
       // Fails at once, with the reason, where the watch would wait for ever.
       await session.call(LinkServiceService.getLink, { name });
       using printer = new LinePrinter((link) => {
-        if (output === "json") session.printJsonLine(Link.toJSON(link));
+        if (isStructured(output)) void session.printItem(output, Link.toJSON(link));
         else session.print(escapeText(linkLine(link, new Date())));
       });
       const reportLoss = lossReporter(session);

@@ -17,7 +17,8 @@ import type { Line } from "../../kit/text/segment.js";
 import { outputOption, type Registrar, ResourceOption, withExamples, withNotes } from "../command.js";
 import { emptyFleet } from "../fleet.js";
 import { listKind } from "../kinds.js";
-import { tableOptions, unreachableNotes } from "../output/show-rows.js";
+import { unreachableNotes } from "../output/show-rows.js";
+import { tableOptions } from "../output/table-options.js";
 import { inTone } from "../output/tones.js";
 import type { Session } from "../session.js";
 

@@ -5,7 +5,7 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { type AttachLanRequest, LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { parseNicWords } from "../input/nic-name.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
@@ -61,7 +61,7 @@ export function define({ program, open }: Registrar, name: string): void {
     .description(verb.description)
     .usage(`[options] ${verb.words}`)
     .addArgument(new ResourceArgument("<instance...>", verb.argument, "instance"))
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (words: string[], options: PluggingOptions) => {
       const session = open(command);

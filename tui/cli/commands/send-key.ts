@@ -3,7 +3,7 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
@@ -27,7 +27,7 @@ export function define({ program, open }: Registrar): void {
     .argument("[keys...]", "combinations such as ctrl-alt-delete, f2, ret")
     .option("--text <text>", "characters of a US keyboard; \\n is the enter key, \\t the tab key")
     .option("--host <host>", "the host of a name without one")
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (given: string, keys: string[], options: SendKeyOptions) => {
       const session = open(command);

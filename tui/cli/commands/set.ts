@@ -7,10 +7,11 @@ import { hostOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { updateResource } from "../change.js";
 import {
+  dryRunOption,
   flagOption,
   type Registrar,
-  ResourceArgument,
   repeatable,
+  ResourceArgument,
   responseOutput,
   withExamples,
   withNotes,
@@ -59,7 +60,7 @@ export async function defineSet(
     .addOption(repeatable("--label <key=value>", "set a label; an empty value takes it away; may be repeated"))
     .addOption(repeatable("--annotation <key=value>", "set a note; an empty value takes it away; may be repeated"))
     .option("--etag <etag>", "only if it is still as it was when it had this etag")
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, fields: string[]) => {
       const [values, options] = [command.opts<FlagValues>(), command.opts<SetOptions>()];

@@ -2,7 +2,15 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+} from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { resolveName } from "../resolve.js";
@@ -24,8 +32,9 @@ export function define({ program, open }: Registrar): void {
     .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
     .option("--host <host>", "the host of names without one")
     .option("--grace <seconds>", "how long a guest may take, 1 to 3600", "60")
-    .option("--no-wait", "return once the guests have been asked")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once the guests have been asked"))
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: ShutdownOptions) => {
       const session = open(command);

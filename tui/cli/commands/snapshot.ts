@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
-import { isOfKind } from "../../../lib/kinds/resource.js";
+import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { parseId } from "../../../lib/names.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { CreateSnapshotRequest, SnapshotServiceService } from "../../../proto/gen/zor/v1/snapshot_service.js";
@@ -8,10 +8,20 @@ import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { revertingTo } from "../../kinds/snapshot/actions.js";
 import { treeKey } from "../../kinds/snapshot/tree.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  asResourceList,
+  dryRunOption,
+  type ListingOptions,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+  yesOption,
+} from "../command.js";
 import { confirm } from "../confirm.js";
-import { listKind } from "../kinds.js";
-import { resourceTable, staleHosts, tableOptions, unreachableNotes } from "../output/show-rows.js";
+import { listResources } from "../list-resources.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -79,23 +89,17 @@ function defineList(snapshot: Command, open: Registrar["open"]): void {
     )
     .addArgument(new ResourceArgument("[instance]", "the instance", "instance"))
     .option("--host <host>", "the host of a name without one")
-    .action(async (text: string | undefined, options: { readonly host?: string }) => {
+    .action(async (text: string | undefined, options: ListingOptions) => {
       const session = open(command);
+      const kind = kindNamed("snapshot");
       const instance =
         text === undefined ? undefined : await resolveName(session, kindNamed("instance"), text, options.host);
-      const kind = kindNamed("snapshot");
-      const filter = instance === undefined ? "" : `spec.instance = ${idOf(instance)}`;
-      const query = { filter, ...(instance === undefined ? {} : { host: hostOf(instance) ?? "" }) };
-      const { resources, unreachable } = await listKind(await session.connect(), kind, query, session.readOptions());
-      const sorted = resources
-        .flatMap((resource) => (isOfKind(resource, "snapshot") ? [resource] : []))
-        .toSorted((one, other) => (keyOf(one.value) < keyOf(other.value) ? -1 : 1));
-      const layout = { ...tableOptions(session.io, false), wide: false, labelColumns: [], now: () => new Date() };
-      const table = resourceTable(sorted, kind, { ...layout, stale: staleHosts(unreachable) });
-      session.print(table.header());
-      for (const resource of sorted) session.print(table.row(resource));
-      for (const note of unreachableNotes(unreachable)) session.note(note);
+      if (instance === undefined) return await listResources(session, kind, [], { ...options, arrange: treeOrder });
+      const ofIt = `spec.instance = ${idOf(instance)}`;
+      const filter = options.filter === "" ? ofIt : `(${options.filter}) AND ${ofIt}`;
+      await listResources(session, kind, [], { ...options, filter, host: hostOf(instance) ?? "", arrange: treeOrder });
     });
+  asResourceList(command, "spec.memory = true");
   withExamples(command, "zor snapshot list alpha/vm1", "zor snapshot list", "zor get snapshots -o json");
 }
 
@@ -104,7 +108,7 @@ function defineRevert(snapshot: Command, open: Registrar["open"]): void {
     .description(
       "Take an instance back to a snapshot, after asking. What it is now is lost unless there is a snapshot of it.",
     )
-    .option("-y, --yes", "do not ask")
+    .addOption(yesOption())
     .action(async (instanceText: string, word: string, options: ChangeOptions) => {
       const session = open(command);
       const instance = await resolveName(session, kindNamed("instance"), instanceText, options.host);
@@ -123,7 +127,7 @@ function defineRevert(snapshot: Command, open: Registrar["open"]): void {
 function defineDelete(snapshot: Command, open: Registrar["open"]): void {
   const command = changing(snapshot.command("delete"))
     .description("Delete a snapshot. Those that were taken after it stay, and hang from the one before it.")
-    .option("-y, --yes", "do not ask")
+    .addOption(yesOption())
     .action(async (instanceText: string, word: string, options: ChangeOptions) => {
       const session = open(command);
       const instance = await resolveName(session, kindNamed("instance"), instanceText, options.host);
@@ -150,8 +154,9 @@ function changing(command: Command): Command {
     .addArgument(new ResourceArgument("<instance>", "the instance", "instance"))
     .argument("<name>", "the snapshot's name, without its instance's")
     .option("--host <host>", "the host of a name without one")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput());
 }
 
@@ -184,6 +189,12 @@ function snapshotName(instance: string, word: string): string {
 
 function hostPart(name: string): string {
   return name.split("/").slice(0, 2).join("/");
+}
+
+/** Snapshots below those that they were taken after. */
+function treeOrder(resources: readonly AnyResource[]): readonly AnyResource[] {
+  const key = (resource: AnyResource): string => (isOfKind(resource, "snapshot") ? keyOf(resource.value) : "");
+  return resources.toSorted((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
 function keyOf(snapshot: Parameters<typeof treeKey>[0] & { readonly name: string }): string {

@@ -2,7 +2,15 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+} from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
@@ -23,8 +31,9 @@ export function define({ program, open }: Registrar): void {
     )
     .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
     .option("--host <host>", "the host of names without one")
-    .option("--no-wait", "return once it has begun")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once it has begun"))
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: SuspendOptions) => {
       const session = open(command);

@@ -5,7 +5,7 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { parseId, quote } from "../../../lib/names.js";
 import { type CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
+import { outputOption, type Registrar, withExamples, yesOption } from "../command.js";
 import { confirm } from "../confirm.js";
 import { parseDurationMs } from "../../kit/input/durations.js";
 import type { OutputFormat } from "../session.js";
@@ -86,7 +86,7 @@ function defineRevoke(token: Command, open: Registrar["open"]): void {
     .command("revoke")
     .description("Revoke the certificates of a person, service or host and end its streams.")
     .argument("<identity>", "such as zor://user/ana, or user/ana")
-    .option("-y, --yes", "do not ask")
+    .addOption(yesOption())
     .addOption(outputOption(["text", "json", "yaml"], "text"))
     .action(async (text: string, options: RevokeOptions) => {
       const session = open(command);

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Argument } from "commander";
+import { Argument, Option } from "commander";
 import { parseDuration, toDuration, toMs } from "../../../lib/duration.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import type { Watched } from "../../../lib/figures/decoder.js";
@@ -18,6 +18,7 @@ import type { Session } from "../session.js";
 import { runTopScreen } from "../top-screen.js";
 
 interface TopOptions {
+  readonly sortBy?: string;
   readonly sort?: string;
   readonly reverse?: boolean;
   readonly filter: string;
@@ -38,7 +39,8 @@ export function define({ program, open }: Registrar): void {
     .description("What is used now, each second: by hosts, instances, links, lans and wires.")
     .addArgument(new Argument("[view]", "what to begin with").choices(words).default("instances"))
     .argument("[names...]", "only these: alpha/vm1, alpha (a host), lan:alpha/lan1, link:cable1")
-    .option("--sort <column>", "sort by a column, such as MEM, or NAME")
+    .option("--sort-by <column>", "a column, such as MEM, or NAME")
+    .addOption(new Option("--sort <column>", "its name once").hideHelp())
     .option("--reverse", "the least first")
     .option("--filter <text>", "only names that hold it", "")
     .option("--count <samples>", "of -o json: so many samples of each host; 0: without end", "1")
@@ -67,7 +69,7 @@ figures in the units of docs/figures.md. CPU% of an instance is of one core, LIM
   withExamples(
     command,
     "zor top",
-    "zor top hosts --sort MEM",
+    "zor top hosts --sort-by MEM",
     "zor top instances alpha/vm1 alpha/vm2",
     "zor top links --filter cable -o json --count 0",
     "zor top hosts --interval 10s",
@@ -85,13 +87,13 @@ function kindsOf(view: string): string[] {
   return [view.slice(0, -1)];
 }
 
-function readOrder(word: string, { sort, reverse = false, filter }: TopOptions) {
+function readOrder(word: string, { sortBy, sort = sortBy, reverse = false, filter }: TopOptions) {
   const view = topViews.find((each) => each.word === word);
   if (sort === undefined) return { isReversed: reverse, filter };
   const titles = ["NAME", ...(view?.columns ?? []).map(({ title }) => title)];
   const found = titles.find((title) => title.replace(/(%|\/s)$/, "") === sort.toUpperCase().replace(/(%|\/S)$/, ""));
   if (found === undefined)
-    throw invalidArgument("--sort", `${quote(sort)} is no column of ${word}; those are ${titles.join(", ")}`);
+    throw invalidArgument("--sort-by", `${quote(sort)} is no column of ${word}; those are ${titles.join(", ")}`);
   return { sort: found, isReversed: reverse, filter };
 }
 

@@ -8,6 +8,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, withExamples } from "../command.js";
 import { listKind } from "../kinds.js";
+import { isStructured } from "../output/forms.js";
 import type { OutputFormat, Session } from "../session.js";
 
 /** `zor version`. */
@@ -15,7 +16,7 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("version")
     .description("Show the versions of zor, of the hub or agent that it talks to, and of the agents of hosts.")
-    .addOption(outputOption(["text", "json"], "text"))
+    .addOption(outputOption(["text", "json", "yaml"], "text"))
     .action(async ({ output }: { readonly output: OutputFormat }) => {
       const session = open(command);
       const server = await serverVersion(session);
@@ -25,8 +26,8 @@ export function define({ program, open }: Registrar): void {
         const { name, fingerprint } = value as Host;
         return { host: name, version: fingerprint?.agentVersion ?? "" };
       });
-      if (output === "json") {
-        await session.printJson("json", { zor: version, server: GetVersionResponse.toJSON(server), agents });
+      if (isStructured(output)) {
+        await session.printJson(output, { zor: version, server: GetVersionResponse.toJSON(server), agents });
         return;
       }
       const build = server.build === "" ? "" : ` (build ${server.build})`;

@@ -11,7 +11,15 @@ import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { type DisksChange, withoutVolume, withVolume } from "../../kinds/volume/attaching.js";
 import { updateResource } from "../change.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+} from "../command.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
@@ -108,8 +116,9 @@ function defineMove(volume: Command, open: Open): void {
     .requiredOption("--to <pool>", "the pool, on the same host")
     .option("--limit-rate <rate>", "most bytes a second, such as 10M (default: as fast as it goes)")
     .option("--host <host>", "the host of a name without one")
-    .option("--no-wait", "return once it has been taken on")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption())
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, options: MoveOptions) => {
       const session = open(command);
@@ -138,7 +147,7 @@ function changing(command: Command, more: string): Command {
     : withName.argument(more, "its new size, such as 20G");
   return whole
     .option("--host <host>", "the host of a name without one")
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput());
 }
 

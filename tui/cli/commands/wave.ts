@@ -8,7 +8,19 @@ import { type Wave, type WaveItem, WaveItemState, WaveSpec } from "../../../prot
 import { WaveServiceService } from "../../../proto/gen/zor/v1/wave_service.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { filterOption, type Registrar, ResourceArgument, responseOutput, withExamples, withNotes } from "../command.js";
+import {
+  dryRunOption,
+  filterOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  selectorOption,
+  waitOption,
+  withExamples,
+  withNotes,
+} from "../command.js";
+import { selectedBy } from "../input/selector.js";
 import { listKind } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -17,6 +29,7 @@ interface RunOptions {
   readonly kind: string;
   readonly host?: string;
   readonly filter: string;
+  readonly selector?: string;
   readonly maxParallel?: number;
   readonly canary?: number;
   readonly maxFailures?: number;
@@ -41,6 +54,7 @@ export function define({ program, open }: Registrar): void {
     .option("--kind <kind>", "what the names are of", "instance")
     .option("--host <host>", "the host of names without one")
     .addOption(filterOption("labels.lab = 'a'"))
+    .addOption(selectorOption())
     .option("--max-parallel <n>", "how many at the same time, 1 to 100 (default 8)", wholeNumber)
     .option(
       "--canary <n>",
@@ -48,8 +62,9 @@ export function define({ program, open }: Registrar): void {
       wholeNumber,
     )
     .option("--max-failures <n>", "how many may fail before no other is begun (default 0)", wholeNumber)
-    .option("--no-wait", "return once it has begun")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once it has begun"))
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (verb: string, names: string[], options: RunOptions) => runWave(open(run), verb, names, options));
   withExamples(
@@ -118,9 +133,11 @@ async function targetsOf(
   session: Session,
   kind: Kind,
   names: readonly string[],
-  { filter, host }: RunOptions,
+  { host, ...options }: RunOptions,
 ): Promise<string[]> {
-  if (names.length > 0 === (filter !== "")) throw invalidArgument("names", "name resources, or give --filter");
+  const filter = selectedBy(options.selector, options.filter);
+  if (names.length > 0 === (filter !== ""))
+    throw invalidArgument("names", "name resources, or give --filter or --selector");
   if (names.length > 0) return Promise.all(names.map((text) => resolveName(session, kind, text, host)));
   const listing = await listKind(
     await session.connect(),

@@ -1,5 +1,5 @@
 import type { DiskEntry, DiskUsage } from "../../../proto/gen/zor/v1/disk_service.js";
-import { escapeText } from "../../kit/text/escape.js";
+import type { Column } from "../output/table.js";
 
 /** By the type of stat(2), in steps of 010000. */
 const kinds = "?pc?d?b?-?l?s???";
@@ -20,23 +20,33 @@ function modeText(mode: number): string {
   return `${kinds.charAt((mode >> 12) & 0xf)}${bits.join("")}`;
 }
 
-/** A name of a guest's for people: bytes that are no UTF-8 become U+FFFD, and nothing reaches a terminal as an order. */
-export function nameText(name: Uint8Array): string {
-  return escapeText(Buffer.from(name).toString("utf8"));
+/** A name of a guest's: bytes that are no UTF-8 become U+FFFD. */
+function nameText(name: Uint8Array): string {
+  return Buffer.from(name).toString("utf8");
 }
 
-/** An entry in one line. @param widths of size and owner. */
-export function entryLine(entry: DiskEntry): string {
-  const { mode, uid, gid, size, modified, name, target } = entry;
-  const arrow = target.length === 0 ? "" : ` -> ${nameText(target)}`;
-  const owner = `${uid}:${gid}`.padEnd(11);
-  return `${modeText(mode)} ${owner} ${String(size).padStart(12)} ${timeText(modified)} ${nameText(name)}${arrow}`;
-}
+/** Entries of a directory as ls(1) shows them. */
+export const entryColumns: readonly Column<DiskEntry>[] = [
+  { title: "MODE", rank: 2, value: ({ mode }) => modeText(mode) },
+  { title: "OWNER", rank: 3, value: ({ uid, gid }) => `${uid}:${gid}` },
+  { title: "SIZE", rank: 1, align: "right", value: ({ size }) => `${size}`, sortKey: ({ size }) => Number(size) },
+  {
+    title: "MODIFIED",
+    rank: 2,
+    value: ({ modified }) => timeText(modified),
+    sortKey: ({ modified }) => Number(modified),
+  },
+  {
+    title: "NAME",
+    rank: 0,
+    value: ({ name, target }) => `${nameText(name)}${target.length === 0 ? "" : ` -> ${nameText(target)}`}`,
+  },
+];
 
 /** A time of a guest's, which may be any number. */
 function timeText(seconds: bigint): string {
   const time = new Date(Number(seconds) * 1000);
-  return Number.isNaN(time.getTime()) ? "?".padEnd(16) : time.toISOString().slice(0, 16).replace("T", " ").padEnd(16);
+  return Number.isNaN(time.getTime()) ? "?" : time.toISOString().slice(0, 16).replace("T", " ");
 }
 
 /** What programs are told of an entry. */
@@ -51,12 +61,30 @@ export function entryJson(entry: DiskEntry): object {
   };
 }
 
-/** A file system in the cells of a table. */
-export function usageCells({ device, type, label, size, free, reason }: DiskUsage): readonly string[] {
-  const used = size - free;
-  const share = size === 0n ? "" : `${(100n * used) / size}%`;
-  const figures = reason === "" ? [mib(size), mib(used), mib(free), share] : ["", "", "", reason];
-  return [device, type, ...figures, label].map(escapeText);
+/** File systems, in MiB; of one that cannot be read, why. */
+export const usageColumns: readonly Column<DiskUsage>[] = [
+  { title: "DEVICE", rank: 0, value: ({ device }) => device },
+  { title: "TYPE", rank: 2, value: ({ type }) => type },
+  figureColumn("SIZE MIB", ({ size }) => size),
+  figureColumn("USED", ({ size, free }) => size - free),
+  figureColumn("FREE", ({ free }) => free),
+  {
+    title: "USE",
+    rank: 0,
+    value: ({ size, free, reason }) => reason || (size === 0n ? "" : `${(100n * (size - free)) / size}%`),
+    sortKey: ({ size, free }) => (size === 0n ? 0 : Number((100n * (size - free)) / size)),
+  },
+  { title: "LABEL", rank: 3, value: ({ label }) => label },
+];
+
+function figureColumn(title: string, bytesOf: (usage: DiskUsage) => bigint): Column<DiskUsage> {
+  return {
+    title,
+    rank: 1,
+    align: "right",
+    value: (usage) => (usage.reason === "" ? mib(bytesOf(usage)) : ""),
+    sortKey: (usage) => Number(bytesOf(usage)),
+  };
 }
 
 function mib(bytes: bigint): string {

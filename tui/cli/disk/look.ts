@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { unavailable } from "../../../lib/errors.js";
 import { understandsEscapes } from "../../../lib/terminal.js";
 import type { TreeEntry, TreeItem } from "../../../lib/tree/tree.js";
@@ -121,9 +120,4 @@ export async function writeInto(
     throw failure.signal.aborted ? failure.signal.reason : error;
   }
   throw unavailable("DISK_WRITE_LOST", open.place?.name ?? "", "the connection ended before everything was written");
-}
-
-/** Writes bytes to standard output as they are. */
-export async function toOutput({ io }: Session, data: Buffer | string): Promise<void> {
-  if (!io.terminal.output.write(data)) await once(io.terminal.output, "drain", { signal: io.signal });
 }

@@ -7,7 +7,15 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { parseBytesPerSecond } from "../../kit/input/rate.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  noWaitOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  waitOption,
+  withExamples,
+} from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -44,8 +52,9 @@ export function defineVerify(image: Command, open: Registrar["open"]): void {
     )
     .addArgument(new ResourceArgument("<names...>", "images", "image"))
     .option("--host <host>", "the host of names without one")
-    .option("--no-wait", "return once it has begun")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once it has begun"))
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: WorkOptions) => {
       const session = open(command);
@@ -78,8 +87,9 @@ export function definePush(image: Command, open: Registrar["open"]): void {
     .option("--as <name>", "name of the image there (default: the same)")
     .option("--limit <rate>", "most bytes a second, such as 10M")
     .option("--through-hub", "send everything through the hub")
-    .option("--no-wait", "return once it has begun")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once it has begun"))
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(
       async (
@@ -127,8 +137,9 @@ export function defineBuild(image: Command, open: Registrar["open"]): void {
     .argument("<recipe>", "name of the recipe, such as debian")
     .option("--host <host>", "the host (default: the only one)")
     .option("--name <name>", "name of the image (default: that of the recipe)")
-    .option("--no-wait", "return once it has begun")
-    .option("--dry-run", "only check the request")
+    .addOption(waitOption())
+    .addOption(noWaitOption("return once it has begun"))
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (recipe: string, options: WorkOptions & { readonly name?: string }) => {
       const session = open(command);

@@ -5,7 +5,15 @@ import { ImageServiceService, UpdateImageRequest } from "../../../proto/gen/zor/
 import { formatBytes } from "../../kit/format.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { outputOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
+import {
+  dryRunOption,
+  outputOption,
+  type Registrar,
+  ResourceArgument,
+  responseOutput,
+  withExamples,
+  yesOption,
+} from "../command.js";
 import { confirm } from "../confirm.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
@@ -27,7 +35,7 @@ export function defineTag(image: Command, open: Registrar["open"]): void {
     .argument("<tags...>", "the tags")
     .option("--host <host>", "the host of a name without one")
     .option("--remove", "take these tags away")
-    .option("--dry-run", "only check the request")
+    .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (text: string, tags: string[], options: TagOptions) => {
       const session = open(command);
@@ -66,8 +74,8 @@ export function definePrune(image: Command, open: Registrar["open"]): void {
     .command("prune")
     .description("Delete the images of a host that no instance uses. What lies in image directories stays.")
     .option("--host <host>", "the host (default: the only one)")
-    .option("-y, --yes", "do not ask")
-    .option("--dry-run", "only list what would be deleted")
+    .addOption(yesOption())
+    .addOption(dryRunOption("only list what would be deleted"))
     .addOption(outputOption(["text", "json", "yaml"], "text"))
     .action(async (options: PruneOptions) => {
       const session = open(command);

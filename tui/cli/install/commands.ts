@@ -4,7 +4,7 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { parseTarget } from "../../../lib/ssh/target.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
-import { type Registrar, repeatable, withExamples, withNotes } from "../command.js";
+import { type Registrar, repeatable, withExamples, withNotes, yesOption } from "../command.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
 import { confirm } from "../confirm.js";
@@ -98,7 +98,7 @@ export function defineUninstall(host: Command, open: Registrar["open"]): void {
   )
     .option("--delete-guests", "also delete the instances there with their disks, lans and all else")
     .option("--purge", "also remove its state and settings")
-    .option("-y, --yes", "do not ask")
+    .addOption(yesOption())
     .action(async (texts: readonly string[], options: Options & LeaveFlags) => {
       const session = open(command);
       const wishes = await namedHosts(session, texts, false);

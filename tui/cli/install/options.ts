@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { invalidArgument } from "../../../lib/errors.js";
 import { Remembered } from "../../../lib/ssh/questions.js";
-import { outputOption } from "../command.js";
+import { dryRunOption, outputOption } from "../command.js";
 import type { Session } from "../session.js";
 import { type RemoteOptions, sudoPrompt } from "./remote.js";
 import { usualParallel } from "./run-hosts.js";
@@ -21,7 +21,7 @@ export function withShared(command: Command): Command {
     .option("--archive <file>", "made by npm run package (default: that of this version beside zor)")
     .option("--accept-new", "trust the keys of servers that are not known yet, and keep them")
     .option("--password-stdin", "read the password for sudo from standard input")
-    .option("--dry-run", "only look, and say what would be done")
+    .addOption(dryRunOption("only look, and say what would be done"))
     .addOption(outputOption(["text", "json"], "text"));
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../../lib/errors.js";
+import { isStructured } from "../output/forms.js";
 import { codeOfError, formatError } from "../output/print-error.js";
 import type { Session } from "../session.js";
 import { Board } from "./board.js";
@@ -57,7 +58,7 @@ export async function runOnHosts(
   const outcomes: Outcome[] = [];
   const failures: unknown[] = [];
   {
-    using board = new Board(io, options.output === "json");
+    using board = new Board(io, isStructured(options.output));
     attach(board);
     const rows = jobs.map((job) => ({ job, row: board.add(job.name) }));
     let next = 0;
@@ -94,13 +95,13 @@ export async function runOnHosts(
     await Promise.all(Array.from({ length: Math.min(options.maxParallel, jobs.length) }, (_, index) => worker(index)));
   }
   io.signal.throwIfAborted();
-  if (options.output === "json")
-    await session.printJson("json", { hosts: outcomes.sort((a, b) => a.host.localeCompare(b.host)) });
+  if (isStructured(options.output))
+    await session.printJson(options.output, { hosts: outcomes.sort((a, b) => a.host.localeCompare(b.host)) });
   else for (const { host, notes } of outcomes) for (const note of notes) session.note(`${host}: ${note}`);
   const [first] = failures;
   if (first === undefined) return;
   if (jobs.length === 1) {
-    if (options.output !== "json")
+    if (!isStructured(options.output))
       io.errors.write(formatError(first, { json: false, verbose: session.options.verbose === true }));
     session.setExitCode(codeOfError(first));
     return;

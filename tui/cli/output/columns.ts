@@ -1,5 +1,5 @@
-import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { NamedMessage } from "../../../lib/kinds/codecs.js";
+import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { Fleet } from "../../kit/fleet/fleet.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -20,7 +20,6 @@ export interface TableRow {
 
 /** How columns are chosen. */
 export interface ColumnOptions {
-  readonly wide: boolean;
   /** Keys of labels that have a column of their own. */
   readonly labelColumns: readonly string[];
   readonly anyStale: boolean;
@@ -35,6 +34,7 @@ const leastImportance = 4;
 
 const name: Column<TableRow> = {
   title: "NAME",
+  id: "name",
   rank: 0,
   shrinkTo: 20,
   cut: "middle",
@@ -44,6 +44,7 @@ const name: Column<TableRow> = {
 /** Shown only when a row is stale. */
 const seen: Column<TableRow> = {
   title: "SEEN",
+  id: "seen",
   rank: 0,
   value: ({ staleSince }) =>
     staleSince === undefined ? "now" : staleSince === "never" ? "never" : `${staleSince} ago`,
@@ -51,18 +52,26 @@ const seen: Column<TableRow> = {
 
 /** The columns of a kind, those that it has in the terminal interface: a table of both is described once. */
 export function columnsOf(kind: Kind, options: ColumnOptions): readonly Column<TableRow>[] {
-  const { wide, labelColumns, anyStale, fleet } = options;
+  const { labelColumns, anyStale, fleet } = options;
   const { columns, wideColumns = [], presence } = fleet.kinds.get(kind.singular);
   const state = columns.find(({ id }) => id === "state");
-  const others = columns.filter(({ id, importance }) => !ownIds.has(id) && (wide || importance >= leastImportance));
+  const host = columns.find(({ id }) => id === "host");
   // Whether a host answers is known of the host itself.
   const isOwnAge = presence !== undefined;
+  const wide = [...columns.filter(({ importance }) => importance < leastImportance), ...wideColumns];
+  const others = columns.filter(({ id }) => !ownIds.has(id));
+  const labels = hasLabels(kind);
   return [
     name,
+    // It stands in the name.
+    ...(host === undefined ? [] : [{ ...plainColumn(host, fleet), shown: "asked" as const }]),
     ...(state === undefined ? [] : [stateColumn(state, fleet, isOwnAge)]),
-    ...(anyStale && !isOwnAge ? [seen] : []),
-    ...[...others, ...(wide ? wideColumns : [])].map((column) => plainColumn(column, fleet)),
-    ...(hasLabels(kind) ? [...labelColumns.map(labelColumn), ...(wide ? [allLabels] : [])] : []),
+    ...(isOwnAge ? [] : [anyStale ? seen : { ...seen, shown: "asked" as const }]),
+    ...[...others, ...wideColumns].map((column): Column<TableRow> => {
+      const plain = plainColumn(column, fleet);
+      return wide.includes(column) ? { ...plain, shown: "wide" } : plain;
+    }),
+    ...(labels ? [...labelColumns.map(labelColumn), allLabels] : []),
   ];
 }
 
@@ -71,6 +80,7 @@ function stateColumn(column: TuiColumn, fleet: Fleet, isOwnAge: boolean): Column
   const isStale = ({ staleSince }: TableRow): boolean => staleSince !== undefined && !isOwnAge;
   return {
     title: column.title,
+    id: column.id,
     rank: 0,
     value: (each) => {
       const context = { fleet, nowMs: each.nowMs };
@@ -82,9 +92,10 @@ function stateColumn(column: TuiColumn, fleet: Fleet, isOwnAge: boolean): Column
 }
 
 function plainColumn(column: TuiColumn, fleet: Fleet): Column<TableRow> {
-  const { title, importance, align, cut, min } = column;
+  const { id, title, importance, align, cut, min } = column;
   return {
     title,
+    id,
     rank: Math.max(1, 10 - importance),
     // Figures are never cut.
     ...(align === undefined
@@ -92,6 +103,12 @@ function plainColumn(column: TuiColumn, fleet: Fleet): Column<TableRow> {
       : { align }),
     ...(cut === undefined ? {} : { cut }),
     value: (each) => column.spelled?.(each.row) ?? cellOf(column, each, fleet).text,
+    sortKey: (each) => {
+      const context = { fleet, nowMs: each.nowMs };
+      return (
+        column.sortKey?.(each.row, context) ?? column.searched?.(each.row, context) ?? cellOf(column, each, fleet).text
+      );
+    },
     style: (each, text) => inTone(text, cellOf(column, each, fleet).tone),
   };
 }
@@ -111,4 +128,10 @@ function labelColumn(key: string): Column<TableRow> {
 }
 
 /** Column with all labels. */
-const allLabels: Column<TableRow> = { title: "LABELS", rank: 9, value: ({ row }) => labelText(labelsOf(row)) };
+const allLabels: Column<TableRow> = {
+  title: "LABELS",
+  id: "labels",
+  rank: 9,
+  shown: "wide",
+  value: ({ row }) => labelText(labelsOf(row)),
+};

@@ -27,7 +27,8 @@ export function describeSymbol(registry: FileRegistry, name: string, method: str
   return [`enum ${name} {`, ...enumeration.values.map((value) => `  ${value.name} = ${value.number};`), "}"];
 }
 
-function signature(method: DescMethod): string {
+/** A method as a line of proto. */
+export function signature(method: DescMethod): string {
   const takesMany = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   const givesMany = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
   const input = `${takesMany ? "stream " : ""}${method.input.typeName}`;

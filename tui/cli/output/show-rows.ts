@@ -1,16 +1,16 @@
 import { toMs } from "../../../lib/duration.js";
-import { understandsEscapes } from "../../../lib/terminal.js";
 import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { Unreachable } from "../../../proto/gen/zor/v1/unreachable.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
-import type { CliIo } from "../session.js";
 import { toRow } from "../../kit/row.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { emptyFleet } from "../fleet.js";
 import { columnsOf, type TableRow } from "./columns.js";
-import { Table, type TableOptions } from "./table.js";
+import { csvLine } from "./csv.js";
+import { type ColumnMaker, type ListForm, shownColumns } from "./list-form.js";
+import { type Column, Table, type TableOptions } from "./table.js";
 
 /** Age of what is known of each host that is not heard, by host id: "14s" or "never". */
 export type StaleHosts = ReadonlyMap<string, string>;
@@ -25,13 +25,40 @@ export function staleHosts(unreachable: readonly Unreachable[]): StaleHosts {
   );
 }
 
-/** How tables look on this terminal: as wide as it is unless it is a pipe or output is wide; NO_COLOR is honoured. */
-export function tableOptions({ terminal: { output }, env }: CliIo, wide: boolean): TableOptions {
-  const isTerminal = output.isTTY === true;
-  return {
-    width: isTerminal && !wide ? (output.columns ?? 80) : undefined,
-    color: isTerminal && !env["NO_COLOR"] && understandsEscapes(env),
-  };
+/** What rows of resources are made with. */
+export interface RowOptions {
+  readonly labelColumns: readonly string[];
+  readonly stale: StaleHosts;
+  /** Columns of fields, made of paths; undefined: there are only those of the kind. */
+  readonly make?: ColumnMaker<TableRow> | undefined;
+}
+
+/** Resources of one kind as rows, and the columns there are of them. */
+export interface ResourceRows {
+  readonly columns: readonly Column<TableRow>[];
+  readonly rows: readonly TableRow[];
+}
+
+/** Makes rows of resources of one kind. */
+export function resourceRows(resources: readonly AnyResource[], kind: Kind, options: RowOptions): ResourceRows {
+  const nowMs = Date.now();
+  const rows = resources.map(({ kind: of, value }): TableRow => {
+    const staleSince = options.stale.get(hostOf(value.name) ?? "");
+    return { row: toRow(of, value.name, value, nowMs), nowMs, staleSince };
+  });
+  const anyStale = rows.some(({ staleSince }) => staleSince !== undefined);
+  const { labelColumns } = options;
+  return { rows, columns: columnsOf(kind, { labelColumns, anyStale, fleet: emptyFleet(nowMs) }) };
+}
+
+/** Makes the columns of paths of a kind; what reads them takes time to load. */
+export async function fieldColumns(
+  kind: Kind,
+  { columns, sortBy }: Omit<ListForm, "output">,
+): Promise<ColumnMaker<TableRow> | undefined> {
+  if (columns === undefined && sortBy === undefined) return undefined;
+  const { fieldColumn } = await import("./field-column.js");
+  return (path) => fieldColumn(kind, columns?.includes(path) === true ? "--columns" : "--sort-by", path);
 }
 
 /** A table of resources of one kind that can be continued row by row. */
@@ -42,31 +69,32 @@ export interface ResourceTable {
   row(resource: AnyResource): string;
 }
 
-/** Lays a table of one kind out for the resources at hand. */
+/** Lays a table of one kind out for the resources at hand, or lines of CSV. */
 export function resourceTable(
   resources: readonly AnyResource[],
   kind: Kind,
-  options: TableOptions & {
-    readonly wide: boolean;
-    readonly labelColumns: readonly string[];
-    readonly stale: StaleHosts;
-    readonly now: () => Date;
-  },
+  options: RowOptions & TableOptions & { readonly form: ListForm },
 ): ResourceTable {
-  const staleSince = ({ value }: AnyResource): string | undefined => options.stale.get(hostOf(value.name) ?? "");
-  const rowOf = (resource: AnyResource): TableRow => {
-    const nowMs = options.now().getTime();
-    const { value } = resource;
-    return { row: toRow(resource.kind, value.name, value, nowMs), nowMs, staleSince: staleSince(resource) };
+  const { columns, rows } = resourceRows(resources, kind, options);
+  const shown = shownColumns(columns, options.form, options.make);
+  const rowOf = (resource: AnyResource): TableRow | undefined => resourceRows([resource], kind, options).rows[0];
+  if (options.form.output === "csv") {
+    const cells = (row: TableRow | undefined) => (row === undefined ? [] : shown.map((column) => column.value(row)));
+    return {
+      header: () => csvLine(shown.map(({ title }) => title)),
+      fits: () => true,
+      row: (resource) => csvLine(cells(rowOf(resource))),
+    };
+  }
+  const table = new Table(shown, rows, options);
+  const withRow = <R>(resource: AnyResource, use: (row: TableRow) => R, none: R): R => {
+    const row = rowOf(resource);
+    return row === undefined ? none : use(row);
   };
-  const anyStale = resources.some((resource) => staleSince(resource) !== undefined);
-  const { wide, labelColumns } = options;
-  const columns = columnsOf(kind, { wide, labelColumns, anyStale, fleet: emptyFleet(options.now().getTime()) });
-  const table = new Table(columns, resources.map(rowOf), options);
   return {
     header: () => table.header(),
-    fits: (resource) => table.fits(rowOf(resource)),
-    row: (resource) => table.row(rowOf(resource)),
+    fits: (resource) => withRow(resource, (row) => table.fits(row), true),
+    row: (resource) => withRow(resource, (row) => table.row(row), ""),
   };
 }
 

@@ -12,6 +12,12 @@ export interface Column<T> {
   /** Names lose their middle when they are cut, and stay different from each other as far as there is room. Default: the end. */
   readonly cut?: "middle";
   readonly align?: "left" | "right";
+  /** Another word for it. */
+  readonly id?: string;
+  /** When it is shown unasked: "wide" where there is room without end, "asked" never. Default: always. */
+  readonly shown?: "always" | "wide" | "asked";
+  /** What is sorted by; default: the value. */
+  readonly sortKey?: (row: T) => string | number;
   /** Colours a cell; told the padded text. */
   readonly style?: (row: T, text: string) => string;
 }

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { entryLine, usageCells } from "../../../../../tui/cli/disk/listing.js";
+import { entryColumns, usageColumns } from "../../../../../tui/cli/disk/listing.js";
+import { type Column, Table } from "../../../../../tui/cli/output/table.js";
 import { splitPlace } from "../../../../../tui/cli/disk/places.js";
+
+function cellsOf<T>(columns: readonly Column<T>[], row: T): readonly string[] {
+  return columns.map((column) => column.value(row));
+}
 
 const entry = { name: Buffer.from("a"), uid: 0, gid: 0, size: 1n, modified: 0n, target: Buffer.alloc(0) };
 
@@ -19,23 +24,26 @@ describe("an entry of a guest's disk in one line", () => {
     [0o000000, "?---------"],
     [0xffff_ffff, "?rwsrwsrwt"],
   ])("shows the mode %o as ls does", (mode, text) => {
-    expect(entryLine({ ...entry, mode }).split(" ")[0]).toBe(text);
+    expect(cellsOf(entryColumns, { ...entry, mode })[0]).toBe(text);
   });
 
   it("takes nothing of it for an order, and any number for a time", () => {
     const name = Buffer.from([0x1b, 0x5b, 0x30, 0x6d, 0xff, 0x0a]);
-    const line = entryLine({ ...entry, mode: 0o120777, name, target: Buffer.from("\u202e/x"), modified: 2n ** 62n });
-    expect(line).toMatch(/ \? +\\x1b\[0m\ufffd\\n -> \\u202e\/x$/);
-    expect(entryLine({ ...entry, mode: 0o100644, modified: 1_700_000_000n })).toContain("2023-11-14 22:13");
+    const hostile = { ...entry, mode: 0o120777, name, target: Buffer.from("\u202e/x"), modified: 2n ** 62n };
+    const table = new Table(entryColumns, [hostile], { width: undefined, color: false });
+    expect(table.row(hostile)).toMatch(/ \? +\\x1b\[0m\ufffd\\n -> \\u202e\/x$/);
+    expect(cellsOf(entryColumns, { ...entry, mode: 0o100644, modified: 1_700_000_000n })[3]).toBe("2023-11-14 22:13");
   });
 });
 
 describe("a file system in a table", () => {
   it("shows shares, or why nothing is known", () => {
     const usage = { device: "/dev/sda", type: "ext4", label: "disk0", size: 64n << 20n, free: 48n << 20n, reason: "" };
-    expect(usageCells(usage)).toEqual(["/dev/sda", "ext4", "64", "16", "48", "25%", "disk0"]);
-    expect(usageCells({ ...usage, size: 0n, free: 0n, reason: "cannot be mounted" })[5]).toBe("cannot be mounted");
-    expect(usageCells({ ...usage, size: 0n, free: 0n })[5]).toBe("");
+    expect(cellsOf(usageColumns, usage)).toEqual(["/dev/sda", "ext4", "64", "16", "48", "25%", "disk0"]);
+    expect(cellsOf(usageColumns, { ...usage, size: 0n, free: 0n, reason: "cannot be mounted" })[5]).toBe(
+      "cannot be mounted",
+    );
+    expect(cellsOf(usageColumns, { ...usage, size: 0n, free: 0n })[5]).toBe("");
   });
 });
 

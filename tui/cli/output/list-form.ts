@@ -1,0 +1,87 @@
+import { invalidArgument } from "../../../lib/errors.js";
+import { quote } from "../../../lib/names.js";
+import { nearest } from "../../../lib/nearest.js";
+import { listed } from "../../../lib/words.js";
+import type { OutputFormat } from "./forms.js";
+import type { Column } from "./table.js";
+
+/** How a list is to be printed: what the options of lists say, in the form of commander. */
+export interface ListForm {
+  readonly output: OutputFormat;
+  /** --columns: only these, in this order. */
+  readonly columns?: readonly string[];
+  /** --no-headers: false. */
+  readonly headers?: boolean;
+  /** --sort-by. */
+  readonly sortBy?: string;
+}
+
+/** Makes the column of a name that no column has, such as a path of fields. @throws {ZorError} for one that it does not know either. */
+export type ColumnMaker<T> = (name: string) => Column<T>;
+
+/** The columns that a form shows of those there are. @throws {ZorError} INVALID_ARGUMENT for one that there is not. */
+export function shownColumns<T>(
+  all: readonly Column<T>[],
+  form: Pick<ListForm, "output" | "columns">,
+  make?: ColumnMaker<T>,
+): readonly Column<T>[] {
+  const { output, columns } = form;
+  if (columns === undefined) {
+    const isWide = output === "wide" || output === "csv";
+    return all.filter(({ shown = "always" }) => shown === "always" || (shown === "wide" && isWide));
+  }
+  if (!["table", "wide", "csv", "text"].includes(output))
+    throw invalidArgument(
+      "--columns",
+      `goes with the forms table, wide and csv; ${output.split("=")[0]} has no columns`,
+    );
+  return columns.map((name) => columnNamed("--columns", all, name, make));
+}
+
+/** Sorts rows by "COLUMN", "FIELD", "-COLUMN" or "COLUMN desc"; rows that are equal stay in their order. */
+export function sortedRows<T>(
+  all: readonly Column<T>[],
+  rows: readonly T[],
+  sortBy: string | undefined,
+  make?: ColumnMaker<T>,
+): readonly T[] {
+  if (sortBy === undefined) return rows;
+  const [, minus, name = "", direction] = /^(-?)(.*?)(?:\s+(asc|desc))?$/i.exec(sortBy.trim()) ?? [];
+  const column = columnNamed("--sort-by", all, name, make);
+  const sign = (minus === "-") !== (direction?.toLowerCase() === "desc") ? -1 : 1;
+  const keyed = rows.map((row) => ({ row, key: column.sortKey?.(row) ?? column.value(row) }));
+  return keyed.sort((one, other) => sign * compareKeys(one.key, other.key)).map(({ row }) => row);
+}
+
+/** The words by which a column can be asked for: its title, and what the terminal interface calls it. */
+function wordsOf({ id, title }: Pick<Column<never>, "id" | "title">): readonly string[] {
+  return [title, ...(id === undefined ? [] : [id])];
+}
+
+function columnNamed<T>(option: string, all: readonly Column<T>[], name: string, make?: ColumnMaker<T>): Column<T> {
+  const wanted = plain(name);
+  const found = all.find((column) => wordsOf(column).some((word) => plain(word) === wanted));
+  if (found !== undefined) return found;
+  const titles = all.map(({ title }) => title);
+  const near = nearest(name.toUpperCase(), titles);
+  const guess = near === undefined ? "" : `did you mean ${near}? `;
+  const known = `${guess}There are ${listed(titles)}`;
+  if (make === undefined) throw invalidArgument(option, `${quote(name)} is no column; ${known}`);
+  // Paths of fields are of small letters; what is not one was meant as a title.
+  if (near !== undefined || !/^[a-z][\w.]*/.test(name))
+    throw invalidArgument(option, `${quote(name)} is no column; ${known}, and fields such as labels.site`);
+  return make(name);
+}
+
+function plain(word: string): string {
+  return word.toLowerCase().replaceAll(/[\s_-]/g, "");
+}
+
+/** Numbers before texts; numbers in texts by their value, so that vm2 comes before vm10. */
+function compareKeys(one: string | number, other: string | number): number {
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  if (typeof one !== typeof other) return typeof one === "number" ? -1 : 1;
+  return collator.compare(String(one), String(other));
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
