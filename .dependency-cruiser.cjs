@@ -178,7 +178,7 @@ module.exports = {
     },
     {
       name: "tui-layers",
-      comment: "session -> app -> screens -> kinds -> kit; cli -> kinds, kit, client",
+      comment: "session -> app -> screens -> kinds, settings -> kit; cli -> kinds, kit, client",
       severity: "error",
       from: { path: "^tui/kit/" },
       to: { path: "^tui/", pathNot: "^tui/kit/" },
@@ -191,16 +191,22 @@ module.exports = {
       to: { path: "^tui/", pathNot: "^tui/(kit|kinds/$1)/" },
     },
     {
+      name: "tui-layers-settings",
+      severity: "error",
+      from: { path: "^tui/settings/" },
+      to: { path: "^tui/", pathNot: "^tui/(kit|settings)/" },
+    },
+    {
       name: "tui-layers-screens",
       severity: "error",
       from: { path: "^tui/screens/" },
-      to: { path: "^tui/", pathNot: "^tui/(kit|kinds|screens)/" },
+      to: { path: "^tui/", pathNot: "^tui/(kit|kinds|settings|screens)/" },
     },
     {
       name: "tui-layers-app",
       severity: "error",
       from: { path: "^tui/app/" },
-      to: { path: "^tui/", pathNot: "^tui/(kit|kinds|screens|app)/" },
+      to: { path: "^tui/", pathNot: "^tui/(kit|kinds|settings|screens|app)/" },
     },
     {
       name: "tui-layers-client",

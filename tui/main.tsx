@@ -1,18 +1,22 @@
+import { join } from "node:path";
 import { Command } from "commander";
 import { messageOf } from "../lib/errors.js";
 import type { Connection } from "../lib/grpc/connection.js";
 import { version } from "../lib/program.js";
 import { understandsEscapes } from "../lib/terminal.js";
+import { userDirectory } from "../lib/user-directories.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { exitCode } from "./cli/exit-codes.js";
 import { codeOfError, formatError } from "./cli/output/print-error.js";
-import { loadContext } from "./client/contexts.js";
+import { configDirectory, loadContext } from "./client/contexts.js";
 import { escapeText } from "./kit/text/escape.js";
 import { openHub } from "./client/open-hub.js";
 import { askAtTerminal } from "./client/questions.js";
 import { createHubGateway } from "./session/hub-gateway.js";
 import { defaultLogFile, openLogFile } from "./session/log-file.js";
 import { runTui } from "./session/run-tui.js";
+import { Remembered } from "./settings/remembered.js";
+import { Settings } from "./settings/settings.js";
 
 interface Flags {
   readonly context?: string;
@@ -84,6 +88,8 @@ async function main(flags: Flags): Promise<void> {
       host: flags.host,
       first: flags.first ?? process.env["ZOR_TUI_FIRST"] ?? "",
       ascii: flags.ascii === true,
+      settings: new Settings(join(configDirectory(process.env), "tui")),
+      remembered: await Remembered.open(join(userDirectory("state", process.env), "tui.json")),
     });
     if (ending.error !== undefined) {
       process.stderr.write(`zor tui: crashed: ${messageOf(ending.error)}; what happened is in ${logFile}\n`);

@@ -14,6 +14,29 @@ export interface Vocabulary {
   readonly commands: readonly Command[];
   /** Ids of the hosts there are. */
   readonly hosts: readonly string[];
+  /** Words that the user has made up. Default: none. */
+  readonly aliases?: readonly string[];
+}
+
+/** Aliases may begin with other aliases, to this depth. */
+const mostAliases = 8;
+
+/**
+ * The line with the user's word at its beginning replaced by what it stands for, and that one's likewise. What follows the word goes to
+ * where that says "{}", else to its end. A word is replaced once: one that stands for itself with more is no endless one.
+ */
+export function expandAlias(line: string, aliases: Readonly<Record<string, string>>): string {
+  const used = new Set<string>();
+  let expanded = line.trim();
+  while (used.size < mostAliases) {
+    const [, word = "", rest = ""] = /^(\S*)\s*(.*)$/s.exec(expanded) ?? [];
+    const meaning = Object.hasOwn(aliases, word) ? aliases[word] : undefined;
+    if (meaning === undefined || used.has(word)) break;
+    used.add(word);
+    // A function, because what is typed may have signs that a replacement would read.
+    expanded = (meaning.includes("{}") ? meaning.replace("{}", () => rest) : `${meaning} ${rest}`).trim();
+  }
+  return expanded;
 }
 
 /** Reads a command line (without the ":"): a word with an argument, or a table, of one host, filtered by what follows "/". */
@@ -23,7 +46,8 @@ export function parseCommandLine(line: string, { kinds, commands, hosts }: Vocab
   const filter = slash < 0 ? "" : line.slice(line.indexOf("/", slash) + 1).trim();
   const [word = "", argument] = head.split(/\s+/);
   const command = commands.find(({ words }) => words?.includes(word) === true);
-  if (command !== undefined) return { type: "command", command, argument: argument ?? "" };
+  // A path may have what would begin a filter in it.
+  if (command !== undefined) return { type: "command", command, argument: line.trim().slice(word.length).trim() };
   const kind = kinds.findByWord(word.toLowerCase());
   if (kind === undefined) {
     return { type: "unknown", message: `there is no command "${word}"; ${firstWords(kinds, commands).join(", ")}` };
@@ -35,14 +59,23 @@ export function parseCommandLine(line: string, { kinds, commands, hosts }: Vocab
 }
 
 /** What may follow what is typed: whole lines, the best first. */
-export function completions(line: string, { kinds, commands, hosts }: Vocabulary): readonly string[] {
+export function completions(line: string, vocabulary: Vocabulary): readonly string[] {
+  const { kinds, commands, hosts, aliases = [] } = vocabulary;
   const [word = "", argument] = line.split(/\s+/, 2);
   if (argument === undefined) {
     if (word === "") return [];
-    return firstWords(kinds, commands).filter((candidate) => candidate.startsWith(word) && candidate !== word);
+    const words = [...firstWords(kinds, commands), ...aliases];
+    return words.filter((candidate) => candidate.startsWith(word) && candidate !== word);
   }
+  const command = commands.find(({ words }) => words?.includes(word) === true);
+  if (command !== undefined) return argumentsOf(command, word, line.slice(word.length).trimStart());
   if (kinds.findByWord(word) === undefined || argument.startsWith("/")) return [];
   return hosts.filter((host) => host.startsWith(argument) && host !== argument).map((host) => `${word} ${host}`);
+}
+
+function argumentsOf(command: Command, word: string, typed: string): readonly string[] {
+  const choices = command.choices?.(typed) ?? [];
+  return choices.filter((choice) => choice.startsWith(typed) && choice !== typed).map((choice) => `${word} ${choice}`);
 }
 
 function firstWords(kinds: KindTable, commands: readonly Command[]): readonly string[] {

@@ -56,6 +56,11 @@ export class Controller {
     this.#model.changed();
   }
 
+  /** Does what a line of the command line says. */
+  run(line: string): void {
+    this.#prompts.run(line);
+  }
+
   /** Text was pasted: it is never taken for keys. */
   paste(text: string): void {
     this.#model.hush();

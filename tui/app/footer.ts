@@ -1,6 +1,7 @@
 import { type Command, keyName } from "../kit/keys/command.js";
-import type { Model } from "../kit/model.js";
+import type { Model, Notice } from "../kit/model.js";
 import type { Prompt } from "../kit/prompt.js";
+import type { Recall } from "../kit/recall.js";
 import type { Tone } from "../kit/states.js";
 import { plainText } from "../kit/text/plain-text.js";
 import { cutLine, type Line, lineWidth, type Segment } from "../kit/text/segment.js";
@@ -26,19 +27,24 @@ export function messageLines(
       { text: plainText(rest), tone: "dim" },
       { text: plainText(others), tone: "dim" },
     ];
-    const sign = prompt.type === "input" ? `${plainText(prompt.title)}: ` : ":";
+    const sign = prompt.type === "input" ? `${plainText(prompt.title)}: ` : `${searchSign(prompt)}:`;
     return [typed(sign, prompt.text, after, width)];
   }
   if (prompt?.type === "filter") {
     const help = prompt.text === "" ? (prompt.help ?? "words, state=running, host!=beta, !word") : "";
-    return [typed("/", prompt.text, [{ text: ` ${help}`, tone: "dim" }], width)];
+    return [typed(`${searchSign(prompt)}/`, prompt.text, [{ text: ` ${help}`, tone: "dim" }], width)];
   }
   if (notice !== undefined) {
     const symbol = notice.tone === "bad" ? "✗ " : notice.tone === "warn" ? "! " : "";
-    return said(symbol, notice.text, notice.tone, width);
+    return said(symbol, notice.text, fadedTone(model, notice), width);
   }
   const trouble = connectionTrouble(model);
   return trouble === "" ? said("", aside, "dim", width).slice(0, 1) : said("✗ ", trouble, "bad", width);
+}
+
+/** What is searched for among what was typed before. */
+function searchSign({ recall }: { readonly recall?: Recall | undefined }): string {
+  return recall?.searched === undefined ? "" : `(search "${plainText(recall.searched)}") `;
 }
 
 /** A text over as many lines as it needs, up to a bound. */
@@ -49,6 +55,11 @@ function said(symbol: string, text: string, tone: Tone, width: number): readonly
   return kept.map((line, index) =>
     cutLine([{ text: ` ${index === 0 ? symbol : " ".repeat(symbol.length)}${line}`, tone }], width),
   );
+}
+
+/** What is said grows dim before it goes; what went wrong stays as it is. */
+function fadedTone({ nowMs }: Model, { tone, atMs, staysMs }: Notice): Tone {
+  return tone !== "bad" && nowMs - atMs >= (staysMs * 2) / 3 ? "dim" : tone;
 }
 
 /** Why what is shown is old. */
@@ -89,9 +100,9 @@ export function hintLine(model: Model, commands: readonly Command[], width: numb
 
 function promptHints(prompt: Prompt, width: number): Line {
   const keys = {
-    command: "enter runs it  tab completes  esc leaves",
+    command: "enter runs it  tab completes  up what was typed before  ^r searches there  esc leaves",
     input: "enter goes on  tab completes  esc leaves everything as it is",
-    filter: "enter keeps the filter  esc drops the change",
+    filter: "enter keeps the filter  up and ^r bring earlier ones back  esc drops the change",
     confirm: "esc leaves everything as it is",
   } as const;
   return cutLine([{ text: ` ${keys[prompt.type]}`, tone: "dim" }], width);

@@ -2,10 +2,12 @@ import { messageOf } from "../../lib/errors.js";
 import { textOf } from "../kit/keys/chord.js";
 import type { Model } from "../kit/model.js";
 import type { Prompt } from "../kit/prompt.js";
+import { recalled } from "../kit/recall.js";
 import { allCommands } from "../screens/commands.js";
 import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
-import { completions, parseCommandLine, type Vocabulary } from "./command-line.js";
+import type { RememberedSort } from "../settings/remembered.js";
+import { completions, expandAlias, parseCommandLine, type Vocabulary } from "./command-line.js";
 
 /** What is typed at the bottom: a command, a filter, what an action needs, or the consent to something that cannot be undone. */
 export class Prompts {
@@ -21,6 +23,7 @@ export class Prompts {
   press(prompt: Prompt, chord: string): void {
     const { text } = prompt;
     const added = textOf(chord);
+    if (this.#recall(prompt, chord)) return;
     if (chord === "esc") this.leave();
     else if (chord === "enter") this.#enter(prompt);
     else if (chord === "backspace" && text === "" && prompt.type !== "confirm") this.leave();
@@ -29,6 +32,16 @@ export class Prompts {
     else if (chord === "ctrl-w") this.#setText(prompt, text.replace(/\S*\s*$/, ""));
     else if (chord === "tab") this.#setText(prompt, this.completions()[0] ?? text);
     else if (added !== undefined) this.#type(prompt, added);
+  }
+
+  /** Brings back what was typed before: the line above or below, or one that is searched for. */
+  #recall(prompt: Prompt, chord: string): boolean {
+    if (prompt.type !== "command" && prompt.type !== "filter") return false;
+    const typing = recalled(prompt, chord, this.#program.remembered.lines(prompt.type));
+    if (typing === undefined) return false;
+    this.#model.prompt = { ...prompt, text: typing.text, recall: typing.recall };
+    if (prompt.type === "filter") prompt.apply(typing.text);
+    return true;
   }
 
   /** Pasted text goes into what is being typed; consent is not pasted. */
@@ -65,7 +78,8 @@ export class Prompts {
   }
 
   #setText(prompt: Prompt, text: string): void {
-    this.#model.prompt = { ...prompt, text };
+    const recallable = prompt.type === "command" || prompt.type === "filter";
+    this.#model.prompt = recallable ? { ...prompt, text, recall: undefined } : { ...prompt, text };
     if (prompt.type === "filter") prompt.apply(text);
   }
 
@@ -76,8 +90,15 @@ export class Prompts {
     }
     this.#model.prompt = undefined;
     if (prompt.type === "confirm") this.#program.requests.perform(prompt.impact);
+    if (prompt.type === "command" || prompt.type === "filter") this.#remember(prompt.type, prompt.text);
     if (prompt.type === "command") this.run(prompt.text);
     if (prompt.type === "input") this.#goOn(prompt);
+  }
+
+  #remember(sort: RememberedSort, text: string): void {
+    this.#program.remembered.add(sort, text).catch((error: unknown) => {
+      this.#program.log.warn({ err: error }, "what was typed cannot be kept for the next run");
+    });
   }
 
   #goOn({ text, go }: Prompt & { readonly type: "input" }): void {
@@ -92,7 +113,8 @@ export class Prompts {
   run(line: string): void {
     if (line.trim() === "") return;
     const model = this.#model;
-    const typed = parseCommandLine(line, this.#vocabulary());
+    const meant = expandAlias(line, this.#program.settings.values.aliases);
+    const typed = parseCommandLine(meant, this.#vocabulary());
     switch (typed.type) {
       case "table": {
         const { kind, host, filter } = typed;
@@ -113,6 +135,7 @@ export class Prompts {
     const { kinds, fleet, session } = this.#model;
     const commands = allCommands(this.#program).filter(({ changes }) => !(session.readOnly && changes === true));
     const hosts = kinds.presence === undefined ? [] : [...fleet.rowsOf(kinds.presence.kind)].map((row) => row.id);
-    return { kinds, commands, hosts: hosts.sort() };
+    const { aliases } = this.#program.settings.values;
+    return { kinds, commands, hosts: hosts.sort(), aliases: Object.keys(aliases) };
   }
 }

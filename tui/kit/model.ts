@@ -2,9 +2,11 @@ import type { CellContext } from "./fleet/fleet-view.js";
 import { Fleet } from "./fleet/fleet.js";
 import { createSummary, type FleetSummary } from "./fleet/summary.js";
 import type { KindTable } from "./kind-table.js";
+import { MessageLog } from "./message-log.js";
 import type { Prompt } from "./prompt.js";
 import type { Screen } from "./screen.js";
 import type { Tone } from "./states.js";
+import { Trail } from "./trail.js";
 
 /** How long a notice stays; what is not bad goes sooner, at the next key. */
 const noticeMs = { plain: 6_000, bad: 20_000 } as const;
@@ -33,7 +35,9 @@ export class Model {
   readonly session: Session;
   readonly #now: () => number;
   readonly #summary: () => FleetSummary;
-  readonly #screens: Screen[] = [];
+  readonly messages = new MessageLog();
+  readonly #trail = new Trail();
+  #screens: Screen[] = [];
   readonly #listeners = new Set<() => void>();
   #version = 0;
   prompt: Prompt | undefined;
@@ -95,24 +99,37 @@ export class Model {
   /** Opens a screen on top of what is open. */
   push(screen: Screen): void {
     this.#screens.push(screen);
+    this.#trail.visit([...this.#screens]);
   }
 
   /** Closes the screen on top; false when it is the only one. */
   pop(): boolean {
     if (this.#screens.length === 1) return false;
     this.#screens.pop()?.closed?.();
+    this.#trail.visit([...this.#screens]);
+    return true;
+  }
+
+  /** Goes back to where somebody was before (-1), or ahead again (1); false when there is no such place. */
+  goAlong(by: -1 | 1): boolean {
+    const screens = this.#trail.go(by);
+    if (screens === undefined) return false;
+    const left = this.#screens.filter((screen) => !screens.includes(screen));
+    this.#screens = [...screens];
+    for (const screen of left.reverse()) screen.closed?.();
     return true;
   }
 
   /** Leaves all screens for one. */
   openOnly(screen: Screen): void {
     for (const open of this.#screens.splice(0).reverse()) open.closed?.();
-    this.#screens.push(screen);
+    this.push(screen);
   }
 
   /** Says something until the next key, or for a while. */
   say(text: string, tone: Tone = "plain", staysMs: number = noticeMs.plain): void {
     this.notice = { text, tone, atMs: this.#now(), staysMs };
+    this.messages.add(text, tone, this.#now());
   }
 
   /** A key was pressed: what was said before has been read. What went wrong stays for its time, or until it is put away. */

@@ -1,11 +1,13 @@
 import type { Impact } from "./impact.js";
+import type { Recall } from "./recall.js";
 
 /** What is being typed at the bottom: a command, a filter, or the consent to something that cannot be undone. */
 export type Prompt =
-  | { readonly type: "command"; readonly text: string }
+  | { readonly type: "command"; readonly text: string; readonly recall?: Recall | undefined }
   | {
       readonly type: "filter";
       readonly text: string;
+      readonly recall?: Recall | undefined;
       /** The filter that comes back when this one is not kept. */
       readonly before: string;
       /** What may be typed, in a few words. Default: a filter of rows. */

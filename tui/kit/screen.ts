@@ -53,6 +53,10 @@ export interface Screen {
   moreKeys?(width: number): readonly MoreKeys[];
   /** It was closed. */
   closed?(): void;
+  /** The same screen once more, for one that ended something when it was closed. Default: it is opened again as it is. */
+  again?(): Screen;
+  /** The line of the command line that opens it, "instances alpha /web". Default: none does. */
+  line?(): string | undefined;
 }
 
 /** Lines that all fit. */

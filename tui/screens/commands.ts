@@ -10,6 +10,7 @@ import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
+import { deskCommands } from "./desk-commands.js";
 import { lookCommands } from "./look-commands.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
 import type { Program } from "./program.js";
@@ -142,6 +143,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       run: () => showMap(program),
     },
     ...lookCommands(program),
+    ...deskCommands(program),
     {
       keys: ["h"],
       words: ["history"],
@@ -248,7 +250,8 @@ export function allCommands(program: Program): readonly Command[] {
   const others = [
     ...screens.flatMap((screen) => screen.commands),
     ...kinds.all.flatMap((kind) => actionCommands(program, kind)),
-  ].filter(({ keys: [key = ""] }) => {
+  ].filter(({ keys: [key] }) => {
+    if (key === undefined) return true;
     if (taken.has(key)) return false;
     taken.add(key);
     return true;

@@ -4,6 +4,8 @@ import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.j
 import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
 import type { TableScope } from "../kit/table/scope.js";
+import type { Remembered } from "../settings/remembered.js";
+import type { Settings } from "../settings/settings.js";
 import type { Captures } from "./captures.js";
 import type { Requests } from "./requests.js";
 import type { FiguresSource } from "./usage/figures-source.js";
@@ -38,6 +40,12 @@ export interface Program {
   openTable(kind: string, scope?: TableScope): void;
   readonly captures: Captures;
   readonly figures: FiguresSource;
+  /** What the user has set. */
+  readonly settings: Settings;
+  /** What earlier runs have left. */
+  readonly remembered: Remembered;
+  /** Does what a line of the command line says. */
+  run(line: string): void;
   redraw(): void;
   /** Gives the terminal back to the shell until the program is continued. */
   stop(): void;

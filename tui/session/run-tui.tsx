@@ -12,6 +12,8 @@ import type { Program } from "../screens/program.js";
 import { Captures } from "../screens/captures.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import { Requests } from "../screens/requests.js";
+import type { Remembered } from "../settings/remembered.js";
+import type { Settings } from "../settings/settings.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
@@ -33,10 +35,15 @@ export interface TuiOptions {
   /** A line of the command line that is run first: "pulse". Default: none. */
   readonly first?: string;
   readonly ascii: boolean;
+  /** What the user has set, not read yet. */
+  readonly settings: Settings;
+  /** What earlier runs have left. */
+  readonly remembered: Remembered;
 }
 
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
-export async function runTui({ session, gateway, log, host, first = "", ascii }: TuiOptions): Promise<Ending> {
+export async function runTui(options: TuiOptions): Promise<Ending> {
+  const { session, gateway, log, host, first = "", ascii, settings, remembered } = options;
   const stop = new AbortController();
   const model = new Model(new KindTable(tuiKinds), session, steadyClock());
   const feed = new Feed(model, gateway, log);
@@ -80,15 +87,34 @@ export async function runTui({ session, gateway, log, host, first = "", ascii }:
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     captures: new Captures(model, (name, how) => gateway.capture(name, how), stop.signal),
+    settings,
+    remembered,
+    run: (line) => controller.run(line),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),
     resync: () => feed.resync(),
-    quit: () => end({ code: 0 }),
+    quit: () => void leave(),
   };
+  /** Where the person was is known to the next run. */
+  const leave = async (): Promise<void> => {
+    const place = model.screens.findLast((each) => each.line?.() !== undefined)?.line?.();
+    try {
+      if (place !== undefined) await remembered.leave(model.session.context, place);
+    } catch (error) {
+      log.warn({ err: error }, "the place cannot be remembered");
+    }
+    end({ code: 0 });
+  };
+  const readSettings = async (): Promise<void> => {
+    for (const fault of await settings.look()) model.complain("tui.bad_settings", "", fault);
+  };
+  await readSettings();
   const controller = new Controller(program, {
     line: first,
     ...(host === undefined ? {} : { kind: "instance", host }),
   });
+  const place = remembered.placeOf(session.context);
+  if (place !== undefined && first === "") model.say(`you left at :${place}; \` goes there`);
   const showConsole = async (name: string, readOnly: boolean): Promise<void> => {
     try {
       const terminal = { input: process.stdin, output: process.stdout };
@@ -138,6 +164,7 @@ export async function runTui({ session, gateway, log, host, first = "", ascii }:
   const trimmer = new HeapTrimmer(ownHeap());
   const ticking = setInterval(() => {
     model.tick();
+    void readSettings();
     trimmer.tick();
   }, tickMs);
   feed.run(stop.signal).catch((error: unknown) => end({ code: crashedCode, error }));

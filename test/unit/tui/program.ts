@@ -4,8 +4,11 @@ import { tuiKinds } from "../../../tui/kinds/index.js";
 import { KindTable } from "../../../tui/kit/kind-table.js";
 import { Model, type Session } from "../../../tui/kit/model.js";
 import type { TuiKind } from "../../../tui/kit/kind.js";
+import type { Screen } from "../../../tui/kit/screen.js";
 import type { Program } from "../../../tui/screens/program.js";
 import { Captures } from "../../../tui/screens/captures.js";
+import { Remembered } from "../../../tui/settings/remembered.js";
+import { Settings } from "../../../tui/settings/settings.js";
 import { Requests } from "../../../tui/screens/requests.js";
 import { TableScreen } from "../../../tui/screens/table/table-screen.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
@@ -57,6 +60,9 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
+    settings: new Settings(),
+    remembered: new Remembered(),
+    run: (line) => controller.run(line),
     redraw: () => done.push("redraw"),
     stop: () => done.push("stop"),
     resync: () => done.push("resync"),
@@ -73,4 +79,14 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
 export function tableOf({ screen }: Model): TableScreen["table"] {
   if (!(screen instanceof TableScreen)) throw new Error(`a table was expected, not ${screen.title()}`);
   return screen.table;
+}
+
+/** A text as the keys that type it. */
+export function spell(text: string): string[] {
+  return [...text].map((character) => (character === " " ? "space" : character));
+}
+
+/** What a screen draws, as texts. */
+export function textOf(screen: Screen, width = 120, height = 40): string[] {
+  return screen.draw(width, height).lines.map(({ line }) => line.map(({ text }) => text).join(""));
 }

@@ -10,12 +10,16 @@ export interface Hint {
 
 /** One line of the table of keys: the key, the footer, the help and the command line are made of it. */
 export interface Command {
+  /** What it is called in files of keys, for good: "table.mark". Default: its first word. */
+  readonly id?: string;
   /** The first is the one that is shown; none: the command line only. */
   readonly keys: readonly string[];
   /** Words of the command line that do the same; the first is the one that is completed. */
   readonly words?: readonly string[];
   /** What may follow the word, for the help: "NAME". */
   readonly argument?: string;
+  /** What the argument may be, for completion; what begins otherwise than `typed` is left out afterwards. */
+  choices?(typed: string): readonly string[];
   readonly title: string;
   readonly group: (typeof commandGroups)[number];
   /** Without it the command is only in the help. */

@@ -48,6 +48,10 @@ export class DetailScreen implements Screen {
     return { ...this.#page.window(height), facts: this.#facts(row), aside: this.#hintOfLine() };
   }
 
+  line(): string {
+    return `describe ${shortName(this.name)}`;
+  }
+
   subject(): Row | undefined {
     return this.#program.model.fleet.find(this.kind.kind, this.name);
   }

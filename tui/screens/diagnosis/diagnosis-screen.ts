@@ -66,6 +66,10 @@ export class DiagnosisScreen implements Screen {
     this.#left.abort();
   }
 
+  again(): Screen {
+    return new DiagnosisScreen(this.#program, this.#link);
+  }
+
   #again(): void {
     if (this.#diagnosis.running) {
       this.#program.model.say("still testing; the conclusion comes by itself");

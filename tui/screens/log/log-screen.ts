@@ -78,6 +78,10 @@ export class LogScreen implements Screen {
     this.#left.abort();
   }
 
+  again(): Screen {
+    return new LogScreen(this.#program, this.kind.kind, this.#name);
+  }
+
   #move(move: () => void, by: number): void {
     if (by < 0) this.#isAtEnd = false;
     else if (by === Number.POSITIVE_INFINITY) this.#isAtEnd = true;

@@ -81,6 +81,10 @@ export class MapScreen implements Screen {
     return body;
   }
 
+  line(): string {
+    return "map";
+  }
+
   subject(): Row | undefined {
     const scene = this.#scene();
     const thing = scene.byName.get(this.#cursor);

@@ -115,6 +115,14 @@ export class PulseScreen implements Screen {
     return true;
   }
 
+  again(): Screen {
+    return new PulseScreen(this.#program);
+  }
+
+  line(): string {
+    return "pulse";
+  }
+
   closed(): void {
     this.#left.abort();
   }

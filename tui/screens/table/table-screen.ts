@@ -44,6 +44,13 @@ export class TableScreen implements Screen {
     return { ...body, lines: emptyLines(this.#program.model, this.table).map((line) => ({ line })) };
   }
 
+  line(): string | undefined {
+    const { scope, filterText, kind } = this.table;
+    if (scope?.about !== undefined || scope?.partOf !== undefined) return undefined;
+    const host = scope?.host === undefined ? "" : ` ${scope.host}`;
+    return `${pluralOf(kind)}${host}${filterText === "" ? "" : ` /${filterText}`}`;
+  }
+
   subject(): Row | undefined {
     return this.table.current(this.#program.model.nowMs);
   }

@@ -100,6 +100,10 @@ export class HistoryScreen implements Screen {
     this.#left.abort();
   }
 
+  again(): Screen {
+    return new HistoryScreen(this.#program, this.kind, this.#name);
+  }
+
   get #spanNow(): (typeof spans)[number] {
     return spans[this.#span] ?? spans[1];
   }

@@ -93,6 +93,10 @@ export class UsageScreen implements Screen {
     this.#left.abort();
   }
 
+  again(): Screen {
+    return new UsageScreen(this.#program, this.#state.view.word);
+  }
+
   async #watch(): Promise<void> {
     const { model, figures, signal, log } = this.#program;
     const stop = AbortSignal.any([signal, this.#left.signal]);

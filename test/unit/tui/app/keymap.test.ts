@@ -227,7 +227,7 @@ describe("the command line", () => {
 
   it.each<readonly [string, readonly string[]]>([
     ["", []],
-    ["l", ["lans", "links"]],
+    ["l", ["lans", "links", "last"]],
     ["instances", []],
     ["instances be", ["instances beta", "instances benny"]],
     ["describe al", []],
