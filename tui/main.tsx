@@ -85,6 +85,7 @@ async function main(flags: Flags): Promise<void> {
       session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },
       gateway: createHubGateway(connection, context.name),
       log,
+      logFile,
       host: flags.host,
       first: flags.first ?? process.env["ZOR_TUI_FIRST"] ?? "",
       ascii: flags.ascii === true,

@@ -9,6 +9,9 @@ import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { Action } from "../../tui/kit/action.js";
 import type { Row } from "../../tui/kit/row.js";
 
+/** What a log says next, or is waited for. */
+type LogStep = string | LogLine | (() => Promise<void>);
+
 /** A gateway that records what is asked of it. */
 export class FakeGateway implements FleetGateway {
   /** "stop hosts/alpha/instances/vm0" */
@@ -16,7 +19,9 @@ export class FakeGateway implements FleetGateway {
   /** What the next calls fail with. */
   failure: Error | undefined;
   /** What logs that are followed next say; a function is waited for. */
-  log: readonly (string | (() => Promise<void>))[] = [];
+  log: readonly LogStep[] = [];
+  /** The same, by name. */
+  readonly logs = new Map<string, readonly LogStep[]>();
   /** What the next diagnoses answer; a function is waited for. */
   diagnosis: readonly (DiagnoseLinkResponse | (() => Promise<void>))[] = [];
 
@@ -62,11 +67,13 @@ export class FakeGateway implements FleetGateway {
     return { events, more: this.kept.length > 0 };
   }
 
-  async *followLog(name: string, { signal }: Parameters<FleetGateway["followLog"]>[1]): AsyncGenerator<LogLine> {
-    this.calls.push(`log ${name}`);
-    for (const step of this.log) {
+  async *followLog(name: string, options: Parameters<FleetGateway["followLog"]>[1]): AsyncGenerator<LogLine> {
+    const { signal, since, source } = options;
+    const how = `${source === "runtime" ? " runtime" : ""}${since === undefined ? "" : " since"}`;
+    this.calls.push(`log ${name}${how}`);
+    for (const step of this.logs.get(name) ?? this.log) {
       if (typeof step === "function") await step();
-      else yield { text: step, time: undefined };
+      else yield typeof step === "string" ? { text: step, time: undefined } : step;
       signal.throwIfAborted();
     }
     if (this.failure !== undefined) throw this.failure;

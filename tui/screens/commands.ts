@@ -8,7 +8,6 @@ import { shortName } from "../kit/resource-name.js";
 import { capturedKinds } from "./captures.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
-import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { deskCommands } from "./desk-commands.js";
 import { lookCommands } from "./look-commands.js";
@@ -102,18 +101,6 @@ function commandsEverywhere(program: Program): readonly Command[] {
       group: "Look",
       when: () => kind()?.hasConsole === true,
       run: () => attach(program, { readOnly: true }),
-    },
-    {
-      keys: ["l"],
-      title: "follow the log: what an instance says on its console, or a host's agent",
-      group: "Look",
-      when: () => loggedKinds.has(kind()?.kind ?? ""),
-      run: () => {
-        const row = model.screen.subject();
-        if (row !== undefined && !(model.screen instanceof LogScreen)) {
-          model.push(new LogScreen(program, row.kind, row.name));
-        }
-      },
     },
     {
       keys: ["f"],

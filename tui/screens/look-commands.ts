@@ -1,5 +1,6 @@
 import type { Command } from "../kit/keys/command.js";
 import type { TuiKind } from "../kit/kind.js";
+import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import type { Program } from "./program.js";
 import { PulseScreen } from "./pulse/pulse-screen.js";
 import { instanceOf, kindsWithSnapshots, SnapshotTree } from "./snapshots/snapshot-tree.js";
@@ -40,6 +41,31 @@ export function lookCommands(program: Program): readonly Command[] {
         const source = new SnapshotTree(model.fleet, instanceOf(row));
         model.push(new TreeScreen(program, source, row.name));
       },
+    },
+    {
+      keys: ["l"],
+      words: ["log"],
+      title: "follow the log: what instances say on their consoles, or hosts' agents; of all that are marked together",
+      group: "Look",
+      when: () => loggedKinds.has(kind()?.kind ?? "") && !(model.screen instanceof LogScreen),
+      run: () => {
+        const names = model.screen.targets().map(({ name }) => name);
+        if (names.length > 0) model.push(new LogScreen(program, names));
+      },
+    },
+    {
+      keys: [],
+      words: ["hub-log"],
+      title: "follow the log of the hub (admins)",
+      group: "Look",
+      run: () => model.push(new LogScreen(program, ["hub"])),
+    },
+    {
+      keys: [],
+      words: ["own-log"],
+      title: "follow the log of this program",
+      group: "Look",
+      run: () => model.push(new LogScreen(program, ["tui"])),
     },
   ];
 }

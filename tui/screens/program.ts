@@ -14,6 +14,10 @@ import type { FiguresSource } from "./usage/figures-source.js";
 export interface FollowOptions {
   readonly signal: AbortSignal;
   readonly onNotice: (text: string) => void;
+  /** Nothing from before. Default: the last lines, whenever they came. */
+  readonly since?: Date;
+  /** Of an instance: what it says on its console, or what is said by what runs it. Default: its console. */
+  readonly source?: "console" | "runtime";
 }
 
 /** What screens and their keys work with. */
@@ -30,12 +34,14 @@ export interface Program {
   /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
   /**
-   * The lines of an instance's console, or of the log of a host's agent, those that there are and then as they come; over every loss
-   * of the connection, of which it is told. @throws {ZorError} when it cannot be read.
+   * The lines of an instance's console, of the log of a host's agent, of the hub ("hub") or of this program ("tui"), those that there are and
+   * then as they come; over every loss of the connection, of which it is told. @throws {ZorError} when it cannot be read.
    */
   followLog(name: string, options: FollowOptions): AsyncIterable<LogLine>;
   /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
+  /** Writes a text to a new file here. @throws {ZorError} when there is one of that name, or it cannot be written. */
+  saveText(path: string, text: string): Promise<void>;
   /** Opens the table of a kind on top of what is open. */
   openTable(kind: string, scope?: TableScope): void;
   readonly captures: Captures;

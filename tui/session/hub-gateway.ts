@@ -10,13 +10,15 @@ import { nodePath, programPath } from "../../lib/program.js";
 import { OlderEvents } from "../client/older-events.js";
 import { attachConsole } from "../client/console.js";
 import { FollowedFigures } from "../client/figures.js";
-import { readLog } from "../client/logs.js";
+import { type LogPlace, readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
 import { runProgram } from "../client/run-program.js";
 import { watchFleet } from "../client/watch.js";
-import { LogLines } from "../kit/text/log-lines.js";
+import { readableLogLine } from "../kit/text/json-log-line.js";
+import { type LogLine, LogLines } from "../kit/text/log-lines.js";
 import { shortName } from "../kit/resource-name.js";
 import { shownFigures } from "../kit/top/views.js";
+import type { FollowOptions } from "../screens/program.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
 import { runWave } from "./run-wave.js";
 import type { FleetGateway } from "./gateway.js";
@@ -44,6 +46,13 @@ function createFiguresSource(connection: Connection): FiguresSource {
   };
 }
 
+function logPlace(name: string, source: FollowOptions["source"]): LogPlace {
+  if (name === "hub") return { kind: "hub" };
+  if (!name.includes("/instances/")) return { kind: "agent", name };
+  const from = source === "runtime" ? LogSource.LOG_SOURCE_RUNTIME : LogSource.LOG_SOURCE_CONSOLE;
+  return { kind: "instance", name, source: from, port: 0 };
+}
+
 /** The gateway over a connection to a hub or agent. @param context its name, for programs of their own. */
 export function createHubGateway(connection: Connection, context: string): FleetGateway {
   const older = new OlderEvents(connection);
@@ -60,14 +69,13 @@ export function createHubGateway(connection: Connection, context: string): Fleet
     },
     runWave: (wave, signal) => runWave(connection, wave, signal),
     diagnose: (name, signal) => connection.stream(LinkServiceService.diagnoseLink, { name }, { signal }),
-    followLog: async function* (name, options) {
+    followLog: async function* (name, { since, source, ...options }) {
       const lines = new LogLines();
-      const place = name.includes("/instances/")
-        ? ({ kind: "instance", name, source: LogSource.LOG_SOURCE_CONSOLE, port: 0 } as const)
-        : ({ kind: "agent", name } as const);
-      const query = { follow: true, tailLines: firstLines };
-      for await (const piece of readLog(connection, place, query, options)) yield* lines.push(piece);
-      yield* lines.end();
+      const place = logPlace(name, source);
+      const query = { follow: true, ...(since === undefined ? { tailLines: firstLines } : { since }) };
+      const show = place.kind === "instance" ? (line: LogLine) => line : readableLogLine;
+      for await (const piece of readLog(connection, place, query, options)) yield* lines.push(piece).map(show);
+      yield* lines.end().map(show);
     },
     capture: async (name, options) => {
       const { captureResource } = await import("../client/captures/capture-resource.js");

@@ -17,6 +17,8 @@ import type { Settings } from "../settings/settings.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
+import { followOwnLog } from "./follow-own-log.js";
+import { saveText } from "./save-text.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
 import { steadyClock } from "./steady-clock.js";
@@ -30,6 +32,8 @@ export interface TuiOptions {
   readonly session: Session;
   readonly gateway: FleetGateway;
   readonly log: Log;
+  /** Where that is written; empty: nowhere that it could be read from. */
+  readonly logFile?: string;
   /** Narrows the first screen to the instances of a host. */
   readonly host: string | undefined;
   /** A line of the command line that is run first: "pulse". Default: none. */
@@ -43,7 +47,7 @@ export interface TuiOptions {
 
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
 export async function runTui(options: TuiOptions): Promise<Ending> {
-  const { session, gateway, log, host, first = "", ascii, settings, remembered } = options;
+  const { session, gateway, log, logFile = "", host, first = "", ascii, settings, remembered } = options;
   const stop = new AbortController();
   const model = new Model(new KindTable(tuiKinds), session, steadyClock());
   const feed = new Feed(model, gateway, log);
@@ -82,7 +86,9 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     attachConsole: (name, { readOnly }) => suspend(() => showConsole(name, readOnly)),
     giveTerminal: (to, name) => suspend(() => (to === "screen" ? showScreen(name) : logIn(name))),
     diagnose: (link, signal) => gateway.diagnose(link, signal),
-    followLog: (name, options) => gateway.followLog(name, options),
+    followLog: (name, options) =>
+      name === "tui" ? followOwnLog(logFile, options.signal) : gateway.followLog(name, options),
+    saveText,
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,

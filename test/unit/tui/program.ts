@@ -56,6 +56,9 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     },
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
+    saveText: async (path, text) => {
+      done.push(`saved ${path}: ${text}`);
+    },
     olderEvents: () => gateway.olderEvents(),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,

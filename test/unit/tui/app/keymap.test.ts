@@ -227,7 +227,7 @@ describe("the command line", () => {
 
   it.each<readonly [string, readonly string[]]>([
     ["", []],
-    ["l", ["lans", "links", "last"]],
+    ["la", ["lans", "last"]],
     ["instances", []],
     ["instances be", ["instances beta", "instances benny"]],
     ["describe al", []],
