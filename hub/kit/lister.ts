@@ -1,6 +1,6 @@
+import { kindNamed } from "../../lib/kinds/kinds.js";
 import { type ListPage, type ListRequest, listPage } from "../../lib/list/list.js";
 import { readQuery, tokenAfter } from "../../lib/list/query.js";
-import { kindNamed } from "../../lib/kinds/kinds.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Inventory } from "./inventory.js";
@@ -58,7 +58,7 @@ export class Lister {
    * @throws {ZorError} NOT_FOUND for an unknown host, INVALID_ARGUMENT for a bad page, filter or order.
    */
   async kept({ kind, host, request, caller, defaultOrder = "name" }: KeptList): Promise<FleetPage<KeptItems>> {
-    const query = readQuery(request, kindNamed(kind).type, defaultOrder);
+    const query = readQuery(request, kindNamed(kind).type, { defaultOrder });
     const now = new Date();
     const ofAll = host === "-" || host === "";
     const unreachable = this.#fleet.unreachable(now, ofAll ? undefined : host);

@@ -131,7 +131,7 @@ function* select({ index, parent, query }: ListSource): Work<readonly Placed[]> 
     }
     runs = merged;
   }
-  return runs[0] ?? [];
+  return (runs[0] ?? []).slice(0, query.limit);
 }
 
 function* merge(left: Placed[], right: Placed[], compare: (a: Placed, b: Placed) => number): Work<Placed[]> {

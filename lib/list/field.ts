@@ -3,8 +3,8 @@ import { invalidArgument } from "../errors.js";
 import { descriptors } from "../grpc/descriptors.js";
 import { quote } from "../names.js";
 import { nearest } from "../nearest.js";
+import type { Path } from "../query/tree.js";
 import { listed } from "../words.js";
-import type { Path } from "./filter-syntax.js";
 
 /** What values of a field are. */
 export type ValueType =

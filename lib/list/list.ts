@@ -28,13 +28,14 @@ export function listPage<T extends NamedItem>(
   type: string,
   defaultOrder = "name",
 ): ListPage<T> {
-  const query = readQuery(request, type, defaultOrder);
+  const query = readQuery(request, type, { defaultOrder });
   const { filter, order, after, size } = query;
   const selected: (SortKey & { readonly item: T })[] = [];
   for (const item of items) {
     if (filter.matches(item)) selected.push({ item, value: order.valueOf(item), name: item.name });
   }
   selected.sort((left, right) => compareKeys(left, right, order.descending));
+  if (selected.length > query.limit) selected.length = query.limit;
   const start = after === undefined ? 0 : firstAfter(selected, after, order.descending);
   const page = selected.slice(start, start + size);
   const last = page.at(-1);

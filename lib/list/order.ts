@@ -1,17 +1,21 @@
 import { invalidArgument } from "../errors.js";
 import { quote } from "../names.js";
-import { durationOf, enumNames, timeOf } from "./comparison.js";
-import { type Field, findField } from "./field.js";
-import { parsePath } from "./filter-syntax.js";
+import { type Facts, noFacts } from "../query/facts.js";
+import { parsePath, pathText } from "../query/path.js";
+import { pointing } from "../query/query-error.js";
+import { findQueryField } from "../query/query-field.js";
+import { compareSorted, type SortValue, sortReader } from "../query/sort-keys.js";
+import type { Path, SortField } from "../query/tree.js";
 
-/** What items are sorted by. Numbers come before text, so that the order is total whatever a field holds. */
-export type OrderValue = string | number;
+/** What items are sorted by: a value, or one for each of several fields. */
+export type OrderValue = SortValue | readonly SortValue[];
 
 /** The order of a list. */
 export interface Order {
   /** In one form for all ways to write it. */
   readonly text: string;
-  readonly descending: boolean;
+  /** Of each field that is sorted by. */
+  readonly descending: readonly boolean[];
   /** Top-level fields, by ts-proto's names, that it looks at. */
   readonly fields: ReadonlySet<string>;
   /** @param resource message in the form of ts-proto. */
@@ -19,11 +23,11 @@ export interface Order {
 }
 
 /**
- * Reads "field" or "field desc" for resources of one type. Enums are ordered by their names, unset times and durations come last.
+ * Reads "field" or "field desc" for resources of one type. Enums are ordered by their names, what is not set comes last.
  * @param type full name of the message, "zor.v1.Instance".
  * @throws {ZorError} INVALID_ARGUMENT that names the fields there are.
  */
-export function parseOrder(orderBy: string, type: string): Order {
+export function parseOrder(orderBy: string, type: string, facts: Facts = noFacts): Order {
   const [path, direction, ...more] = orderBy.trim().split(/\s+/);
   const isGood = more.length === 0 && (direction === undefined || direction === "asc" || direction === "desc");
   if (path === undefined || path === "" || !isGood) {
@@ -31,50 +35,61 @@ export function parseOrder(orderBy: string, type: string): Order {
   }
   const descending = direction === "desc";
   // By name is what most lists want: it needs no descriptors.
-  if (path === "name") return { text: `name ${descending}`, descending, fields: new Set(["name"]), valueOf: nameOf };
-  const field = findField("order_by", type, parsePath("order_by", path));
-  const read = reader(field);
+  if (path === "name") return byName(descending);
+  const key = keyOf({ where: "order_by", type, path: parsePath("order_by", path), facts });
   return {
-    text: `${field.text} ${descending}`,
-    descending,
-    fields: new Set([field.top]),
-    valueOf: (resource) => {
-      let found: OrderValue = "";
-      field.some(resource, (value) => {
-        found = read(value);
-        return true;
-      });
-      return found;
-    },
+    text: `${key.text} ${descending}`,
+    descending: [descending],
+    fields: new Set(key.tops),
+    valueOf: key.read,
   };
 }
 
-function nameOf(resource: unknown): OrderValue {
-  return (resource as { readonly name: string }).name;
+/** The order that a query asks for with "sort by". @param where field of the request that it stands in. @throws {QueryError} */
+export function orderOf(where: string, sort: readonly SortField[], type: string, facts: Facts = noFacts): Order {
+  const keys = sort.map(({ path, place }) => pointing(where, place, () => keyOf({ where, type, path, facts })));
+  const [only] = keys;
+  return {
+    text: sort.map(({ path, descending }) => `${pathText(path)} ${descending}`).join(","),
+    descending: sort.map(({ descending }) => descending),
+    fields: new Set(keys.flatMap(({ tops }) => tops)),
+    valueOf: keys.length === 1 && only !== undefined ? only.read : (resource) => keys.map(({ read }) => read(resource)),
+  };
 }
 
-/** JSON, of which page tokens are made, knows no other numbers. */
-function finite(value: number): number {
-  return Number.isFinite(value) ? value : 0;
-}
-
-function reader({ text, value, isRepeated }: Field): (value: unknown) => OrderValue {
-  if (isRepeated) throw invalidArgument("order_by", `${text} can have several values, so it gives no order`);
-  switch (value.type) {
-    case "text":
-      return (found) => (typeof found === "string" ? found : "");
-    case "number":
-    case "bool":
-      return (found) => finite(Number(found ?? 0));
-    case "timestamp":
-      return (found) => timeOf(found) ?? "";
-    case "duration":
-      return (found) => durationOf(found) ?? "";
-    case "enum": {
-      const names = new Map(enumNames(value.values).map(({ name, number }) => [number, name]));
-      return (found) => names.get(typeof found === "number" ? found : 0) ?? "";
-    }
-    default:
-      throw invalidArgument("order_by", `${text} is not one value, so it gives no order; name a field of it`);
+/** Below, at or above 0. */
+export function compareOrderValues(left: OrderValue, right: OrderValue, descending: readonly boolean[]): number {
+  // Nearly all orders are by one field.
+  if (typeof left !== "object" && typeof right !== "object") return compareSorted(left, right, descending[0] === true);
+  const [a, b] = [valuesOf(left), valuesOf(right)];
+  for (const [at, turned] of descending.entries()) {
+    const order = compareSorted(a[at] ?? "", b[at] ?? "", turned);
+    if (order !== 0) return order;
   }
+  return 0;
+}
+
+function valuesOf(value: OrderValue): readonly SortValue[] {
+  return typeof value === "object" ? value : [value];
+}
+
+function byName(descending: boolean): Order {
+  return { text: `name ${descending}`, descending: [descending], fields: new Set(["name"]), valueOf: nameOf };
+}
+
+interface Key {
+  readonly text: string;
+  readonly tops: readonly string[];
+  readonly read: (resource: unknown) => SortValue;
+}
+
+function keyOf(wanted: { where: string; type: string; path: Path; facts: Facts }): Key {
+  const { where, type, path, facts } = wanted;
+  const field = findQueryField(where, type, path);
+  const sorted = sortReader(where, field);
+  return { text: field.text, tops: field.tops, read: (resource) => sorted(field.read(resource, facts)) };
+}
+
+function nameOf(resource: unknown): SortValue {
+  return (resource as { readonly name: string }).name;
 }

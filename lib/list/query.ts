@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { invalidArgument } from "../errors.js";
+import type { Facts } from "../query/facts.js";
 import { parseFilter, type ResourceFilter } from "./filter.js";
-import { type Order, type OrderValue, parseOrder } from "./order.js";
+import { compareOrderValues, type Order, type OrderValue, orderOf, parseOrder } from "./order.js";
 
 /** The paging, filter and order fields every List request has. */
 export interface ListRequest {
@@ -23,6 +24,8 @@ export interface ListQuery {
   readonly size: number;
   readonly filter: ResourceFilter;
   readonly order: Order;
+  /** Most items on all pages together. */
+  readonly limit: number;
   /** Everything, by name: the items need not be looked at. */
   readonly isPlain: boolean;
   /** Stands for filter and order. */
@@ -37,21 +40,31 @@ const maxPageSize = 5000;
 /**
  * Reads the fields of a List request.
  * @param type full name of the items' message, "zor.v1.Instance".
- * @param defaultOrder such as "name" or "create_time desc".
+ * @param ways.defaultOrder such as "name" or "create_time desc". @param ways.facts what fields ask for that do not stand in the items.
  * @throws {ZorError} INVALID_ARGUMENT naming page_size, page_token, filter or order_by.
  */
-export function readQuery(request: ListRequest, type: string, defaultOrder: string): ListQuery {
+export function readQuery(
+  request: ListRequest,
+  type: string,
+  { defaultOrder, facts }: { readonly defaultOrder: string; readonly facts?: Facts | undefined },
+): ListQuery {
   if (request.pageSize < 0) throw invalidArgument("page_size", "must not be negative");
   const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
-  const filter = parseFilter(request.filter, type);
-  const order = parseOrder(request.orderBy === "" ? defaultOrder : request.orderBy, type);
+  const filter = parseFilter(request.filter, type, facts);
+  const { sort, limit = Number.POSITIVE_INFINITY } = filter.query;
+  const isSaidTwice = sort.length > 0 && request.orderBy !== "";
+  if (isSaidTwice) throw invalidArgument("order_by", 'the filter has a "sort by" already; say it in one of them');
+  const order =
+    sort.length > 0
+      ? orderOf("filter", sort, type, facts)
+      : parseOrder(request.orderBy === "" ? defaultOrder : request.orderBy, type, facts);
   const isPlain = request.filter.trim() === "" && order.text === "name false";
   const fingerprint = createHash("sha256")
     .update(JSON.stringify([request.filter, order.text]))
     .digest("base64url")
     .slice(0, 8);
   const after = request.pageToken === "" ? undefined : parseToken(request.pageToken, fingerprint);
-  return { size, filter, order, isPlain, fingerprint, after };
+  return { size, filter, order, limit, isPlain, fingerprint, after };
 }
 
 /** The token of the page that begins after an item. */
@@ -60,13 +73,13 @@ export function tokenAfter({ fingerprint }: ListQuery, { value, name }: SortKey)
 }
 
 /** Compares items by order and name. */
-export function compareKeys(left: SortKey, right: SortKey, descending: boolean): number {
-  const byValue = compareValues(left.value, right.value) * (descending ? -1 : 1);
-  return byValue === 0 ? compareValues(left.name, right.name) : byValue;
+export function compareKeys(left: SortKey, right: SortKey, descending: readonly boolean[]): number {
+  const byValue = compareOrderValues(left.value, right.value, descending);
+  return byValue === 0 ? compareTexts(left.name, right.name) : byValue;
 }
 
 /** Index of the first of sorted items that comes after a place. */
-export function firstAfter(sorted: readonly SortKey[], after: SortKey, descending: boolean): number {
+export function firstAfter(sorted: readonly SortKey[], after: SortKey, descending: readonly boolean[]): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -82,8 +95,8 @@ function parseToken(token: string, fingerprint: string): SortKey {
     const parsed: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
     if (Array.isArray(parsed)) {
       const [print, value, name] = parsed as unknown[];
-      const valueFits = typeof value === "string" || typeof value === "number";
-      if (print === fingerprint && valueFits && typeof name === "string") return { value, name };
+      const valueFits = isSortValue(value) || (Array.isArray(value) && value.every(isSortValue));
+      if (print === fingerprint && valueFits && typeof name === "string") return { value: value as OrderValue, name };
     }
   } catch {
     // Told below, like every other token that is not ours.
@@ -94,8 +107,10 @@ function parseToken(token: string, fingerprint: string): SortKey {
   );
 }
 
-function compareValues(left: OrderValue, right: OrderValue): number {
-  // Numbers come before text, so that the order is total whatever a field holds.
-  if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;
+function isSortValue(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number";
+}
+
+function compareTexts(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
