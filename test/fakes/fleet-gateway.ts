@@ -6,6 +6,8 @@ import type { FigureHistory } from "../../proto/gen/zor/v1/figures_service.js";
 import type { FiguresSource, SeenFigures } from "../../tui/screens/usage/figures-source.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
 import type { LogLine } from "../../tui/kit/text/log-lines.js";
+import type { ConsoleRequest } from "../../tui/screens/console/console-opener.js";
+import { FakeConsole } from "./fake-console.js";
 import type { Action } from "../../tui/kit/action.js";
 import type { Row } from "../../tui/kit/row.js";
 
@@ -116,6 +118,17 @@ export class FakeGateway implements FleetGateway {
   async logIn(name: string): Promise<number> {
     this.calls.push(`ssh ${name}`);
     return 0;
+  }
+
+  /** Consoles that were opened, the last one last. */
+  readonly consoles: FakeConsole[] = [];
+
+  openConsole(name: string, request: ConsoleRequest): FakeConsole {
+    const { port, readOnly, size } = request;
+    this.calls.push(`open ${name}:${port}${readOnly ? " looks" : ""} ${size.columns}x${size.rows}`);
+    const opened = new FakeConsole(request, this.failure);
+    this.consoles.push(opened);
+    return opened;
   }
 
   async attachConsole(name: string): Promise<string> {

@@ -1,8 +1,9 @@
 import { Box, useApp, useInput, usePaste, useWindowSize } from "ink";
-import { type ReactNode, useEffect, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useLayoutEffect, useSyncExternalStore } from "react";
 import { chordsOf } from "../kit/keys/chord.js";
 import type { Model } from "../kit/model.js";
 import { type Body, type BodyLine, fixedBody } from "../kit/screen.js";
+import type { Canvas, CellRows } from "./canvas.js";
 import { confirmLines } from "./confirm.js";
 import type { Controller } from "./controller.js";
 import { hintLine, messageLines } from "./footer.js";
@@ -24,11 +25,13 @@ interface AppProps {
   readonly model: Model;
   readonly controller: Controller;
   readonly look: Look;
+  /** Draws what has colours of its own; without it, that is drawn without them. */
+  readonly canvas?: Canvas | undefined;
   readonly onReady: (handle: ScreenHandle) => void;
 }
 
 /** The whole screen. It always leaves the last terminal row free: Ink clears the screen for frames that fill it. */
-export function App({ model, controller, look, onReady }: AppProps): ReactNode {
+export function App({ model, controller, look, canvas, onReady }: AppProps): ReactNode {
   useSyncExternalStore(
     (listener) => model.subscribe(listener),
     () => model.version,
@@ -44,6 +47,9 @@ export function App({ model, controller, look, onReady }: AppProps): ReactNode {
     columns < smallest.columns || rows < smallest.rows
       ? tooSmall(columns, rows)
       : screenLines(model, controller, columns, rows - 1);
+  // Ink draws before effects run, and what it draws then must be known to be its own.
+  canvas?.want(cellsOf(lines), `${columns}x${rows}`);
+  useLayoutEffect(() => canvas?.refresh());
   return (
     <LookContext.Provider value={look}>
       <Box flexDirection="column" width={columns} height={Math.max(1, rows - 1)} overflow="hidden">
@@ -55,11 +61,16 @@ export function App({ model, controller, look, onReady }: AppProps): ReactNode {
             line={line.line}
             selected={line.selected ?? false}
             faded={line.faded ?? false}
+            drawn={canvas !== undefined && line.cells !== undefined}
           />
         ))}
       </Box>
     </LookContext.Provider>
   );
+}
+
+function cellsOf(lines: readonly BodyLine[]): CellRows {
+  return new Map(lines.flatMap(({ cells }, row) => (cells === undefined ? [] : [[row, cells] as const])));
 }
 
 function screenLines(model: Model, controller: Controller, width: number, height: number): readonly BodyLine[] {

@@ -37,7 +37,11 @@ export class Controller {
 
   /** What can be done where the person is now. */
   get commands(): readonly Command[] {
-    return availableCommands(commandsHere(this.#program), this.#model.session.readOnly);
+    const { screen, session } = this.#model;
+    return availableCommands(
+      screen.isTyping === true ? screen.commands : commandsHere(this.#program),
+      session.readOnly,
+    );
   }
 
   /** What may follow what is typed on the command line. */
@@ -49,7 +53,9 @@ export class Controller {
   press(chord: string): void {
     const { prompt } = this.#model;
     this.#model.hush();
-    if (chord === "ctrl-c") this.#interrupt();
+    const isOwn = prompt === undefined && this.#model.screen.isTyping === true;
+    if (isOwn) this.#pressOnScreen(chord);
+    else if (chord === "ctrl-c") this.#interrupt();
     else if (chord === "ctrl-z") this.#program.stop();
     else if (prompt !== undefined) this.#prompts.press(prompt, chord);
     else this.#pressOnScreen(chord);
@@ -61,10 +67,21 @@ export class Controller {
     this.#prompts.run(line);
   }
 
+  /** What the terminal sends, before it is taken for keys; returns what is to be taken for keys. */
+  typed(data: string): string {
+    const { prompt, screen } = this.#model;
+    if (prompt !== undefined || screen.isTyping !== true || screen.typed === undefined) return data;
+    this.#model.hush();
+    const rest = screen.typed(data);
+    this.#model.changed();
+    return rest;
+  }
+
   /** Text was pasted: it is never taken for keys. */
   paste(text: string): void {
+    const { prompt, screen } = this.#model;
     this.#model.hush();
-    this.#prompts.paste(text);
+    if (prompt !== undefined || screen.pasted?.(text) !== true) this.#prompts.paste(text);
     this.#model.changed();
   }
 

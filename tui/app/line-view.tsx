@@ -15,20 +15,32 @@ interface LineViewProps {
   readonly selected?: boolean;
   /** Drawn dim, in one tone but for the warnings. */
   readonly faded?: boolean;
+  /** Left to the canvas. */
+  readonly drawn?: boolean;
 }
 
 /** One line of the screen. It never wraps: what does not fit is cut. */
 export const LineView = memo(LineViewBase, (before, after) => {
+  if (before.drawn === true && after.drawn === true) return before.width === after.width;
   return (
     before.width === after.width &&
     before.selected === after.selected &&
     before.faded === after.faded &&
+    before.drawn === after.drawn &&
     sameLine(before.line, after.line)
   );
 });
 
-function LineViewBase({ line, width, selected = false, faded = false }: LineViewProps): ReactNode {
+function LineViewBase({ line, width, selected = false, faded = false, drawn = false }: LineViewProps): ReactNode {
   const look = useContext(LookContext);
+  // Invisible, and yet not the same as nothing: where something else comes to stand there, Ink draws that over what the canvas has drawn.
+  if (drawn) {
+    return (
+      <Box height={1} width={width}>
+        <Text bold> </Text>
+      </Box>
+    );
+  }
   const show = (text: string) => (look.unicode ? text : toAscii(text));
   const cut = cutLine(line, width);
   if (selected) {

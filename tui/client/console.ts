@@ -1,29 +1,15 @@
 import { once } from "node:events";
-import { status } from "@grpc/grpc-js";
-import { Backoff } from "../../lib/backoff.js";
-import { messageOf, ZorError } from "../../lib/errors.js";
+import { messageOf } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
-import {
-  type AttachConsoleResponse,
-  type ConsoleOpened,
-  type ConsoleSession,
-  ConsoleServiceService,
-} from "../../proto/gen/zor/v1/console_service.js";
-import type { LogPosition } from "../../proto/gen/zor/v1/log.js";
-import { escapeText } from "../kit/text/escape.js";
+import type { ConsoleOpened, ConsoleSession } from "../../proto/gen/zor/v1/console_service.js";
 import { shortName } from "../kit/resource-name.js";
+import { escapeText } from "../kit/text/escape.js";
 import { type ConsoleInput, consoleInput } from "./console-input.js";
+import { type ConsoleEnd, followConsole } from "./follow-console.js";
 import { type Terminal, terminalSize } from "./raw-terminal.js";
 
 /** How people call the detach key. */
 export const detachKey = "Ctrl-]";
-
-/** Why an attached console ended. */
-export type ConsoleEnd =
-  /** The person pressed the detach key, or the caller aborted. */
-  | { readonly kind: "detached" }
-  /** The console ended at the instance's side; `reason` is from outside: escape it. */
-  | { readonly kind: "closed"; readonly reason: string };
 
 /** How a console is attached. */
 export interface ConsoleOptions {
@@ -42,8 +28,6 @@ export interface ConsoleOptions {
 }
 
 const defaultReplayBytes = 4096;
-/** Waits between attempts to have a lost console back. */
-const retry = { minMs: 200, maxMs: 2000 };
 
 /**
  * Connects a terminal to the serial console of "hosts/{host}/instances/{instance}" until it is detached or closes. The
@@ -61,23 +45,24 @@ export async function attachConsole(
   const detach = new AbortController();
   const signal = AbortSignal.any([detach.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   using input = consoleInput(terminal, () => detach.abort());
-  const attachment = new Attachment({ connection, name, terminal, input, options, signal });
-  const backoff = new Backoff(retry);
-  for (;;) {
-    try {
-      return await attachment.follow(() => backoff.reset());
-    } catch (error) {
-      if (signal.aborted) return { kind: "detached" };
-      if (!attachment.wasOpen || !input.isComplete || !isLost(error)) throw error;
-      await attachment.lost(error);
-      await backoff.wait(signal);
-      if (signal.aborted) return { kind: "detached" };
-    }
-  }
+  const view = new TerminalView({ name, terminal, input, options, signal });
+  return await followConsole(connection, name, {
+    signal,
+    begin: (open) => input.begin(open),
+    opening: () => ({
+      replayBytes: options.replayBytes ?? defaultReplayBytes,
+      size: terminalSize(terminal.output),
+      port: options.port ?? 0,
+      readOnly: options.readOnly === true,
+    }),
+    opened: (opened) => view.opened(opened),
+    data: (data) => view.show(data),
+    lost: (error) => view.lost(error),
+    mayGoOn: () => input.isComplete,
+  });
 }
 
-interface AttachmentParts {
-  readonly connection: Connection;
+interface ViewParts {
   readonly name: string;
   readonly terminal: Terminal;
   readonly input: ConsoleInput;
@@ -85,39 +70,13 @@ interface AttachmentParts {
   readonly signal: AbortSignal;
 }
 
-/** A console that is attached, again and again if need be. */
-class Attachment {
-  readonly #parts: AttachmentParts;
-  #position: LogPosition | undefined;
+/** A console in a terminal of its own. */
+class TerminalView {
+  readonly #parts: ViewParts;
   #isLost = false;
-  wasOpen = false;
 
-  constructor(parts: AttachmentParts) {
+  constructor(parts: ViewParts) {
     this.#parts = parts;
-  }
-
-  /** Shows the console until it closes. @param onOpen told when it is there. @throws what the call throws. */
-  async follow(onOpen: () => void): Promise<ConsoleEnd> {
-    const { connection, name, terminal, input, options, signal } = this.#parts;
-    const requests = input.begin({
-      name,
-      replayBytes: this.wasOpen ? 0 : (options.replayBytes ?? defaultReplayBytes),
-      size: terminalSize(terminal.output),
-      port: options.port ?? 0,
-      readOnly: options.readOnly === true,
-      resume: this.wasOpen ? (this.#position ?? nowhere) : undefined,
-    });
-    for await (const response of connection.bidi(ConsoleServiceService.attachConsole, requests, { signal })) {
-      const { message } = response;
-      if (message?.$case === "opened") {
-        onOpen();
-        await this.#opened(message.value);
-      }
-      if (message?.$case === "data") await this.#show(message.value);
-      if (message?.$case === "closed") return { kind: "closed", reason: message.value.reason };
-      this.#passed(response);
-    }
-    return { kind: "closed", reason: "the console ended" };
   }
 
   /** Tells that the connection is lost, once. */
@@ -128,7 +87,8 @@ class Attachment {
     await this.#notice(`the connection was lost (${why}); trying to have it back, ${detachKey} detaches`);
   }
 
-  async #opened(opened: ConsoleOpened): Promise<void> {
+  /** Tells that it is there, and lets be typed. */
+  async opened(opened: ConsoleOpened): Promise<void> {
     const { name, terminal, input, options } = this.#parts;
     if (this.#isLost) {
       const gap = opened.missing ? "some of the output meanwhile may be missing" : "no output is missing";
@@ -137,15 +97,11 @@ class Attachment {
       await this.#write(banner(name, opened, options.readOnly === true));
     }
     this.#isLost = false;
-    this.wasOpen = true;
     input.start(opened.writable);
   }
 
-  #passed({ position }: AttachConsoleResponse): void {
-    this.#position = position ?? this.#position;
-  }
-
-  async #show(data: Uint8Array): Promise<void> {
+  /** Shows what the guest says. */
+  async show(data: Uint8Array): Promise<void> {
     await this.#write(data);
     await this.#parts.options.record?.(data);
   }
@@ -159,16 +115,6 @@ class Attachment {
     const { terminal, signal } = this.#parts;
     if (!terminal.output.write(data)) await once(terminal.output, "drain", { signal });
   }
-}
-
-/** Of a console whose driver knows no positions: only what comes from now on is shown. */
-const nowhere: LogPosition = { log: "none", at: 0n };
-
-const lostCodes: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.CANCELLED, status.INTERNAL]);
-
-/** Whether what was attached may be there again soon. */
-function isLost(error: unknown): boolean {
-  return error instanceof ZorError && lostCodes.has(error.code);
 }
 
 function banner(name: string, { writable, others }: ConsoleOpened, readOnly: boolean): string {

@@ -1,3 +1,4 @@
+import type { CellLine } from "./cells/cell-line.js";
 import type { Command } from "./keys/command.js";
 import type { TuiKind } from "./kind.js";
 import type { Page } from "./page.js";
@@ -11,6 +12,8 @@ export interface BodyLine {
   readonly selected?: boolean;
   /** What it shows is old. */
   readonly faded?: boolean;
+  /** The same in colours of its own, from the first cell of the line on, where the terminal can be drawn on. */
+  readonly cells?: CellLine;
 }
 
 /** What a screen draws. */
@@ -49,6 +52,12 @@ export interface Screen {
   acted?(): void;
   /** A key that no command is bound to. */
   press?(chord: string): void;
+  /** What is typed is for what it shows: of the keys only its own commands are bound, and {@link typed} is given all. */
+  readonly isTyping?: boolean;
+  /** What the terminal sends, before it is taken for keys; returns what of it is left to be taken for keys. */
+  typed?(data: string): string;
+  /** Text was pasted; false: it has no use for it. */
+  pasted?(text: string): boolean;
   /** Keys that {@link press} takes, in lines of at most `width` cells. */
   moreKeys?(width: number): readonly MoreKeys[];
   /** It was closed. */

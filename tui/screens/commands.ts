@@ -6,6 +6,7 @@ import { pluralOf } from "../kit/kind-table.js";
 import type { TuiKind } from "../kit/kind.js";
 import { shortName } from "../kit/resource-name.js";
 import { capturedKinds } from "./captures.js";
+import { openingConsoles } from "./console/opening-consoles.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
@@ -85,23 +86,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       when: () => kind()?.log !== undefined,
       run: () => void reachBack(program),
     },
-    {
-      keys: ["c"],
-      title: "attach to the console; Ctrl-] comes back",
-      group: "Act",
-      hint: { word: "console", rank: 7 },
-      changes: true,
-      when: () => kind()?.hasConsole === true,
-      run: () => attach(program, { readOnly: false }),
-    },
-    {
-      keys: ["o"],
-      words: ["only-look"],
-      title: "only look at the console, nothing is typed; Ctrl-] comes back",
-      group: "Look",
-      when: () => kind()?.hasConsole === true,
-      run: () => attach(program, { readOnly: true }),
-    },
+    ...openingConsoles(program),
     {
       keys: ["f"],
       words: ["capture"],
@@ -286,16 +271,6 @@ function give(program: Program, to: "screen" | "ssh"): void {
   if (row === undefined) return;
   program.giveTerminal(to, row.name).catch((error: unknown) => {
     model.complain(`tui.${to}_failed`, row.name, `${to} of ${shortName(row.name)}: ${messageOf(error)}`);
-    model.changed();
-  });
-}
-
-function attach(program: Program, how: { readonly readOnly: boolean }): void {
-  const { model } = program;
-  const row = model.screen.subject();
-  if (row === undefined) return;
-  program.attachConsole(row.name, how).catch((error: unknown) => {
-    model.complain("tui.console_failed", row.name, `console of ${shortName(row.name)}: ${messageOf(error)}`);
     model.changed();
   });
 }

@@ -7,6 +7,7 @@ import type { TableScope } from "../kit/table/scope.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import type { Captures } from "./captures.js";
+import type { Consoles } from "./console/consoles.js";
 import type { Requests } from "./requests.js";
 import type { FiguresSource } from "./usage/figures-source.js";
 
@@ -27,7 +28,7 @@ export interface Program {
   readonly log: Log;
   /** Ends the program, and with it all that it has under way. */
   readonly signal: AbortSignal;
-  /** Attaches to a console with the screen put aside, to type or only to look. @throws {ZorError} when that fails. */
+  /** Gives the whole terminal to a console with the screen put aside, to type or only to look. @throws {ZorError} when that fails. */
   attachConsole(name: string, how: { readonly readOnly: boolean }): Promise<void>;
   /** Shows the screen of a machine, with its keyboard, or logs in to an instance, with this one put aside. @throws {ZorError} when that fails. */
   giveTerminal(to: "screen" | "ssh", name: string): Promise<void>;
@@ -45,6 +46,7 @@ export interface Program {
   /** Opens the table of a kind on top of what is open. */
   openTable(kind: string, scope?: TableScope): void;
   readonly captures: Captures;
+  readonly consoles: Consoles;
   readonly figures: FiguresSource;
   /** What the user has set. */
   readonly settings: Settings;

@@ -2,6 +2,7 @@ import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.j
 import type { Terminal } from "../client/raw-terminal.js";
 import type { ConnectionState } from "../client/watch.js";
 import type { FleetStep } from "../kit/fleet/fleet-step.js";
+import type { ConsoleOpener } from "../screens/console/console-opener.js";
 import type { Capturer } from "../screens/captures.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
@@ -21,6 +22,8 @@ export interface FleetGateway extends ActionRunner {
   capture: Capturer;
   /** What is used now, and what was. */
   readonly figures: FiguresSource;
+  /** Opens a console for a part of the screen. */
+  openConsole: ConsoleOpener;
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */
   attachConsole(
     name: string,

@@ -9,6 +9,7 @@ import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { nodePath, programPath } from "../../lib/program.js";
 import { OlderEvents } from "../client/older-events.js";
 import { attachConsole } from "../client/console.js";
+import { openPaneConsole } from "../client/console-pane.js";
 import { FollowedFigures } from "../client/figures.js";
 import { type LogPlace, readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
@@ -82,6 +83,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       return await captureResource(connection, name, options);
     },
     figures: createFiguresSource(connection),
+    openConsole: (name, request) => openPaneConsole(connection, name, request),
     attachConsole: async (name, terminal, how) => {
       const end = await attachConsole(connection, name, terminal, how);
       return end.kind === "detached" ? "" : end.reason;

@@ -2,8 +2,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Instance, render } from "ink";
 import type { Log } from "../../lib/log.js";
 import { App, type ScreenHandle } from "../app/app.js";
+import { Canvas } from "../app/canvas.js";
 import { Controller } from "../app/controller.js";
 import { lookOfTerminal } from "../app/theme.js";
+import { colourDepth } from "../kit/cells/colour-depth.js";
 import { tuiKinds } from "../kinds/index.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
@@ -11,6 +13,7 @@ import { shortName } from "../kit/resource-name.js";
 import type { Program } from "../screens/program.js";
 import { Captures } from "../screens/captures.js";
 import { TableScreen } from "../screens/table/table-screen.js";
+import { Consoles } from "../screens/console/consoles.js";
 import { Requests } from "../screens/requests.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
@@ -22,6 +25,7 @@ import { saveText } from "./save-text.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
 import { steadyClock } from "./steady-clock.js";
+import { inputPast, outputThrough } from "./terminal-seams.js";
 
 /** Ages grow by seconds. */
 const tickMs = 1000;
@@ -96,6 +100,11 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     settings,
     remembered,
     run: (line) => controller.run(line),
+    consoles: new Consoles(
+      (name, request) => gateway.openConsole(name, request),
+      () => model.changed(),
+      stop.signal,
+    ),
     redraw: () => void suspend(async () => undefined),
     stop: () => void stopHere(),
     resync: () => feed.resync(),
@@ -149,16 +158,32 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   // Whoever stopped the program from outside had the terminal: it may look like anything.
   process.on("SIGCONT", () => void suspend(async () => undefined));
   process.stdout.write("\r");
+  const canvas = new Canvas(
+    {
+      write: (data) => process.stdout.write(data),
+      get isFull() {
+        return process.stdout.writableNeedDrain;
+      },
+      get size() {
+        return `${process.stdout.columns}x${process.stdout.rows}`;
+      },
+    },
+    { depth: colourDepth(process.env), ascii: !look.unicode },
+  );
+  process.stdout.on("drain", () => canvas.refresh());
   instance = render(
     <App
       model={model}
       controller={controller}
       look={look}
+      canvas={canvas}
       onReady={(handle) => {
         screen = handle;
       }}
     />,
     {
+      stdin: inputPast(process.stdin, (typed) => controller.typed(typed)),
+      stdout: outputThrough(process.stdout, (written) => canvas.through(written)),
       alternateScreen: true,
       incrementalRendering: true,
       interactive: true,

@@ -118,7 +118,35 @@ describe("zor tui in a real terminal", () => {
     await terminal.sees(/vm1 +beta +● running +\S/);
   });
 
-  it("attaches to a console and comes back with the screen intact", async () => {
+  it("shows a console in its screen, sends it every key but one, and comes back with the screen intact", async () => {
+    const { terminal } = await start(tui("--host alpha"));
+    await using _ = terminal;
+    await terminal.sees(/vm0 +alpha +● running/);
+    await terminal.press("/", "vm0", "Enter");
+    await terminal.sees(/❯ vm0 +alpha +● running/);
+    const before = await terminal.sees(/ 1 of \d+ \/vm0/);
+    const body = (screen: string) => screen.split("\n").slice(2, 21);
+    await terminal.press("c");
+    await terminal.sees(/console alpha\/vm0 typing ─[\s\S]*guest console raw/);
+    await terminal.press("hello", "C-c", "?");
+    await terminal.sees("HELLO");
+    expect(await terminal.fact("alternate_on")).toBe("1");
+    await terminal.resize(100, 30);
+    await terminal.sees(/^guest console raw/m);
+    await terminal.resize(80, 24);
+    await terminal.press("C-]");
+    await terminal.sees(/console alpha\/vm0 ─/);
+    await terminal.press("Escape");
+    await eventually(async () => expect(body(await terminal.screen())).toEqual(body(before)));
+    await terminal.press("c");
+    await terminal.sees("HELLO");
+    await terminal.press("q");
+    await terminal.sees("the guest hung up \\x1b[2J");
+    await terminal.press("C-]", "D");
+    await eventually(async () => expect(body(await terminal.screen())).toEqual(body(before)));
+  });
+
+  it("gives the whole terminal to a console and comes back with the screen intact", async () => {
     const { terminal } = await start(tui("--host alpha"));
     await using _ = terminal;
     await terminal.sees(/vm0 +alpha +● running/);
@@ -126,7 +154,7 @@ describe("zor tui in a real terminal", () => {
     await terminal.sees(/❯ vm0 +alpha +● running/);
     const before = await terminal.sees(/ 1 of \d+ \/vm0/);
     for (const leave of ["C-]", "q"]) {
-      await terminal.press("c");
+      await terminal.press(":", "attach", "Enter");
       await terminal.sees("guest console raw");
       await eventually(async () => expect(await terminal.fact("alternate_on")).toBe("0"));
       await terminal.press("hello");
@@ -268,7 +296,7 @@ describe("zor tui in a real terminal", () => {
     const { terminal } = await start(tui("--host alpha"));
     await using _ = terminal;
     await terminal.sees(/vm0 +alpha +● running/);
-    await terminal.press("c");
+    await terminal.press(":", "attach", "Enter");
     await terminal.sees("guest console raw");
     process.kill(await pidOf(terminal), "SIGTERM");
     await expectRestored(terminal, 143);

@@ -9,6 +9,7 @@ import type { Program } from "../../../tui/screens/program.js";
 import { Captures } from "../../../tui/screens/captures.js";
 import { Remembered } from "../../../tui/settings/remembered.js";
 import { Settings } from "../../../tui/settings/settings.js";
+import { Consoles } from "../../../tui/screens/console/consoles.js";
 import { Requests } from "../../../tui/screens/requests.js";
 import { TableScreen } from "../../../tui/screens/table/table-screen.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
@@ -24,6 +25,8 @@ export interface TestProgram {
   /** Presses keys one after the other. */
   press(...chords: readonly string[]): void;
   clock: { nowMs: number };
+  /** The program ends. */
+  end(): void;
 }
 
 /** A model that a test feeds, of a program without screens. */
@@ -42,7 +45,8 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
   const gateway = new FakeGateway();
   const done: string[] = [];
   const log = pino({ level: "silent" });
-  const { signal } = new AbortController();
+  const ending = new AbortController();
+  const { signal } = ending;
   const program: Program = {
     model,
     requests: new Requests(model, gateway, log, signal),
@@ -66,6 +70,11 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     settings: new Settings(),
     remembered: new Remembered(),
     run: (line) => controller.run(line),
+    consoles: new Consoles(
+      (name, request) => gateway.openConsole(name, request),
+      () => model.changed(),
+      signal,
+    ),
     redraw: () => done.push("redraw"),
     stop: () => done.push("stop"),
     resync: () => done.push("resync"),
@@ -75,7 +84,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
   const press = (...chords: readonly string[]) => {
     for (const chord of chords) controller.press(chord);
   };
-  return { model, program, controller, gateway, done, press, clock };
+  return { model, program, controller, gateway, done, press, clock, end: () => ending.abort() };
 }
 
 /** The table on top. @throws {Error} when it is another screen. */

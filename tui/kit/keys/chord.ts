@@ -63,7 +63,8 @@ function chordOf(character: string): string {
   const control = controls[character];
   if (control !== undefined) return control;
   const code = character.codePointAt(0) ?? 0;
-  return code < 0x20 ? `ctrl-${String.fromCharCode(code + 0x60)}` : character;
+  // Behind the letters: ctrl-\\, ctrl-], ctrl-^ and ctrl-_.
+  return code < 0x20 ? `ctrl-${String.fromCharCode(code + (code > 0x1a ? 0x40 : 0x60))}` : character;
 }
 
 /** The text a key adds to a prompt; undefined for keys that are no text. */

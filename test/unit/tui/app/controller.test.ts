@@ -145,7 +145,8 @@ describe("read-only mode", () => {
     expect(gateway.calls).toEqual([]);
     expect(done).toEqual([]);
     press("o");
-    expect(done).toEqual([expect.stringMatching(/^look hosts\/.*\/instances\/vm/)]);
+    expect(done).toEqual([]);
+    expect(gateway.calls).toEqual([expect.stringMatching(/^open hosts\/.*\/instances\/vm\d:0 looks/)]);
     expect(model.prompt).toBeUndefined();
     expect(model.fleet.pending.size).toBe(0);
   });

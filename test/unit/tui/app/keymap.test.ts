@@ -5,6 +5,7 @@ import { type Command, keyName } from "../../../../tui/kit/keys/command.js";
 import { pluralOf } from "../../../../tui/kit/kind-table.js";
 import type { Program } from "../../../../tui/screens/program.js";
 import { allCommands } from "../../../../tui/screens/commands.js";
+import { ConsoleScreen } from "../../../../tui/screens/console/console-screen.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { DiagnosisScreen } from "../../../../tui/screens/diagnosis/diagnosis-screen.js";
 import { MapScreen } from "../../../../tui/screens/map/map-screen.js";
@@ -41,7 +42,7 @@ function tableScreen(program: Program, kind: string): TableScreen {
 function everywhere(readOnly = false) {
   const kinds = [...makeProgram().model.kinds.all.map(({ kind }) => kind), "port"];
   return kinds.flatMap((kind) =>
-    (["table", "detail", "diagnosis", "help", "map", "pulse"] as const).map((screen) => {
+    (["table", "detail", "diagnosis", "help", "map", "pulse", "consoles"] as const).map((screen) => {
       const made = makeProgram({ readOnly });
       const { model, program } = made;
       model.openOnly(tableScreen(program, kind));
@@ -49,6 +50,11 @@ function everywhere(readOnly = false) {
       if (screen === "diagnosis") model.push(new DiagnosisScreen(program, "links/x"));
       if (screen === "help") made.press("?");
       if (screen === "pulse") made.press("0");
+      if (screen === "consoles") {
+        program.consoles.show({ name: "hosts/alpha/instances/vm0", port: 0, readOnly: true });
+        program.consoles.show({ name: "hosts/alpha/instances/vm1", port: 0, readOnly: true });
+        model.push(new ConsoleScreen(program, false));
+      }
       if (screen === "map") {
         feedFleet(model, { hosts: 1, instancesPerHost: 1, nowMs: model.nowMs });
         model.push(new MapScreen(program, "hosts/alpha/instances/vm0"));
@@ -115,7 +121,7 @@ describe("the key table", () => {
 
   it("binds nothing that changes anything in read-only mode", () => {
     const changing = commands.filter((command) => command.changes === true);
-    expect(changing.map((command) => command.keys[0]).sort()).toEqual([
+    expect(changing.flatMap((command) => command.keys[0] ?? []).sort()).toEqual([
       "+",
       "C",
       "O",
