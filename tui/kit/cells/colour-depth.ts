@@ -28,7 +28,7 @@ function partsOf(rgb: number): readonly [number, number, number] {
 }
 
 /** The nearest of the cube of 6x6x6 colours, or of the 24 greys. */
-export function toPalette256(rgb: number): number {
+function toPalette256(rgb: number): number {
   const [red, green, blue] = partsOf(rgb);
   if (Math.max(red, green, blue) - Math.min(red, green, blue) < 8 && red > 3 && red < 247) {
     return 232 + Math.min(23, Math.round((red - 8) / 10));
@@ -38,7 +38,7 @@ export function toPalette256(rgb: number): number {
 }
 
 /** The 0xRRGGBB of a place of the palette, as xterm has it. */
-export function fromPalette(index: number): number {
+function fromPalette(index: number): number {
   if (index < 16) return basic[index] ?? 0;
   if (index >= 232) return (8 + 10 * (index - 232)) * 0x010101;
   const at = index - 16;
@@ -47,7 +47,7 @@ export function fromPalette(index: number): number {
 }
 
 /** The nearest of the first 16 of the palette. */
-export function toPalette16(rgb: number): number {
+function toPalette16(rgb: number): number {
   const [red, green, blue] = partsOf(rgb);
   let [best, least] = [0, Number.POSITIVE_INFINITY];
   for (const [index, candidate] of basic.entries()) {

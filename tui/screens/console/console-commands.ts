@@ -2,8 +2,17 @@ import type { Command } from "../../kit/keys/command.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { attachWhole } from "./attach-whole.js";
-import type { ConsoleScreen } from "./console-screen.js";
 import { prefixKey } from "./typed-keys.js";
+
+/** What the commands do with their screen. */
+interface ConsoleControl {
+  /** What is typed goes to the guest from now on. */
+  beginTyping(): void;
+  /** Likewise, if it did so before. */
+  resumeTyping(): void;
+  /** Scrolls by screens, up with more than 0. */
+  page(by: number): void;
+}
 
 /** Bound while what is typed goes to the guest. */
 export function prefixCommands(leave: () => void): readonly Command[] {
@@ -19,7 +28,7 @@ export function prefixCommands(leave: () => void): readonly Command[] {
 }
 
 /** Bound on the consoles' screen while keys are this program's. */
-export function consoleCommands(program: Program, screen: ConsoleScreen): readonly Command[] {
+export function consoleCommands(program: Program, screen: ConsoleControl): readonly Command[] {
   const { model } = program;
   const { consoles } = program;
   const here = () => consoles.here;
