@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import { status } from "@grpc/grpc-js";
 import { Command, CommanderError, Option } from "commander";
 import { loadConfig } from "../lib/config.js";
+import { checkConfig, describeCheck } from "../lib/config-check.js";
 import { endSignal } from "../lib/end-signals.js";
 import { messageOf, ZorError } from "../lib/errors.js";
 import { exitWhenFlushed } from "../lib/exit.js";
@@ -13,6 +14,7 @@ import { version } from "../lib/program.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
 import { type AgentConfig, agentConfigSchema, settle } from "./config.js";
+import { keptOnHost } from "./config-keys.js";
 import { probeDriver } from "./drivers/probe.js";
 import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
@@ -127,6 +129,29 @@ Example:
     }
     const left = await askToShutdownGuests((await readConfig(flags)).state, (text) => console.log(text));
     if (left > 0) process.exitCode = exitCodes.failure;
+  });
+
+agent
+  .command("check-config")
+  .description("check a file of settings before an agent runs with it; nothing is started or changed")
+  .argument("<file>", "YAML file with the agent's settings")
+  .option("--before <file>", "the file in use: tells what differs, and what of it may be changed from afar")
+  .addOption(new Option("-o, --output <format>", "output").choices(["text", "json"]).default("text"))
+  .addHelpText(
+    "after",
+    `
+It is checked by the schema of this very version. This is what "zor host
+configure" asks on the host. Exit code 0: an agent can run with it; 78: wrong
+settings, each told with its line.
+
+Example:
+  zor agent check-config /etc/zor/agent.yaml`,
+  )
+  .action(async (file: string, { before, output }: { readonly before?: string; readonly output: string }) => {
+    const check = await checkConfig(agentConfigSchema, { file, before, kept: keptOnHost });
+    const { listen = [], state } = check.settings;
+    const told = { ...check, settings: { listen, state } };
+    console.log(output === "json" ? JSON.stringify(told) : describeCheck(check));
   });
 
 agent

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { loadConfig } from "../lib/config.js";
+import { checkConfig, describeCheck } from "../lib/config-check.js";
 import { ended, endSignal } from "../lib/end-signals.js";
 import { messageOf } from "../lib/errors.js";
 import { isOnlyForgottenFile } from "../lib/forgotten-file.js";
@@ -125,6 +126,16 @@ async function relay({ renew, ...flags }: Flags & { readonly renew?: true }): Pr
   await found.close();
 }
 
+/** Where its database and certificate authority are: with another one it would be another hub. */
+const keptOnHub = { state: "the fleet's database and certificates lie there; move them by hand, with the hub stopped" };
+
+async function check(file: string, { before, output }: { readonly before?: string; readonly output: string }) {
+  const found = await checkConfig(hubConfigSchema, { file, before, kept: keptOnHub });
+  const { listen, state } = found.settings;
+  const told = { ...found, settings: { listen, state } };
+  process.stdout.write(`${output === "json" ? JSON.stringify(told) : describeCheck(found)}\n`);
+}
+
 function configOf({ config, ...flags }: Flags) {
   return loadConfig(hubConfigSchema, { file: config, flags });
 }
@@ -146,6 +157,14 @@ withFlags(
     .description("show the relay of links, which outlives the hub")
     .option("--renew", "end it, so that one of this version is started: its links are cut and come back by themselves"),
 ).action(relay);
+program
+  .command("check-config")
+  .description("check a file of settings before a hub runs with it; nothing is started or changed")
+  .argument("<file>", "YAML file with the hub's settings")
+  .option("--before <file>", "the file in use: tells what differs, and what of it may be changed from afar")
+  .addOption(new Option("-o, --output <format>", "output").choices(["text", "json"]).default("text"))
+  .addHelpText("after", "\nExample:\n  zor hub check-config /etc/zor/hub.yaml")
+  .action(check);
 
 try {
   await program.parseAsync(process.argv.slice(3), { from: "user" });

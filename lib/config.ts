@@ -36,6 +36,11 @@ export async function loadConfig<Schema extends z.ZodType>(
   throw configError(faults.join("\n"));
 }
 
+/** Reads the settings of a YAML file as they stand there, unchecked, by top-level key. @throws {ZorError} INVALID_ARGUMENT. */
+export async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
+  return (await readYaml(path)).values;
+}
+
 interface YamlFile {
   readonly path: string;
   readonly values: Readonly<Record<string, unknown>>;

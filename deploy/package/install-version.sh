@@ -162,8 +162,8 @@ settle() {
   check_machine "$partial"
   chown -R "$(id -u):$(id -g)" "$partial"
   chmod -R u=rwX,go=rX "$partial"
-  # On disk before anything leads to it; only this, and not what others have written.
-  find "$partial" -exec sync {} +
+  # On disk before anything leads to it; only this, and not what others have written. What is another version's too is there already.
+  find "$partial" ! \( -type f -links +1 \) -exec sync {} +
   if [ -e "$versions/$id" ]; then
     say "version $id was damaged here ($damage); it is replaced"
     mv "$versions/$id" "$versions/.$id.damaged"
@@ -172,6 +172,17 @@ settle() {
   partial=
   rm -rf "$versions/.$id.damaged"
   sync "$versions"
+}
+
+# What an archive leaves out is what versions here have: files of the same name and digest, which two versions then share.
+fill_in() {
+  [ -f "$partial/SHA256SUMS" ] || return 0
+  for version in "$versions"/*/; do
+    [ -f "$version/SHA256SUMS" ] || continue
+    awk 'NR == FNR { has[$0]; next } $0 in has { print substr($0, 67) }' "$version/SHA256SUMS" "$partial/SHA256SUMS" |
+      (cd "$partial" && while IFS= read -r path; do [ -e "$path" ] || printf '%s\n' "$path"; done) |
+      (cd "$version" && xargs -r -d '\n' cp -l --parents -t "$partial" --) || return 1
+  done
 }
 
 unpack_archive() {
@@ -191,6 +202,7 @@ unpack_archive() {
     die 1 "$1 cannot be unpacked: ${errors:-it is damaged}" "nothing was changed; bring the archive here again"
   }
   rm -f "$partial/.errors"
+  fill_in || die 1 "what versions here have already cannot be used for version $id" "nothing was changed; bring all of the archive here"
   settle "$id"
   say "installed version $id in $versions/$id"
 }

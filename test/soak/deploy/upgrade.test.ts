@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -94,6 +94,28 @@ test("a version whose agent does not run is taken back without a hand, and the o
   expect(await must("exec", "h1/a", "--", "ping", "-c", "3", "10.5.0.2")).toContain("3 packets received");
 });
 
+test("hosts are taken back to the version before, in one go: machines go on, and what did not run is no version to go to", async () => {
+  const pids = await Promise.all([0, 1].map(machinePids));
+  const original = (JSON.parse(await readFile(`${archive}.json`, "utf8")) as { id: string }).id;
+  const dry = await withPassword("host", "rollback", "h1", "--dry-run");
+  expect(dry.stderr).toContain(`h1: would: back to ${original}`);
+  const { code, stdout, stderr } = await withPassword("host", "rollback", "--all", "--canary", "1", "-o", "json");
+  expect(code, stderr).toBe(0);
+  const { hosts: told } = JSON.parse(stdout) as { hosts: { host: string; result: string }[] };
+  expect(told.map(({ host, result }) => [host, result])).toEqual([
+    ["h1", `back to ${original}`],
+    ["h2", `back to ${original}`],
+  ]);
+  expect(await Promise.all([0, 1].map(current))).toEqual([`${original}\n`, `${original}\n`]);
+  expect(await Promise.all([0, 1].map(machinePids))).toEqual(pids);
+  expect(await rig.states()).toMatchObject({ "hosts/h1": "HOST_STATE_READY", "hosts/h2": "HOST_STATE_READY" });
+  const none = await withPassword("host", "rollback", "h1", "--to", "9.9");
+  expect(none.stderr).toMatch(/version 9\.9 is not there; it runs \S+; kept beside it: /);
+  const again = await withPassword("host", "rollback", "h1", "h2", "--to", another.id);
+  expect(again.code, again.stderr).toBe(0);
+  expect(await must("exec", "h1/a", "--", "ping", "-c", "3", "10.5.0.2")).toContain("3 packets received");
+});
+
 test("a host gets a new identity: its machines go on", async () => {
   const pids = await machinePids(0);
   const { code, stderr } = await withPassword("host", "rejoin", "h1");
@@ -138,5 +160,10 @@ test("a hub is installed, brought to another build, and taken back from a broken
   expect(taken.code).not.toBe(0);
   expect(taken.stderr).toContain(`rolled back to ${another.id}`);
   expect(await current(2)).toBe(`${another.id}\n`);
+  await must("--context", name, "get", "hosts");
+  const back = await hub("rollback", "h3");
+  expect(back.code, back.stderr).toBe(0);
+  expect(await current(2)).not.toBe(`${another.id}\n`);
+  expect((await hub("rollback", "h3", "--to", (await current(2)).trim())).stderr).toMatch(/nothing to do/);
   await must("--context", name, "get", "hosts");
 });

@@ -1,5 +1,5 @@
-import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Command } from "commander";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
 import {
   asResourceList,
   dryRunOption,
@@ -10,14 +10,21 @@ import {
   withExamples,
   yesOption,
 } from "../command.js";
+import {
+  defineConfigure,
+  defineInstall,
+  defineRejoin,
+  defineRollback,
+  defineUninstall,
+  defineUpgrade,
+} from "../install/commands.js";
 import { listResources } from "../list-resources.js";
 import { resolveLocally } from "../resolve.js";
 import { defineCreate } from "./create.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
-import { defineInstall, defineRejoin, defineUninstall, defineUpgrade } from "../install/commands.js";
 import { defineSet } from "./set.js";
 
-/** `zor host add|list|set|remove|install|upgrade|rejoin|uninstall`. */
+/** `zor host add|list|set|remove|install|upgrade|rollback|configure|rejoin|uninstall`. */
 export async function define({ program, open }: Registrar): Promise<void> {
   const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
   await defineCreate(host, open, kindNamed("host"), "add");
@@ -26,6 +33,8 @@ export async function define({ program, open }: Registrar): Promise<void> {
   defineRemove(host, open);
   defineInstall(host, open);
   defineUpgrade(host, open);
+  defineRollback(host, open);
+  defineConfigure(host, open);
   defineRejoin(host, open);
   defineUninstall(host, open);
 }

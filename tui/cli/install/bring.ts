@@ -1,13 +1,17 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { failedPrecondition, invalidArgument, messageOf } from "../../../lib/errors.js";
+import { failedPrecondition, invalidArgument, messageOf, ZorError } from "../../../lib/errors.js";
 import type { Archive } from "./archive.js";
+import type { Deltas, Parcel } from "./delta.js";
 import { factsScript, type HostFacts, parseFacts } from "./facts.js";
 import type { Remote } from "./remote.js";
+import type { Step, Task } from "./step.js";
 
 /** What a host gets beside the archive. */
 export interface BringOptions {
   readonly archive: Archive;
+  /** Archives for hosts that have another version; undefined: there are none. */
+  readonly deltas?: Deltas | undefined;
   /** Directory of Debian packages that are brought along; undefined: the host's own apt fetches them. */
   readonly debs: string | undefined;
   /** "zor-agent" or "zor-hub". */
@@ -15,8 +19,6 @@ export interface BringOptions {
   /** Debian packages that it needs. */
   readonly packages: readonly string[];
 }
-
-type Step = (text: string) => void;
 
 const cache = "/var/cache/zorhub";
 const script = "/opt/zorhub/current/deploy/package/install-version.sh";
@@ -28,8 +30,28 @@ export async function readFacts(remote: Remote, options: Omit<BringOptions, "deb
   return parseFacts(text, options.packages, [begin, Date.now()]);
 }
 
+/** What a host of any kind is brought first: Debian packages, and the version beside those it has. */
+export function bringTasks(remote: Remote, facts: HostFacts, options: BringOptions, step: Step): readonly Task[] {
+  const { archive, debs } = options;
+  return [
+    {
+      name: "packages",
+      isNeeded: facts.missingPackages.length > 0 || (debs !== undefined && facts.current === ""),
+      run: async () => {
+        step("packages");
+        await bringPackages(remote, facts.missingPackages, options, step);
+      },
+    },
+    {
+      name: "version",
+      isNeeded: !facts.versions.includes(archive.id),
+      run: () => bringVersion(remote, facts, options, step),
+    },
+  ];
+}
+
 /** Installs the Debian packages that are missing. @throws {ZorError} with what apt says, and what to do without a network. */
-export async function bringPackages(
+async function bringPackages(
   remote: Remote,
   missing: readonly string[],
   { debs }: BringOptions,
@@ -72,30 +94,52 @@ async function bringDebs(remote: Remote, directory: string, step: Step): Promise
   await remote.must("installing the packages of --debs", `${install} 2>&1; code=$?; rm -rf ${cache}/debs; exit $code`);
 }
 
-/** Sends the archive, or what is missing of it, and unpacks it beside other versions; nothing is switched. */
-export async function bringVersion(
+/** Brings the version beside those that are there; nothing is switched. What a version there has already is not sent, where that is known. */
+async function bringVersion(
   remote: Remote,
   facts: HostFacts,
-  { archive }: BringOptions,
+  { archive, deltas }: BringOptions,
   step: Step,
 ): Promise<void> {
-  const part = `${cache}/${archive.sha256}.part`;
-  let start = facts.sentBytes;
-  if (start > archive.bytes) {
-    await remote.must("making room", `rm -f ${part}`);
-    start = 0;
+  // What was begun is gone on with.
+  const delta = facts.current === "" || facts.sentBytes > 0 ? undefined : await deltaFor(remote, facts.current, deltas);
+  if (delta !== undefined) {
+    try {
+      await unpackParcel(remote, delta, step);
+      return;
+    } catch (error) {
+      if (!(error instanceof ZorError) || error.reason !== "REMOTE_FAILED") throw error;
+      // What is there is damaged, or cannot be linked to: with all of the archive it is not needed.
+    }
   }
-  const total = (archive.bytes / 1e6).toFixed(0);
-  if (start < archive.bytes) {
-    await remote.send({ path: archive.path, start }, part, (count) =>
-      step(`sends ${(count / 1e6).toFixed(0)} of ${total} MB`),
-    );
+  await unpackParcel(remote, archive, step);
+}
+
+async function deltaFor(remote: Remote, current: string, deltas: Deltas | undefined): Promise<Parcel | undefined> {
+  const read = `cat /opt/zorhub/versions/${current}/SHA256SUMS`;
+  return deltas?.from(current, () => remote.must("reading what the version there holds", read)).catch(() => undefined);
+}
+
+/** Sends an archive, or what is missing of it, and unpacks it. */
+async function unpackParcel(remote: Remote, { path, bytes, sha256 }: Parcel, step: Step): Promise<void> {
+  const part = `${cache}/${sha256}.part`;
+  // What is longer than it may be is none of it.
+  const find = `n=$(stat -c %s ${part} 2>/dev/null) || n=0; [ "$n" -le ${bytes} ] || { rm -f ${part}; n=0; }; echo "$n"`;
+  const start = Number(await remote.must("making room", find));
+  const total = (bytes / 1e6).toFixed(0);
+  if (start < bytes) {
+    await remote.send({ path, start }, part, (count) => step(`sends ${(count / 1e6).toFixed(0)} of ${total} MB`));
   }
   step("unpacks");
-  const digest = `printf '%s  %s\\n' ${archive.sha256} ${part} | sha256sum --quiet --strict -c - || { rm -f ${part}; echo 'zor: what was sent is damaged; run it again' >&2; exit 1; }`;
-  // One name, and the first: the rest of the archive need not be read for it.
+  // One name, and the first: the rest of the archive need not be read for it. Every file is checked when it is unpacked; only when something is
+  // wrong it matters whether that came about on the way.
   const unpack = `cd ${cache} && tar -xzOf ${part} --occurrence=1 --wildcards '*/deploy/package/install-version.sh' > install-version.sh && sh install-version.sh install ${part} --no-switch && rm -f ${part} install-version.sh`;
-  await remote.must("installing the version", `${digest}\n${unpack}`);
+  const digest = `printf '%s  %s\\n' ${sha256} ${part} | sha256sum --quiet --strict -c - >/dev/null 2>&1`;
+  const damaged = `{ rm -f ${part}; echo 'zor: what was sent is damaged; run it again' >&2; }`;
+  await remote.must(
+    "installing the version",
+    `(${unpack}); code=$?; [ $code = 0 ] || ${digest} || ${damaged}; exit $code`,
+  );
 }
 
 /** Makes an installed version current; nothing is started anew. */
@@ -116,23 +160,14 @@ export function isOpenAddress(ip: string): boolean {
   return ip !== "" && !/^(127\.|::1$|::ffff:127\.)/.test(ip);
 }
 
-/** Makes a version current, starts its program anew and tells its process id. Guests, cables and relays go on. */
-export async function switchTo(remote: Remote, id: string, unit: string): Promise<bigint> {
-  return start(remote, unit, `sh ${ownScript(id)} switch ${id} >/dev/null && systemctl restart ${unit}`);
-}
-
-/** Goes back to the version that was current before. */
-export async function rollBack(remote: Remote, unit: string): Promise<bigint> {
-  return start(remote, unit, `sh ${script} rollback >/dev/null && systemctl restart ${unit}`);
-}
-
 /** Enables and starts the program; tells its process id. */
 export async function startUnit(remote: Remote, unit: string): Promise<bigint> {
   const beside = unit === "zor-agent" ? " zor-guests" : "";
-  return start(remote, unit, `systemctl --quiet enable ${unit}${beside} && systemctl start ${unit}${beside}`);
+  return startWith(remote, unit, `systemctl --quiet enable ${unit}${beside} && systemctl start ${unit}${beside}`);
 }
 
-async function start(remote: Remote, unit: string, command: string): Promise<bigint> {
+/** Starts a program by a command; tells its process id. */
+export async function startWith(remote: Remote, unit: string, command: string): Promise<bigint> {
   const out = await remote.must(
     `starting ${unit}`,
     `{ ${command}; } 2>&1 && systemctl show -p MainPID --value ${unit}`,
@@ -161,7 +196,7 @@ export async function prune(remote: Remote): Promise<void> {
   await remote.must("removing old versions", `sh ${script} prune >/dev/null`);
 }
 
-/** Of the version itself: it knows what it needs. */
-function ownScript(id: string): string {
+/** Script of the version itself: it knows what it needs. */
+export function ownScript(id: string): string {
   return `/opt/zorhub/versions/${id}/deploy/package/install-version.sh`;
 }

@@ -1,38 +1,58 @@
 import type { Command } from "commander";
-import { readHosts, checkWishes, type HostWish, parseWish } from "./wishes.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { parseTarget } from "../../../lib/ssh/target.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import { type Registrar, repeatable, withExamples, withNotes, yesOption } from "../command.js";
+import { confirm } from "../confirm.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
-import { confirm } from "../confirm.js";
 import { findArchive, noArchive } from "./archive.js";
+import { configureHost } from "./configure.js";
+import { type ConfigureFlags, editThere, readEdit, withSettings, withSettingsExamples } from "./configure-commands.js";
+import type { SettingsEdit } from "./settings-text.js";
 import type { Board } from "./board.js";
+import { Deltas } from "./delta.js";
 import { sshAnnotation } from "./fleet-side.js";
-import { commonFacts, installHost, type InstallOptions } from "./install-host.js";
-import { parseCount, remoteOptions, type SharedOptions, sshNotes, withParallel, withShared } from "./options.js";
-import { type JobResult, runOnHosts } from "./run-hosts.js";
+import { commonFacts, type InstallOptions, installHost } from "./install-host.js";
 import { rejoinHost, uninstallHost } from "./leave.js";
+import {
+  parseCount,
+  remoteOptions,
+  type SharedOptions,
+  sshNotes,
+  type WaveOptions,
+  waveBounds,
+  withArchive,
+  withParallel,
+  withShared,
+  withWaves,
+} from "./options.js";
+import { type RollbackChoice, rollBackHost } from "./rollback.js";
+import { type JobResult, type RunOptions, runOnHosts } from "./run-hosts.js";
+import type { RemoteOptions } from "./remote.js";
+import type { Step } from "./step.js";
+import { checkWishes, type HostWish, parseWish, readHosts } from "./wishes.js";
 
 interface Options extends SharedOptions {
+  readonly archive?: string;
   readonly file?: string;
   readonly debs?: string;
   readonly dialOut?: boolean;
   readonly label?: readonly string[];
-  readonly all?: boolean;
   readonly maxParallel: string;
 }
 
 /** `zor host install`. */
 export function defineInstall(host: Command, open: Registrar["open"]): void {
   const command = withParallel(
-    withShared(
-      host
-        .command("install")
-        .description("Make machines hosts of the fleet, by ssh: packages, programs, identity, agent. Admins only.")
-        .argument("[hosts...]", "USER@HOST, or NAME=USER@HOST"),
+    withArchive(
+      withShared(
+        host
+          .command("install")
+          .description("Make machines hosts of the fleet, by ssh: packages, programs, identity, agent. Admins only.")
+          .argument("[hosts...]", "USER@HOST, or NAME=USER@HOST"),
+      ),
     ),
   )
     .option("-f, --file <file>", "YAML file with hosts; see docs/deploy.md")
@@ -47,7 +67,7 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
       const wishes = [...named, ...(options.file === undefined ? [] : await readHosts(options.file))];
       if (wishes.length === 0)
         throw invalidArgument("hosts", "name at least one as USER@HOST, or a file of them with -f");
-      await run(session, [wishes], options, { mode: "install", work: installHost, needsArchive: true });
+      await run(session, wishes, options, { mode: "install", work: installHost, needsArchive: true });
     });
   withNotes(command, sshNotes);
   withExamples(
@@ -58,30 +78,103 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
   );
 }
 
-const upgrading: RunWhat = { mode: "upgrade", work: installHost, needsArchive: true };
+const hostArgument = ["[hosts...]", "NAME of a host that was installed by zor, or NAME=USER@HOST"] as const;
 
 /** `zor host upgrade`. */
 export function defineUpgrade(host: Command, open: Registrar["open"]): void {
-  const command = withParallel(
-    withShared(
-      host
-        .command("upgrade")
-        .description(
-          "Bring hosts to the version of an archive, by ssh. Guests, cables and consoles go on; a host whose new agent the hub does not reach goes back by itself. Admins only.",
-        )
-        .argument("[hosts...]", "NAME of a host that was installed by zor, or NAME=USER@HOST"),
+  const command = withWaves(
+    withParallel(
+      withArchive(
+        withShared(
+          host
+            .command("upgrade")
+            .description(
+              "Bring hosts to the version of an archive, by ssh. Guests, cables and consoles go on; a host whose new agent the hub does not reach goes back by itself. Admins only.",
+            )
+            .argument(...hostArgument),
+        ),
+      ),
     ),
-  )
-    .option("--all", "all hosts that were installed by zor")
-    .option("--canary <count>", "so many first, alone; the others only when all of them are well", "0")
-    .action(async (texts: readonly string[], options: Options & { readonly canary: string }) => {
-      const session = open(command);
-      const wishes = await namedHosts(session, texts, options.all === true);
-      const canaries = parseCount("--canary", options.canary, 0);
-      await run(session, [wishes.slice(0, canaries), wishes.slice(canaries)], options, upgrading);
-    });
+  ).action(async (texts: readonly string[], options: Options & WaveOptions) => {
+    const session = open(command);
+    const wishes = await namedHosts(session, texts, options.all === true);
+    const what = { mode: "upgrade", work: installHost, needsArchive: true, ...waveBounds(options) } as const;
+    await run(session, wishes, options, what);
+  });
   withNotes(command, sshNotes);
   withExamples(command, "zor host upgrade alpha", "zor host upgrade --all --canary 1 --max-parallel 4");
+}
+
+/** `zor host rollback`. */
+export function defineRollback(host: Command, open: Registrar["open"]): void {
+  const command = withWaves(
+    withParallel(
+      withShared(
+        host
+          .command("rollback")
+          .description(
+            "Take hosts back to the version before, or another one that is kept beside it, by ssh. Guests, cables and consoles go on; a host whose agent the hub does not reach then returns by itself to the version that it ran. Admins only.",
+          )
+          .argument(...hostArgument),
+      ),
+    ),
+  )
+    .option("--to <version>", "ID of the version, or its beginning (default: the one before)")
+    .action(async (texts: readonly string[], options: Options & WaveOptions & RollbackChoice) => {
+      const session = open(command);
+      const wishes = await namedHosts(session, texts, options.all === true);
+      const { to } = options;
+      await runAll(session, wishes, { ...options, ...waveBounds(options) }, (wish, install, step) =>
+        rollBackHost(wish, { ...install, to }, step),
+      );
+    });
+  withNotes(
+    command,
+    "Two versions stay on a host, and those that something still runs from. Going back twice leads to where it was.",
+  );
+  withNotes(command, sshNotes);
+  withExamples(command, "zor host rollback alpha", "zor host rollback --all --canary 1 --to 0.1.0-3f");
+}
+
+/** `zor host configure`. */
+export function defineConfigure(host: Command, open: Registrar["open"]): void {
+  const command = withSettings(
+    withWaves(
+      withParallel(
+        withShared(
+          host
+            .command("configure")
+            .description(
+              "Change the settings of hosts' agents (/etc/zor/agent.yaml), by ssh: addresses, metrics, traces. What a host allows is its own policy and is changed there alone. Guests, cables and consoles go on. Admins only.",
+            )
+            .argument(...hostArgument),
+        ),
+      ),
+    ),
+  ).action(async (texts: readonly string[], options: Options & WaveOptions & ConfigureFlags) => {
+    const session = open(command);
+    const edit = await readEdit(options);
+    const wishes = await namedHosts(session, texts, options.all === true);
+    const bounds = waveBounds(options);
+    const { file: _, ...rest } = options;
+    const work = async (changes: SettingsEdit, remote?: RemoteOptions) =>
+      runAll(session, wishes, { ...rest, ...bounds, remote }, (wish, install, step) =>
+        configureHost(wish, { ...install, edit: changes }, step),
+      );
+    const [first] = wishes;
+    if (options.edit !== true || first === undefined) return work(edit);
+    if (wishes.length > 1) throw invalidArgument("--edit", "takes one host; change many with --set, --unset or -f");
+    const remote = await remoteOptions(session, options, async (ask) => ask());
+    const machine = { target: first.ssh, unit: "zor-agent", work: (changes: SettingsEdit) => work(changes, remote) };
+    return editThere(session, remote, machine);
+  });
+  withNotes(command, sshNotes);
+  withSettingsExamples(
+    command,
+    `zor host configure alpha --set 'metricsListen=["10.0.0.11:9464"]' --dry-run`,
+    "zor host configure --all --set figuresMib=128 --canary 1 --max-failures 2",
+    "zor host configure alpha --edit",
+  );
 }
 
 /** `zor host uninstall`. */
@@ -140,37 +233,49 @@ export function defineRejoin(host: Command, open: Registrar["open"]): void {
   withExamples(command, "zor host rejoin alpha", "zor host rejoin h1=ops@rack7");
 }
 
-type HostWork = (wish: HostWish, install: InstallOptions, step: (text: string) => void) => Promise<JobResult>;
+type HostWork = (wish: HostWish, install: InstallOptions, step: Step) => Promise<JobResult>;
 
-async function runAll(session: Session, wishes: readonly HostWish[], options: Options, work: HostWork): Promise<void> {
-  await run(session, [wishes], options, { mode: "install", work, needsArchive: false });
+interface Bounds extends Pick<RunOptions, "canaries" | "maxFailures"> {
+  /** How hosts are logged in to, when somebody was asked already. */
+  readonly remote?: RemoteOptions | undefined;
 }
 
-interface RunWhat {
+async function runAll(
+  session: Session,
+  wishes: readonly HostWish[],
+  { canaries, maxFailures, remote, ...options }: Options & Bounds,
+  work: HostWork,
+): Promise<void> {
+  await run(session, wishes, options, { mode: "install", work, needsArchive: false, canaries, maxFailures, remote });
+}
+
+interface RunWhat extends Bounds {
   readonly mode: InstallOptions["mode"];
   readonly work: HostWork;
   readonly needsArchive: boolean;
 }
 
-/** @param batches one after the other, the next only when all of the one before are well; who is asked for passwords is asked once. */
+/** Who is asked for passwords is asked once for all hosts. */
 async function run(
   session: Session,
-  batches: readonly (readonly HostWish[])[],
+  wishes: readonly HostWish[],
   options: Options,
-  { mode, work, needsArchive }: RunWhat,
+  { mode, work, needsArchive, remote: given, ...bounds }: RunWhat,
 ): Promise<void> {
-  checkWishes(batches.flat());
+  checkWishes(wishes);
   const archive = needsArchive ? await findArchive(options.archive) : noArchive;
   const common = await commonFacts(session);
+  await using deltas = new Deltas(archive);
   let board: Board | undefined;
-  const remote = await remoteOptions(session, options, async (ask) =>
-    board === undefined ? ask() : board.pausedFor(ask),
-  );
+  const remote =
+    given ??
+    (await remoteOptions(session, options, async (ask) => (board === undefined ? ask() : board.pausedFor(ask))));
   const install: InstallOptions = {
     ...common,
     ...{
       session,
       archive,
+      deltas,
       debs: options.debs,
       remote,
       mode,
@@ -180,18 +285,13 @@ async function run(
     },
   };
   const maxParallel = parseCount("--max-parallel", options.maxParallel, 1);
-  const filled = batches.filter((wishes) => wishes.length > 0);
-  for (const [at, wishes] of filled.entries()) {
-    if (session.exitCode !== 0) return;
-    if (at < filled.length - 1) session.note(`first: ${wishes.map(({ id }) => id).join(", ")}`);
-    const jobs = wishes.map((wish) => ({
-      name: wish.id,
-      run: (step: (text: string) => void) => work(wish, install, step),
-    }));
-    await runOnHosts(session, jobs, { output: options.output, maxParallel }, (made) => {
-      board = made;
-    });
-  }
+  const jobs = wishes.map((wish) => ({
+    name: wish.id,
+    run: (step: Step) => work(wish, install, step),
+  }));
+  await runOnHosts(session, jobs, { output: options.output, maxParallel, ...bounds }, (made) => {
+    board = made;
+  });
 }
 
 /** Hosts of the fleet with the way that ssh reaches them, which was noted when they were installed. */

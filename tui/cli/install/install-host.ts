@@ -1,44 +1,30 @@
 import { isIP } from "node:net";
-import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, messageOf } from "../../../lib/errors.js";
 import { formatHostPort, parseHostPort } from "../../../lib/socket-address.js";
 import { formatTarget } from "../../../lib/ssh/target.js";
 import { loadIdentity } from "../../../lib/tls/identity.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import type { Session } from "../session.js";
-import {
-  type BringOptions,
-  bringPackages,
-  bringVersion,
-  isOpenAddress,
-  lastWords,
-  makeCurrent,
-  prune,
-  readFacts,
-  rollBack,
-  startUnit,
-  switchTo,
-  writeSettings,
-} from "./bring.js";
+import { bringTasks, isOpenAddress, lastWords, makeCurrent, prune, startUnit, writeSettings } from "./bring.js";
 import type { HostFacts } from "./facts.js";
 import { findHost, hasJoined, lacksOf, noteSsh, readHubClock, tokenFor, waitUntilReady } from "./fleet-side.js";
 import { findProblems } from "./problems.js";
-import { Remote, type RemoteOptions } from "./remote.js";
+import type { Remote } from "./remote.js";
 import type { JobResult } from "./run-hosts.js";
+import { switchOrBack } from "./switch.js";
+import { tryOut } from "./trial.js";
+import type { Step } from "./step.js";
+import { type VisitOptions, visit } from "./visit.js";
 import type { HostWish } from "./wishes.js";
 
-/** What installing hosts works with. */
-export interface InstallOptions extends BringOptions {
+/** What working on hosts of a fleet needs. */
+export interface InstallOptions extends VisitOptions {
   readonly session: Session;
-  readonly remote: RemoteOptions;
-  /** Only looks, and says what would be done. */
-  readonly dryRun: boolean;
   /** "install": hosts may be new; "upgrade": only those that have joined. */
   readonly mode: "install" | "upgrade";
   readonly caPem: string;
   readonly hubAheadMs: number | undefined;
 }
-
-type Step = (text: string) => void;
 
 const [agentPort, cablePort] = [7443, 7444];
 const zor = "/opt/zorhub/current/zor";
@@ -52,50 +38,38 @@ export async function commonFacts(session: Session): Promise<Pick<InstallOptions
 
 /** Brings one host to the archive's version, joined and running; does only what is not done yet. */
 export async function installHost(wish: HostWish, options: InstallOptions, step: Step): Promise<JobResult> {
-  using remote = await Remote.open(wish.ssh, options.remote);
-  step("looks");
-  const facts = await readFacts(remote, options);
+  const { archive, session, caPem, hubAheadMs } = options;
   const name = `hosts/${wish.id}`;
-  const known = await findHost(options.session, name);
-  const way = await wayOf(wish, remote);
-  const problems = [
-    ...findProblems(facts, {
-      ...{
-        archive: options.archive,
-        host: name,
-        caPem: options.caPem,
-        hubAheadMs: options.hubAheadMs,
-        clockOf: "the hub's",
-      },
-      ports: way.dialOut ? [] : [way.port, cablePort],
-    }),
-    ...fleetProblems(wish, facts, known, options.mode),
-  ];
-  if (problems.length > 0) throw failedPrecondition("HOST_NOT_FIT", name, problems.join("; "));
-  const todo = planOf(facts, known, options);
-  if (todo.length === 0) return finish(wish, { options, step, done: [] });
-  if (options.dryRun) return { text: `would: ${todo.join(", ")}`, changed: false, notes: [] };
-  using _lock = await remote.lock();
-  await carryOut({ wish, remote, facts, known, way, todo, options, step });
-  return finish(wish, { options, step, done: todo });
-}
-
-/** What is to be done, in this order. */
-type Task = "packages" | "version" | "switch" | "join" | "start";
-
-function planOf(facts: HostFacts, known: Host | undefined, { archive, debs }: InstallOptions): readonly Task[] {
-  const isJoined = facts.certificate !== "" && hasJoined(known);
-  const isSwitched = facts.current === archive.id;
-  const isRunning = facts.units.isActive && facts.units.isEnabled;
-  return [
-    ...(facts.missingPackages.length > 0 || (debs !== undefined && facts.current === "")
-      ? (["packages"] as const)
-      : []),
-    ...(facts.versions.includes(archive.id) ? [] : (["version"] as const)),
-    ...(isSwitched ? [] : (["switch"] as const)),
-    ...(isJoined ? [] : (["join"] as const)),
-    ...(isRunning && isJoined ? [] : (["start"] as const)),
-  ];
+  return visit(wish.ssh, options, step, async (remote, facts) => {
+    const known = await findHost(session, name);
+    const way = await wayOf(wish, remote);
+    const isJoined = facts.certificate !== "" && hasJoined(known);
+    const { isActive, isEnabled } = facts.units;
+    const work: Work = { wish, remote, facts, known, options, step };
+    const ports = way.dialOut ? [] : [way.port, cablePort];
+    return {
+      resource: name,
+      problems: [
+        ...findProblems(facts, { archive, host: name, caPem, hubAheadMs, clockOf: "the hub's", ports }),
+        ...fleetProblems(wish, facts, known, options.mode),
+      ],
+      tasks: [
+        ...bringTasks(remote, facts, options, step),
+        {
+          name: "switch",
+          isNeeded: facts.current !== archive.id,
+          run: async () => {
+            step("switches");
+            if (isActive && isJoined) await upgradeAgent(work);
+            else await makeCurrent(remote, archive.id);
+          },
+        },
+        { name: "join", isNeeded: !isJoined, run: () => joinFleet(work, way) },
+        { name: "start", isNeeded: !isActive || !isEnabled || !isJoined, run: () => startAgent(work) },
+      ],
+      finish: (done) => finish(wish, options, { step, done }),
+    };
+  });
 }
 
 interface Work {
@@ -103,89 +77,52 @@ interface Work {
   readonly remote: Remote;
   readonly facts: HostFacts;
   readonly known: Host | undefined;
-  readonly way: Way;
-  readonly todo: readonly Task[];
   readonly options: InstallOptions;
   readonly step: Step;
 }
 
-async function carryOut({ wish, remote, facts, known, way, todo, options, step }: Work): Promise<void> {
+/** Switches a running agent, and back again by itself when the hub does not reach the new one. */
+async function upgradeAgent({ wish, remote, facts, options, step }: Work): Promise<void> {
   const { archive, unit, session } = options;
+  const resource = `hosts/${wish.id}`;
+  const isWell = (pid: bigint) => waitUntilReady(session, resource, pid);
+  await tryOut({
+    ...{ remote, unit, resource, step, signal: session.io.signal },
+    ...switchOrBack(remote, facts, { id: archive.id, unit }),
+    ...{ isWell, wasWell: isWell },
+  });
+  await prune(remote);
+}
+
+async function joinFleet({ wish, remote, facts, known, options, step }: Work, way: Way): Promise<void> {
+  step("joins");
+  if (!facts.hasConfig) await writeConfig(remote, way);
+  // It cannot join while it runs, and what is left of another fleet is none of ours: findProblems has said so.
+  await remote.must("stopping the agent", "systemctl stop zor-agent 2>/dev/null || true");
+  const token = await tokenFor(options.session, wish, known);
+  await remote.must("joining", `${zor} agent join - --config /etc/zor/agent.yaml`, {
+    stdin: [Buffer.from(`${token}\n`)],
+  });
+}
+
+async function startAgent({ wish, remote, options, step }: Work): Promise<void> {
+  const { session, unit } = options;
   const name = `hosts/${wish.id}`;
-  if (todo.includes("packages")) {
-    step("packages");
-    await bringPackages(remote, facts.missingPackages, options, step);
-  }
-  if (todo.includes("version")) await bringVersion(remote, facts, options, step);
-  const wasRunning = facts.units.isActive;
-  if (todo.includes("switch")) {
-    step("switches");
-    if (wasRunning && !todo.includes("join")) await upgrade(remote, { name, facts, options, step });
-    else await makeCurrent(remote, archive.id);
-  }
-  if (todo.includes("join")) {
-    step("joins");
-    if (!facts.hasConfig) await writeConfig(remote, way);
-    // It cannot join while it runs, and what is left of another fleet is none of ours: findProblems has said so.
-    await remote.must("stopping the agent", "systemctl stop zor-agent 2>/dev/null || true");
-    const token = await tokenFor(session, wish, known);
-    await remote.must("joining", `${zor} agent join - --config /etc/zor/agent.yaml`, {
-      stdin: [Buffer.from(`${token}\n`)],
-    });
-  }
-  if (!todo.includes("start")) return;
   step("starts");
   await startUnit(remote, unit);
   step("waits for the hub to reach it");
   await waitUntilReady(session, name, undefined).catch(async (error: unknown) => {
     const words = await lastWords(remote, unit);
-    throw failedPrecondition(
-      "HOST_NOT_READY",
-      name,
-      `${messageOf(error)}${words === "" ? "" : `; the agent says: ${words}`}`,
-    );
+    const said = words === "" ? "" : `; the agent says: ${words}`;
+    throw failedPrecondition("HOST_NOT_READY", name, `${messageOf(error)}${said}`);
   });
-}
-
-/** Switches a running agent, and back again by itself when the hub does not reach the new one. */
-async function upgrade(
-  remote: Remote,
-  {
-    name,
-    facts,
-    options,
-    step,
-  }: { readonly name: string; readonly facts: HostFacts; readonly options: InstallOptions; readonly step: Step },
-): Promise<void> {
-  const { archive, unit, session } = options;
-  try {
-    const pid = await switchTo(remote, archive.id, unit);
-    step("waits for the hub to reach the new agent");
-    await waitUntilReady(session, name, pid);
-    await prune(remote);
-  } catch (error) {
-    if (session.io.signal.aborted || (error instanceof ZorError && error.reason.startsWith("SSH_"))) throw error;
-    const words = await lastWords(remote, unit);
-    step("rolls back");
-    const pid = await rollBack(remote, unit);
-    const after = await waitUntilReady(session, name, pid).then(
-      () => "it runs as before",
-      (later: unknown) => `and that did not help: ${messageOf(later)}`,
-    );
-    const said = words === "" ? "" : `; the new agent said: ${words}`;
-    throw failedPrecondition(
-      "ROLLED_BACK",
-      name,
-      `rolled back to ${facts.current}, ${after}, because: ${messageOf(error)}${said}`,
-    );
-  }
 }
 
 async function finish(
   { id, ssh }: HostWish,
-  { options, step, done }: { readonly options: InstallOptions; readonly step: Step; readonly done: readonly Task[] },
+  { session, archive, dryRun }: InstallOptions,
+  { step, done }: { readonly step: Step; readonly done: readonly string[] },
 ): Promise<JobResult> {
-  const { session, archive, dryRun } = options;
   step("asks the hub");
   const host = await waitUntilReady(session, `hosts/${id}`, undefined);
   const isNoted = dryRun ? false : await noteSsh(session, host, formatTarget(ssh));

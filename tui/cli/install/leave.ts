@@ -7,14 +7,15 @@ import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { RevokeIdentityRequest, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { runOperation } from "../../client/operation.js";
-import { kindsWith, listKind, standardMethod } from "../kinds.js";
 import { asMethod } from "../change.js";
+import { kindsWith, listKind, standardMethod } from "../kinds.js";
 import type { Session } from "../session.js";
 import { lastWords, readFacts, startUnit } from "./bring.js";
 import { findHost, tokenFor, waitUntilReady } from "./fleet-side.js";
 import type { InstallOptions } from "./install-host.js";
 import { Remote } from "./remote.js";
 import type { JobResult } from "./run-hosts.js";
+import type { Step } from "./step.js";
 import type { HostWish } from "./wishes.js";
 
 /** What becomes of what a host has. */
@@ -24,8 +25,6 @@ export interface LeaveOptions extends InstallOptions {
   /** State and settings are removed as well. */
   readonly purge: boolean;
 }
-
-type Step = (text: string) => void;
 
 const deleteTimeoutMs = 120_000;
 /** Links, then what is plugged into lans, then lans: each round deletes what the one before has set free. */

@@ -8,17 +8,20 @@ import { usualParallel } from "./run-hosts.js";
 
 /** Options of every command that works on machines by ssh. */
 export interface SharedOptions {
-  readonly archive?: string;
   readonly acceptNew?: boolean;
   readonly passwordStdin?: boolean;
   readonly dryRun?: boolean;
   readonly output: string;
 }
 
+/** Adds the archive that machines are brought to. */
+export function withArchive(command: Command): Command {
+  return command.option("--archive <file>", "made by npm run package (default: that of this version beside zor)");
+}
+
 /** Adds {@link SharedOptions}. */
 export function withShared(command: Command): Command {
   return command
-    .option("--archive <file>", "made by npm run package (default: that of this version beside zor)")
     .option("--accept-new", "trust the keys of servers that are not known yet, and keep them")
     .option("--password-stdin", "read the password for sudo from standard input")
     .addOption(dryRunOption("only look, and say what would be done"))
@@ -28,6 +31,32 @@ export function withShared(command: Command): Command {
 /** Adds the bound of how many are worked on at a time. */
 export function withParallel(command: Command): Command {
   return command.addOption(new Option("--max-parallel <count>", "hosts at a time").default(String(usualParallel)));
+}
+
+/** Options of commands that change many hosts in waves. */
+export interface WaveOptions {
+  readonly all?: boolean;
+  readonly canary: string;
+  readonly maxFailures?: string;
+  readonly budget?: string;
+}
+
+/** Adds {@link WaveOptions}. */
+export function withWaves(command: Command): Command {
+  return command
+    .option("--all", "all hosts that were installed by zor")
+    .option("--canary <count>", "so many first, alone; the others only when all of them are well", "0")
+    .option("--max-failures <count>", "begin no other host once more than so many have failed (default: go on)")
+    .addOption(new Option("--budget <count>", "another word for --max-failures").hideHelp());
+}
+
+/** How many hosts are first, and how many may fail. */
+export function waveBounds({ canary, maxFailures, budget }: WaveOptions) {
+  const most = maxFailures ?? budget;
+  return {
+    canaries: parseCount("--canary", canary, 0),
+    maxFailures: most === undefined ? undefined : parseCount("--max-failures", most, 0),
+  };
 }
 
 /** Of the help of those commands. */
