@@ -64,6 +64,14 @@ export class FakeGateway implements FleetGateway {
   /** What is kept, the newest first; each reading takes a page. */
   readonly kept: Event[][] = [];
 
+  async *eventsDuring({ fromMs, untilMs }: Parameters<FleetGateway["eventsDuring"]>[0]) {
+    this.calls.push(
+      `events ${new Date(fromMs).toISOString()} ${untilMs === Infinity ? "on" : new Date(untilMs).toISOString()}`,
+    );
+    if (this.failure !== undefined) throw this.failure;
+    for (let page = this.kept.shift(); page !== undefined; page = this.kept.shift()) yield page;
+  }
+
   async olderEvents(): Promise<{ events: readonly Event[]; more: boolean }> {
     const events = this.kept.shift() ?? [];
     return { events, more: this.kept.length > 0 };

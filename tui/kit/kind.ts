@@ -106,6 +106,8 @@ export interface LogEntry {
   readonly type: string;
   /** Something went wrong. */
   readonly failed: boolean;
+  /** When it happened, as far as it is known. */
+  readonly time?: Date | undefined;
 }
 
 /** A kind that tells what happened to others. Its rows are no part of snapshots and stay true when their host is lost. */

@@ -1,5 +1,6 @@
 import type { Command } from "../kit/keys/command.js";
 import type { TuiKind } from "../kit/kind.js";
+import { eventCommands } from "./events/event-commands.js";
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import type { Program } from "./program.js";
 import { PulseScreen } from "./pulse/pulse-screen.js";
@@ -12,6 +13,7 @@ export function lookCommands(program: Program): readonly Command[] {
   const { model } = program;
   const kind = (): TuiKind | undefined => model.screen.kind;
   return [
+    ...eventCommands(program),
     {
       keys: ["0"],
       words: ["pulse"],

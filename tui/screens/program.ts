@@ -39,6 +39,8 @@ export interface Program {
    * then as they come; over every loss of the connection, of which it is told. @throws {ZorError} when it cannot be read.
    */
   followLog(name: string, options: FollowOptions): AsyncIterable<LogLine>;
+  /** Events of a time that the hub keeps, the newest first, a page at a time. @throws {ZorError} when they cannot be read. */
+  eventsDuring(during: NonNullable<TableScope["during"]>, signal: AbortSignal): AsyncIterable<readonly Event[]>;
   /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
   /** Writes a text to a new file here. @throws {ZorError} when there is one of that name, or it cannot be written. */

@@ -16,6 +16,8 @@ export interface FleetGateway extends ActionRunner {
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
   /** The lines of a log, as they come; over every loss of the connection. @throws {ZorError} when it cannot be read. */
   followLog: Program["followLog"];
+  /** Events of a time that are kept, the newest first, a page at a time. @throws {ZorError} when they cannot be read. */
+  eventsDuring: Program["eventsDuring"];
   /** The next page of the events that are kept, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents: Program["olderEvents"];
   /** Captures the frames of a resource into a new file here. */

@@ -7,6 +7,7 @@ import {
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { nodePath, programPath } from "../../lib/program.js";
+import { eventsDuring } from "../client/events-during.js";
 import { OlderEvents } from "../client/older-events.js";
 import { attachConsole } from "../client/console.js";
 import { openPaneConsole } from "../client/console-pane.js";
@@ -59,6 +60,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
   const older = new OlderEvents(connection);
   return {
     olderEvents: (signal) => older.read(signal),
+    eventsDuring: (during, signal) => eventsDuring(connection, during, signal),
     watch: (onState, signal) => watchFleet(connection, { onState, signal }),
     run: async (action, row, signal) => {
       const operation = await action.run(row, {

@@ -93,6 +93,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     followLog: (name, options) =>
       name === "tui" ? followOwnLog(logFile, options.signal) : gateway.followLog(name, options),
     saveText,
+    eventsDuring: (during, signal) => gateway.eventsDuring(during, signal),
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,

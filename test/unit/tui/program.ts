@@ -63,6 +63,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     saveText: async (path, text) => {
       done.push(`saved ${path}: ${text}`);
     },
+    eventsDuring: (during) => gateway.eventsDuring(during),
     olderEvents: () => gateway.olderEvents(),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,

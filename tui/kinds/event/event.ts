@@ -13,9 +13,10 @@ export const eventKind: TuiKind<Event> = {
   empty: "no events",
   log: {
     limit: 5000,
-    read: ({ resource, type, severity }) => ({
+    read: ({ resource, type, severity, time }) => ({
       about: resource,
       type,
+      time,
       failed: severity === EventSeverity.EVENT_SEVERITY_ERROR,
     }),
     write: ({ name, time, type, about, failed, message }) =>

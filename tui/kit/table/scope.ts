@@ -6,6 +6,8 @@ export interface TableScope {
   readonly host?: string;
   /** Name of the resource that the rows of a log are about. */
   readonly about?: string;
+  /** When the rows of a log happened: not before, and before; in milliseconds since 1970. */
+  readonly during?: { readonly fromMs: number; readonly untilMs: number };
   /** The resource that the rows are parts of. */
   readonly partOf?: { readonly kind: string; readonly name: string };
 }

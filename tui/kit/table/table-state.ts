@@ -198,11 +198,14 @@ export class TableState {
 }
 
 function predicateOf(kind: TuiKind, scope: TableScope | undefined): ((row: Row) => boolean) | undefined {
-  const { host, about } = scope ?? {};
-  if (about !== undefined) {
+  const { host, about, during } = scope ?? {};
+  const { log } = kind;
+  if (log !== undefined && (about !== undefined || during !== undefined)) {
     return (row) => {
-      const subject = kind.log?.read(row.resource).about ?? "";
-      return subject === about || subject.startsWith(`${about}/`);
+      const entry = log.read(row.resource);
+      const isAbout = about === undefined || entry.about === about || entry.about.startsWith(`${about}/`);
+      const timeMs = entry.time?.getTime() ?? 0;
+      return isAbout && (during === undefined || (timeMs >= during.fromMs && timeMs < during.untilMs));
     };
   }
   return host === undefined ? undefined : (row) => hostsOf(kind, row).includes(host);

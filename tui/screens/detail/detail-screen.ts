@@ -233,7 +233,7 @@ export function showNamed(program: Program, id: string): void {
 }
 
 /** Opens the resource of that full name, if its kind is known. */
-function showResource(program: Program, name: string, yaml = false): void {
+export function showResource(program: Program, name: string, yaml = false): void {
   const kind = program.model.kinds.findByName(name);
   if (kind !== undefined) program.model.push(new DetailScreen(program, kind, name, yaml));
 }

@@ -1,5 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { counted, listed } from "../../../lib/words.js";
+import { parsePast } from "../../kit/input/past.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -13,7 +14,7 @@ import { LogBuffer, type LogEntry } from "./log-buffer.js";
 import { logFilterHelp, parseLogFilter } from "./log-filter.js";
 import { entryLines, type LogLook } from "./log-lines.js";
 import { LogPage } from "./log-page.js";
-import { agoText, parseAgo, savedName } from "./log-words.js";
+import { savedName } from "./log-words.js";
 
 /** Kinds of which there are logs: what instances say, and agents of hosts. */
 export const loggedKinds: ReadonlySet<string> = new Set(["instance", "host"]);
@@ -36,7 +37,8 @@ export class LogScreen implements Screen {
   #heldAt = 0;
   #look: Omit<LogLook, "width"> = { wraps: true, times: false, names: [], offset: 0, locked: 0 };
   #width = 80;
-  #sinceMs: number | undefined;
+  /** As it was typed; empty: whenever. */
+  #since = "";
   #source: NonNullable<FollowOptions["source"]> = "console";
 
   /** Begins to follow. @param names full names of instances and hosts; "hub", and "tui" for this program's own. */
@@ -113,7 +115,7 @@ export class LogScreen implements Screen {
         : "it has ended"
       : `${this.#open > 0 ? "not at the end" : "it has ended"}${news}; G goes there`;
     const facts: Segment[] = [{ text: ` ${what}`, tone: "dim" }];
-    if (this.#sinceMs !== undefined) facts.push({ text: `  since ${agoText(this.#sinceMs)}`, tone: "dim" });
+    if (this.#since !== "") facts.push({ text: `  since ${plainText(this.#since)}`, tone: "dim" });
     if (filter.text !== "")
       facts.push({ text: `  /${plainText(filter.text)} ${shown.length} of ${size}`, tone: "warn" });
     if (!this.#look.wraps && this.#look.offset > 0)
@@ -167,7 +169,7 @@ export class LogScreen implements Screen {
     const onNotice = (text: string): void => say(`it ${text}`, "dim");
     const options: FollowOptions = {
       ...{ signal: stop, onNotice, source: this.#source },
-      ...(this.#sinceMs === undefined ? {} : { since: new Date(Date.now() - this.#sinceMs) }),
+      ...(this.#since === "" ? {} : { since: parsePast("since", this.#since) }),
     };
     try {
       for await (const { text, time } of this.#program.followLog(name, options)) {
@@ -188,10 +190,11 @@ export class LogScreen implements Screen {
 
   #askSince(): void {
     this.#program.model.prompt = {
-      ...{ type: "input", text: "", title: "since when, such as 10m, 2h or 3d; all" },
+      ...{ type: "input", text: "", title: "since when, such as 10m, 2h or 2026-01-31T10:00; all" },
       choices: ["5m", "15m", "1h", "6h", "1d", "all"],
       go: (text) => {
-        this.#sinceMs = text === "all" || text === "" ? undefined : parseAgo(text);
+        if (text !== "all" && text !== "") parsePast("since", text);
+        this.#since = text === "all" ? "" : text;
         this.#again();
       },
     };
@@ -282,7 +285,7 @@ export class LogScreen implements Screen {
       },
       {
         keys: ["S"],
-        title: "since when: 10m, 2h, 3d, all",
+        title: "since when: 10m, 2h, a time, all",
         group,
         hint: { word: "since", rank: 5 },
         run: () => this.#askSince(),

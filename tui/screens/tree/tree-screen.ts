@@ -19,6 +19,8 @@ export interface TreeSource {
   roots(context: CellContext): readonly TreeNode[];
   /** Said where there is nothing. */
   readonly empty: string;
+  /** The line of the command line that opens it. Default: none does. */
+  readonly line?: string;
 }
 
 /** A tree of resources: opened and closed, filtered, and acted on where the cursor is. */
@@ -73,6 +75,10 @@ export class TreeScreen implements Screen {
           ?.line.map((segment) => segment.text)
           .join("") ?? "",
     };
+  }
+
+  line(): string | undefined {
+    return this.source.line;
   }
 
   subject(): Row | undefined {

@@ -24,6 +24,7 @@ interface Plugged {
 
 /** The fleet as a tree: hosts, their lans, what is plugged into them, and what that has; and all else that is on a host. */
 export class XrayTree implements TreeSource {
+  readonly line = "xray";
   readonly empty = "no hosts yet; register one with: zor host add NAME";
   readonly #fleet: Fleet;
   readonly #graph: GraphReader;
