@@ -29,8 +29,13 @@ export function confirmLines(
           ],
           [{ text: " > ", tone: "accent" }, { text: plainText(text) }, { text: "_", tone: "accent" }],
         ];
+  const isUnseen = ({ row }: ImpactLine): boolean => impact.unseen?.has(row.name) === true;
+  const unseen = impact.changes.filter(isUnseen);
   const list: Line[] = [
-    ...impact.changes.flatMap((change) => impactLines(change, width)),
+    ...(unseen.length === 0 ? [] : [unseenTitle(unseen.length)]),
+    ...unseen.flatMap((change) => impactLines(change, width)),
+    ...(unseen.length === 0 || unseen.length === impact.changes.length ? [] : [[]]),
+    ...impact.changes.filter((change) => !isUnseen(change)).flatMap((change) => impactLines(change, width)),
     ...section(
       "Also affected",
       impact.collateral.map((line) => [{ text: `   ${plainText(line)}`, tone: "warn" }]),
@@ -54,6 +59,10 @@ function impactLines({ subject, effect }: ImpactLine, width: number): Line[] {
   const text = plainText(effect);
   if (textWidth(name.text) + 2 + textWidth(text) <= width) return [[name, { text: `  ${text}` }]];
   return [[name], ...wrapText(text, width - 6).map((part): Line => [{ text: `     ${part}` }])];
+}
+
+function unseenTitle(count: number): Line {
+  return [{ text: ` Marked, but not shown by the filter (${count})`, tone: "warn" }];
 }
 
 function section(title: string, lines: readonly Line[]): readonly Line[] {

@@ -22,6 +22,8 @@ export interface Impact {
   readonly skipped: readonly ImpactLine[];
   /** Other things that suffer: links that lose an end, guests that lose their link. */
   readonly collateral: readonly string[];
+  /** Names of what would change and is not on the screen: a filter hides it. */
+  readonly unseen?: ReadonlySet<string>;
 }
 
 /** Works out what an action on these rows of a kind would change: the blast radius. */
@@ -52,13 +54,13 @@ export function sufferersFrom(fleet: Fleet, deleted: Row): readonly string[] {
 }
 
 /** What has to be typed to go ahead: nothing, "y", what the action asks for, or the number of things that would be deleted. */
-export function confirmationOf({ action, changes }: Impact): string | undefined {
+export function confirmationOf({ action, changes, unseen }: Impact): string | undefined {
   const [first, ...others] = changes;
   const deleting = action.verb === "delete";
   if (deleting && others.length > 0) return `${changes.length}`;
   if (others.length > 0) return "y";
   const phrase = first === undefined ? undefined : action.phraseFor?.(first.row);
-  return phrase ?? (action.dangerous === true ? "y" : undefined);
+  return phrase ?? (action.dangerous === true || (unseen?.size ?? 0) > 0 ? "y" : undefined);
 }
 
 /** "stop 3 instances" */

@@ -46,6 +46,8 @@ export interface Screen {
   subject(): Row | undefined;
   /** What an action would act on. */
   targets(): readonly Row[];
+  /** Those of its targets that it does not show now. Default: none. */
+  unseen?(): readonly Row[];
   /** Takes a step back within the screen; false: there is none, the screen is closed instead. */
   back?(): boolean;
   /** What was asked of its targets is under way. */

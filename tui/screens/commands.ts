@@ -129,7 +129,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
     },
     {
       keys: ["w"],
-      words: ["view"],
+      words: ["screen"],
       title: "the screen of a machine, with its keyboard; Ctrl-] comes back",
       group: "Act",
       hint: { word: "view", rank: 12 },

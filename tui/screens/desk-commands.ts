@@ -1,6 +1,8 @@
 import type { Command } from "../kit/keys/command.js";
+import { jumpCommands } from "./jumps/jump-commands.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
 import type { Program } from "./program.js";
+import { viewCommands } from "./views/view-commands.js";
 
 /** The commands, bound on every screen, about how a person works here: where they have been, what was said, what they have set. */
 export function deskCommands(program: Program): readonly Command[] {
@@ -9,6 +11,8 @@ export function deskCommands(program: Program): readonly Command[] {
     if (!model.goAlong(by)) model.say(otherwise);
   };
   return [
+    ...viewCommands(program),
+    ...jumpCommands(program),
     {
       id: "place.back",
       keys: ["["],

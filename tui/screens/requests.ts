@@ -58,7 +58,8 @@ export class Requests {
     }
     const instead = asked.instead?.(rows);
     const action = kind.actions.find(({ verb }) => verb === instead) ?? asked;
-    const impact = planImpact(this.#model.fleet, kind, action, rows);
+    const unseen = new Set((this.#model.screen.unseen?.() ?? []).map(({ name }) => name));
+    const impact = { ...planImpact(this.#model.fleet, kind, action, rows), unseen };
     const [refused] = impact.skipped;
     if (impact.changes.length === 0 && refused !== undefined) {
       const others = impact.skipped.length > 1 ? ` (and ${impact.skipped.length - 1} more)` : "";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { TableLook } from "../kit/table/table-look.js";
 
 /** Text of a line that somebody may have typed. */
 const line = z.string().trim().min(1, "must not be empty");
@@ -23,8 +24,63 @@ const aliases: SettingsFile<Readonly<Record<string, string>>> = {
   head: '# Words for the command line of zor tui: "web: instances /role=web".',
 };
 
+const look = {
+  columns: z.array(z.string()).min(1, "must name a column; leave it out for the usual ones").optional(),
+  widths: z.record(z.string(), z.number().int().min(3).max(120)).optional(),
+  sort: z.strictObject({ by: z.string(), descending: z.boolean().default(false) }).optional(),
+  wide: z.boolean().optional(),
+};
+
+const tables: SettingsFile<Readonly<Record<string, TableLook>>> = {
+  name: "tables.yaml",
+  schema: z.record(z.string(), z.strictObject(look)),
+  empty: {},
+  head: "# How tables look, by kind; written by zor tui as well.",
+};
+
+/** A table that was kept with all that makes it what it is. */
+export interface SavedView extends TableLook {
+  /** Word of its kind: "instances". */
+  readonly table: string;
+  readonly host?: string | undefined;
+  readonly filter?: string | undefined;
+  /** Only what asks for a look. */
+  readonly faults?: boolean | undefined;
+}
+
+const views: SettingsFile<Readonly<Record<string, SavedView>>> = {
+  name: "views.yaml",
+  schema: z.record(
+    word,
+    z.strictObject({
+      table: z.string(),
+      host: z.string().optional(),
+      filter: z.string().optional(),
+      faults: z.boolean().optional(),
+      ...look,
+    }),
+  ),
+  empty: {},
+  head: "# Views of zor tui: tables with their filter, columns and order. :save-view NAME writes them, :view NAME opens them.",
+};
+
+/** Where a row leads to. */
+export interface Jump {
+  /** Singulars of the kinds whose rows lead there. */
+  readonly kinds: readonly string[];
+  /** A line of the command line with {name}, {id}, {host} and {label.KEY} of the row. */
+  readonly to: string;
+}
+
+const jumps: SettingsFile<Readonly<Record<string, Jump>>> = {
+  name: "jumps.yaml",
+  schema: z.record(z.string(), z.strictObject({ kinds: z.array(z.string()).min(1), to: line })),
+  empty: {},
+  head: "# Jumps of zor tui, from a row to what is related: \"twins: {kinds: [instance], to: 'instances /role={label.role}'}\".",
+};
+
 /** Every file of settings of the terminal interface. */
-export const settingsFiles = { aliases } as const;
+export const settingsFiles = { aliases, tables, views, jumps } as const;
 
 export type SettingsName = keyof typeof settingsFiles;
 

@@ -35,7 +35,11 @@ export function makeModel(nowMs: number, kinds: readonly TuiKind[] = tuiKinds): 
 }
 
 /** Puts the program together around a model that a test feeds. */
-export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiKind[] = tuiKinds): TestProgram {
+export function makeProgram(
+  session: Partial<Session> = {},
+  kinds: readonly TuiKind[] = tuiKinds,
+  settings = new Settings(),
+): TestProgram {
   const clock = { nowMs: 1_700_000_000_000 };
   const model = new Model(
     new KindTable(kinds),
@@ -68,7 +72,7 @@ export function makeProgram(session: Partial<Session> = {}, kinds: readonly TuiK
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
-    settings: new Settings(),
+    settings,
     remembered: new Remembered(),
     run: (line) => controller.run(line),
     consoles: new Consoles(

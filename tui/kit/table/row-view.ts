@@ -1,8 +1,10 @@
 import type { CellContext } from "../fleet/fleet-view.js";
 import type { Column } from "./column.js";
+import { isFaulty } from "./faults.js";
 import { type Filter, matches } from "./filter.js";
 import type { Row } from "../row.js";
 import type { Table } from "../fleet/table.js";
+import { compareKeys, naturalKey, type SortKey, sortKeyOf } from "./sort-key.js";
 
 /** With more changes than this part of the rows, sorting again is cheaper than moving rows one by one. */
 const rebuildShare = 1 / 8;
@@ -13,13 +15,15 @@ export interface ViewQuery {
   readonly columns: readonly Column[];
   readonly sortBy: Column;
   readonly descending: boolean;
+  /** Only what asks for a look. */
+  readonly faultsOnly?: boolean;
   /** Which rows belong to the view at all; undefined: every one. */
   readonly scope: ((row: Row) => boolean) | undefined;
 }
 
 interface Entry {
   readonly row: Row;
-  readonly key: string | number;
+  readonly key: SortKey;
   /** Order of rows with the same key. */
   readonly tie: string;
 }
@@ -82,14 +86,14 @@ export class RowView {
   }
 
   #rebuild(context: CellContext): void {
-    const { scope, filter, columns } = this.#query;
+    const { scope } = this.#query;
     const entries: Entry[] = [];
     this.#inScope.clear();
     this.#shown.clear();
     for (const row of this.#table.rows()) {
       if (scope !== undefined && !scope(row)) continue;
       if (scope !== undefined) this.#inScope.add(row.name);
-      if (!matches(filter, row, columns, context)) continue;
+      if (!this.#passes(row, context)) continue;
       const entry = this.#entry(row, context);
       entries.push(entry);
       this.#shown.set(row.name, entry);
@@ -97,14 +101,18 @@ export class RowView {
     this.#entries = entries.sort((left, right) => this.#compare(left, right));
   }
 
+  #passes(row: Row, context: CellContext): boolean {
+    return passes(this.#query, row, context);
+  }
+
   #update(name: string, context: CellContext): void {
-    const { scope, filter, columns } = this.#query;
+    const { scope } = this.#query;
     const before = this.#shown.get(name);
     const row = this.#table.find(name);
     const belongs = row !== undefined && (scope === undefined || scope(row));
     if (belongs && scope !== undefined) this.#inScope.add(name);
     else this.#inScope.delete(name);
-    const wanted = belongs && matches(filter, row, columns, context) ? row : undefined;
+    const wanted = belongs && this.#passes(row, context) ? row : undefined;
     const after = wanted === undefined ? undefined : this.#entry(wanted, context);
     if (before !== undefined) {
       const index = this.#lowerBound(before);
@@ -142,8 +150,13 @@ export class RowView {
   #entry(row: Row, context: CellContext): Entry {
     const { sortBy } = this.#query;
     const tie = naturalKey(row.name);
-    return { row, key: sortBy.sortKey?.(row, context) ?? naturalKey(sortBy.searched?.(row, context) ?? ""), tie };
+    return { row, key: sortKeyOf(sortBy, row, context), tie };
   }
+}
+
+/** Whether a row of the scope is shown. */
+export function passes({ filter, columns, faultsOnly }: ViewQuery, row: Row, context: CellContext): boolean {
+  return matches(filter, row, columns, context) && (faultsOnly !== true || isFaulty(row, columns, context));
 }
 
 /** Rows in order, read by place. */
@@ -162,13 +175,4 @@ export function fixedRows(rows: readonly Row[], total: number): RowList {
     at: (index) => rows[index],
     indexOf: (name) => rows.findIndex((row) => row.name === name),
   };
-}
-
-/** A text as sort key: runs of digits compare by value, so "vm2" comes before "vm10". */
-export function naturalKey(text: string): string {
-  return text.toLowerCase().replace(/\d+/g, (run) => run.padStart(12, "0"));
-}
-
-function compareKeys<T extends string | number>(left: T, right: T): number {
-  return left < right ? -1 : left > right ? 1 : 0;
 }

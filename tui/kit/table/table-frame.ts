@@ -5,6 +5,7 @@ import { type Layout, layoutColumns } from "./layout.js";
 import { plainText } from "../text/plain-text.js";
 import type { Row } from "../row.js";
 import type { Line, Segment } from "../text/segment.js";
+import { wideWindow } from "./table-look.js";
 import type { TableState, TableWindow } from "./table-state.js";
 import { distinctWidth, fitText, textWidth } from "../text/text-width.js";
 
@@ -25,6 +26,7 @@ export interface TableFrame {
   readonly header: Line;
   readonly rows: readonly FrameRow[];
   readonly window: TableWindow;
+  readonly layout: Layout;
   /** The whole of the text that was cut, or left out, in the growing column under the cursor; empty when nothing was. */
   readonly cutText: string;
 }
@@ -38,9 +40,11 @@ export function drawTable(
   const context = { fleet, nowMs };
   const window = table.window(Math.max(1, height - 1), nowMs);
   const cells = window.rows.map((row) => cellsOf(table.columns, row, context));
+  const cursorId = table.columns[table.columnCursor]?.id;
   const contentWidths = table.noteWidths(width, widestOf(table.columns, cells));
+  const shown = table.look.wide === true ? wideColumns(table, width - gutter, contentWidths) : table.columns;
   const layout = layoutColumns(
-    table.columns,
+    shown,
     width - gutter,
     (column) => contentWidths.get(column.id) ?? 0,
     (column) => Math.max(column.min, contentWidths.get(leastKey(column)) ?? 0),
@@ -48,7 +52,8 @@ export function drawTable(
   const { phase } = fleet.connection;
   const old = phase === "lost" || phase === "refused";
   return {
-    header: headerLine(table, layout),
+    header: headerLine(table, layout, cursorId),
+    layout,
     rows: window.rows.map((row, index) => {
       const selected = window.top + index === window.cursor;
       const marked = table.marked.has(row.name);
@@ -106,14 +111,25 @@ function widestOf(columns: readonly Column[], rows: readonly Cells[]): Map<strin
   );
 }
 
-function headerLine(table: TableState, layout: Layout): Line {
+/** The columns of a wide table that fit, the one that was chosen among them. */
+function wideColumns(table: TableState, width: number, contents: ReadonlyMap<string, number>): readonly Column[] {
+  const widthOf = (column: Column): number => Math.min(column.max, Math.max(column.min, contents.get(column.id) ?? 0));
+  const { columnCursor: cursor, firstColumn: first } = table;
+  const found = wideWindow(table.columns, { width, first, cursor }, widthOf);
+  table.firstColumn = found.first;
+  return found.columns;
+}
+
+function headerLine(table: TableState, layout: Layout, cursorId: string | undefined): Line {
   const { column: sorted, descending } = table.sort;
   const line: Segment[] = [{ text: " ".repeat(gutter) }];
   layout.columns.forEach(({ column, width }, index) => {
     const isSorted = column.id === sorted.id;
     const title = isSorted ? `${column.title}${descending ? "↓" : "↑"}` : column.title;
     if (index > 0) line.push({ text: " ".repeat(layout.gap) });
-    line.push({ text: fitText(title, width, column.align), tone: isSorted ? "accent" : "dim" });
+    const tone = isSorted ? "accent" : "dim";
+    const text = fitText(title, width, column.align);
+    line.push(column.id === cursorId ? { text, tone, inverse: true } : { text, tone });
   });
   return line;
 }

@@ -2,11 +2,13 @@ import type { CellContext } from "../fleet/fleet-view.js";
 import type { TuiKind } from "../kind.js";
 import { hostsOf } from "../kind-table.js";
 import type { Column } from "./column.js";
-import { matches, noFilter, parseFilter } from "./filter.js";
+import { noFilter, parseFilter } from "./filter.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Row } from "../row.js";
 import type { TableScope } from "./scope.js";
-import { fixedRows, naturalKey, type RowList, RowView, type ViewQuery } from "./row-view.js";
+import { fixedRows, passes, type RowList, RowView, type ViewQuery } from "./row-view.js";
+import { compareKeys, sortKeyOf } from "./sort-key.js";
+import { allColumns, shownColumns, type TableLook } from "./table-look.js";
 
 /** The part of a table that is on the screen. */
 export interface TableWindow {
@@ -34,24 +36,69 @@ export class TableState {
   #marked = new Set<string>();
   #widths = new Map<string, number>();
   #widthsFor = 0;
+  #look: TableLook;
+  #columns: readonly Column[];
+  /** Id of the column that column commands are about. */
+  #columnCursor: string | undefined;
+  /** The row that was marked last: ranges begin there. */
+  #anchor: string | undefined;
+  /** First column of a wide table behind the one that stays. */
+  firstColumn = 0;
 
-  constructor(fleet: Fleet, kind: string, scope?: TableScope) {
+  constructor(fleet: Fleet, kind: string, scope?: TableScope, look: TableLook = {}) {
     this.kind = fleet.kinds.get(kind);
     this.scope = scope;
     this.#fleet = fleet;
-    const sortBy = findColumn(this.kind, this.kind.sortBy);
+    this.#look = look;
+    this.#columns = shownColumns(this.kind, look);
     this.#query = {
       filter: noFilter,
       columns: this.kind.columns,
-      sortBy,
-      descending: sortBy.descending ?? false,
+      ...sortOf(this.kind, look),
       scope: predicateOf(this.kind, scope),
     };
     this.#view = scope?.partOf === undefined ? new RowView(fleet.table(kind), this.#query) : undefined;
   }
 
   get columns(): readonly Column[] {
-    return this.kind.columns;
+    return this.#columns;
+  }
+
+  get look(): TableLook {
+    return this.#look;
+  }
+
+  /** Place of the column that column commands are about; -1: none was chosen. */
+  get columnCursor(): number {
+    return this.#columns.findIndex(({ id }) => id === this.#columnCursor);
+  }
+
+  get faultsOnly(): boolean {
+    return this.#query.faultsOnly === true;
+  }
+
+  setLook(look: TableLook): void {
+    this.#look = look;
+    this.#columns = shownColumns(this.kind, look);
+    this.#setQuery({ ...this.#query, ...sortOf(this.kind, look) });
+  }
+
+  setFaultsOnly(faultsOnly: boolean): void {
+    this.#setQuery({ ...this.#query, faultsOnly });
+  }
+
+  /** Chooses the column beside the one that is chosen; the first time the first on that side. */
+  moveColumn(by: -1 | 1): void {
+    const from = this.columnCursor;
+    const next = from < 0 ? (by > 0 ? 0 : this.#columns.length - 1) : from + by;
+    this.#columnCursor = this.#columns[clamp(next, 0, this.#columns.length - 1)]?.id;
+  }
+
+  /** No column is chosen any more; false when none was. */
+  leaveColumns(): boolean {
+    const hadOne = this.columnCursor >= 0;
+    this.#columnCursor = undefined;
+    return hadOne;
   }
 
   get filterText(): string {
@@ -72,14 +119,15 @@ export class TableState {
 
   /** Sorts by the column with that letter; the same letter again turns the order round. Undefined letters do nothing. */
   sortBy(letter: string): void {
-    const column = this.columns.find((candidate) => candidate.sortLetter === letter);
-    if (column === undefined) return;
+    const column = this.kind.columns.find((candidate) => candidate.sortLetter === letter);
+    if (column !== undefined) this.sortByColumn(column);
+  }
+
+  /** Sorts by a column; by the one that it is sorted by already the other way round. */
+  sortByColumn(column: Column): void {
     const same = column.id === this.#query.sortBy.id;
-    this.#setQuery({
-      ...this.#query,
-      sortBy: column,
-      descending: same ? !this.#query.descending : (column.descending ?? false),
-    });
+    const descending = same ? !this.#query.descending : (column.descending ?? false);
+    this.setLook({ ...this.#look, sort: { by: column.id, descending } });
   }
 
   /** All rows, in order. */
@@ -117,15 +165,39 @@ export class TableState {
     const row = this.current(nowMs);
     if (row === undefined) return;
     if (!this.#marked.delete(row.name)) this.#marked.add(row.name);
+    this.#anchor = row.name;
     this.move(1, nowMs);
   }
 
-  /** Marks every row that passes the filter; with all of them marked already, none. */
-  toggleAllMarks(nowMs: number): void {
+  /** Marks the rows from the one that was marked last to the one under the cursor. */
+  markRange(nowMs: number): void {
     const rows = this.rows(nowMs);
-    const names = Array.from({ length: rows.length }, (_, index) => rows.at(index)?.name ?? "");
-    if (names.every((name) => this.#marked.has(name))) this.#marked.clear();
-    else this.#marked = new Set(names);
+    const to = this.#settleCursor(rows);
+    const anchor = this.#anchor === undefined ? -1 : rows.indexOf(this.#anchor);
+    const from = anchor < 0 ? to : anchor;
+    for (let index = Math.min(from, to); index <= Math.max(from, to); index += 1) {
+      const name = rows.at(index)?.name;
+      if (name !== undefined) this.#marked.add(name);
+    }
+    this.#anchor = rows.at(to)?.name;
+  }
+
+  /** Marks what the filter shows and is not marked, and the other way round. Marks that are not shown stay. */
+  invertMarks(nowMs: number): void {
+    for (const name of this.#shownNames(nowMs)) if (!this.#marked.delete(name)) this.#marked.add(name);
+  }
+
+  /** Marked rows that the filter does not show. */
+  hiddenMarks(nowMs: number): readonly Row[] {
+    const rows = this.rows(nowMs);
+    return this.#marked.size === 0 ? [] : this.targets(nowMs).filter(({ name }) => rows.indexOf(name) < 0);
+  }
+
+  /** Marks every row that passes the filter; with all of them marked already, none of them. Marks that are not shown stay. */
+  toggleAllMarks(nowMs: number): void {
+    const names = this.#shownNames(nowMs);
+    const change = names.every((name) => this.#marked.has(name)) ? "delete" : "add";
+    for (const name of names) this.#marked[change](name);
   }
 
   clearMarks(): void {
@@ -173,6 +245,11 @@ export class TableState {
     return this.#cursorIndex;
   }
 
+  #shownNames(nowMs: number): readonly string[] {
+    const rows = this.rows(nowMs);
+    return Array.from({ length: rows.length }, (_, index) => rows.at(index)?.name ?? "");
+  }
+
   #setQuery(query: ViewQuery): void {
     this.#query = query;
     this.#widths = new Map();
@@ -180,11 +257,11 @@ export class TableState {
   }
 
   #parts(context: CellContext): RowList {
-    const { sortBy, descending, filter, columns } = this.#query;
+    const { sortBy, descending } = this.#query;
     const rows = this.#partRows();
-    const keyOf = (row: Row) => sortBy.sortKey?.(row, context) ?? naturalKey(sortBy.searched?.(row, context) ?? "");
-    const passed = rows.filter((row) => matches(filter, row, columns, context));
-    passed.sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1) * (descending ? -1 : 1));
+    const keyOf = (row: Row) => sortKeyOf(sortBy, row, context);
+    const passed = rows.filter((row) => passes(this.#query, row, context));
+    passed.sort((left, right) => compareKeys(keyOf(left), keyOf(right)) * (descending ? -1 : 1));
     return fixedRows(passed, rows.length);
   }
 
@@ -211,10 +288,14 @@ function predicateOf(kind: TuiKind, scope: TableScope | undefined): ((row: Row) 
   return host === undefined ? undefined : (row) => hostsOf(kind, row).includes(host);
 }
 
-function findColumn({ columns }: TuiKind, id: string): Column {
-  const column = columns.find((candidate) => candidate.id === id) ?? columns[0];
-  if (column === undefined) throw new Error(`a table needs a column "${id}"`);
-  return column;
+/** By what a look sorts a kind; as the kind itself does where it does not say, or names no column there is. */
+function sortOf(kind: TuiKind, { sort }: TableLook): Pick<ViewQuery, "sortBy" | "descending"> {
+  const all = allColumns(kind);
+  const chosen = all.find(({ id }) => id === sort?.by);
+  if (sort !== undefined && chosen !== undefined) return { sortBy: chosen, descending: sort.descending };
+  const usual = all.find(({ id }) => id === kind.sortBy) ?? all[0];
+  if (usual === undefined) throw new Error(`a table needs a column "${kind.sortBy}"`);
+  return { sortBy: usual, descending: usual.descending ?? false };
 }
 
 function clamp(value: number, low: number, high: number): number {

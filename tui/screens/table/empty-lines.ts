@@ -13,5 +13,6 @@ export function emptyLines(model: Model, table: TableState): readonly Line[] {
   }
   if (!loaded) return [[], say(`reading the fleet from ${session.address} ...`, "busy")];
   if (table.filterText !== "") return [[], say(`nothing matches "${table.filterText}"; esc shows everything`)];
+  if (table.faultsOnly) return [[], say("nothing here asks for a look; esc shows everything")];
   return [[], say(table.kind.empty)];
 }

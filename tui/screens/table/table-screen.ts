@@ -1,9 +1,12 @@
+import { messageOf } from "../../../lib/errors.js";
+import type { SavedView } from "../../settings/settings-files.js";
 import type { Command } from "../../kit/keys/command.js";
 import { pluralOf } from "../../kit/kind-table.js";
 import type { TuiKind } from "../../kit/kind.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, MoreKeys, Screen } from "../../kit/screen.js";
 import { drawTable } from "../../kit/table/table-frame.js";
+import type { TableLook } from "../../kit/table/table-look.js";
 import type { TableScope } from "../../kit/table/scope.js";
 import { TableState } from "../../kit/table/table-state.js";
 import { plainText } from "../../kit/text/plain-text.js";
@@ -11,19 +14,69 @@ import type { Line, Segment } from "../../kit/text/segment.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { showDetails } from "../detail/detail-screen.js";
+import { columnCommands } from "./column-commands.js";
 import { emptyLines } from "./empty-lines.js";
+
+/** A table that was kept under a name. */
+export interface TableView extends SavedView {
+  readonly name: string;
+}
 
 /** The table of a kind, whole or narrowed. */
 export class TableScreen implements Screen {
   readonly table: TableState;
   readonly commands: readonly Command[];
   readonly #program: Program;
+  readonly #view: TableView | undefined;
+  #widths: ReadonlyMap<string, number> = new Map();
+  #seenSettings: number;
 
-  constructor(program: Program, kind: string, scope?: TableScope, filter = "") {
+  constructor(program: Program, kind: string, scope?: TableScope, filter = "", view?: TableView) {
     this.#program = program;
-    this.table = new TableState(program.model.fleet, kind, scope);
+    this.#view = view;
+    this.#seenSettings = program.settings.version;
+    this.table = new TableState(
+      program.model.fleet,
+      kind,
+      scope,
+      view === undefined ? this.#lookOf(kind) : lookOf(view),
+    );
     if (filter !== "") this.table.setFilter(filter);
+    if (view?.faults === true) this.table.setFaultsOnly(true);
     this.commands = this.#makeCommands();
+  }
+
+  widthOf(id: string): number {
+    return this.#widths.get(id) ?? 0;
+  }
+
+  /** The look of a view is the view's; others are kept for their kind. */
+  keepLook(look: TableLook): void {
+    const { settings, model, log } = this.#program;
+    this.table.setLook(look);
+    if (this.#view !== undefined) return;
+    const { kind } = this.table.kind;
+    const isUsual = Object.keys(look).length === 0;
+    settings.put("tables", [kind], isUsual ? undefined : withoutUnset(look)).catch((error: unknown) => {
+      log.warn({ err: error }, "the look of a table cannot be kept");
+      model.say(`the look of the table is not kept: ${messageOf(error)}`, "warn");
+      model.changed();
+    });
+    this.#seenSettings = settings.version;
+  }
+
+  #lookOf(kind: string): TableLook {
+    const { tables } = this.#program.settings.values;
+    return (Object.hasOwn(tables, kind) ? tables[kind] : undefined) ?? {};
+  }
+
+  /** Somebody has written the files meanwhile. */
+  #followSettings(): void {
+    const { version } = this.#program.settings;
+    if (version === this.#seenSettings) return;
+    this.#seenSettings = version;
+    const look = this.#lookOf(this.table.kind.kind);
+    if (this.#view === undefined && look !== this.table.look) this.table.setLook(look);
   }
 
   get kind(): TuiKind {
@@ -32,12 +85,15 @@ export class TableScreen implements Screen {
 
   title(): string {
     const { scope, kind } = this.table;
+    if (this.#view !== undefined) return `${this.#view.name}: ${pluralOf(kind)}`;
     return scope === undefined ? pluralOf(kind) : `${pluralOf(kind)}(${scope.title})`;
   }
 
   draw(width: number, height: number): Body {
     const { fleet, nowMs } = this.#program.model;
-    const { header, rows, window, cutText } = drawTable(this.table, fleet, { width, height, nowMs });
+    this.#followSettings();
+    const { header, rows, window, cutText, layout } = drawTable(this.table, fleet, { width, height, nowMs });
+    this.#widths = new Map(layout.columns.map(({ column, width: cells }) => [column.id, cells]));
     const { top, matched, total } = window;
     const body = { extent: { top, shown: rows.length, length: matched }, facts: this.#facts(matched, total) };
     if (rows.length > 0) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
@@ -46,6 +102,7 @@ export class TableScreen implements Screen {
 
   line(): string | undefined {
     const { scope, filterText, kind } = this.table;
+    if (this.#view !== undefined) return `view ${this.#view.name}`;
     if (scope?.about !== undefined || scope?.partOf !== undefined) return undefined;
     const host = scope?.host === undefined ? "" : ` ${scope.host}`;
     return `${pluralOf(kind)}${host}${filterText === "" ? "" : ` /${filterText}`}`;
@@ -60,10 +117,16 @@ export class TableScreen implements Screen {
   }
 
   back(): boolean {
+    if (this.table.leaveColumns()) return true;
     if (this.table.marked.size > 0) this.table.clearMarks();
+    else if (this.table.faultsOnly) this.table.setFaultsOnly(false);
     else if (this.table.filterText !== "") this.table.setFilter("");
     else return false;
     return true;
+  }
+
+  unseen(): readonly Row[] {
+    return this.table.hiddenMarks(this.#program.model.nowMs);
   }
 
   acted(): void {
@@ -72,7 +135,10 @@ export class TableScreen implements Screen {
 
   /** Upper-case letters sort. */
   press(chord: string): void {
-    if (/^[A-Z]$/.test(chord)) this.table.sortBy(chord);
+    if (!/^[A-Z]$/.test(chord)) return;
+    const before = this.table.look;
+    this.table.sortBy(chord);
+    if (this.table.look !== before) this.keepLook(this.table.look);
   }
 
   moreKeys(width: number): readonly MoreKeys[] {
@@ -90,11 +156,14 @@ export class TableScreen implements Screen {
 
   /** How many rows there are, what they are filtered by, and how many are marked. */
   #facts(matched: number, total: number): Line {
-    const { filterText, marked } = this.table;
-    const count = filterText === "" ? `${total}` : `${matched} of ${total}`;
+    const { filterText, marked, faultsOnly } = this.table;
+    const count = filterText === "" && !faultsOnly ? `${total}` : `${matched} of ${total}`;
     const line: Segment[] = [{ text: ` ${count}`, tone: "strong" }];
     if (filterText !== "") line.push({ text: ` /${plainText(filterText)}`, tone: "warn" });
-    if (marked.size > 0) line.push({ text: ` ${marked.size} marked`, tone: "warn" });
+    if (faultsOnly) line.push({ text: " ! faults only", tone: "warn" });
+    const hidden = this.unseen().length;
+    if (marked.size > 0)
+      line.push({ text: ` ${marked.size} marked${hidden === 0 ? "" : `, ${hidden} of them not shown`}`, tone: "warn" });
     return line;
   }
 
@@ -142,6 +211,31 @@ export class TableScreen implements Screen {
         when: isMarkable,
         run: () => table.toggleAllMarks(model.nowMs),
       },
+      {
+        id: "table.mark-range",
+        keys: ["ctrl-v"],
+        title: "mark all rows from the last mark to here",
+        group: "Act",
+        when: isMarkable,
+        run: () => table.markRange(model.nowMs),
+      },
+      {
+        id: "table.mark-others",
+        keys: ["*"],
+        title: "mark what is not marked, and the other way round",
+        group: "Act",
+        when: isMarkable,
+        run: () => table.invertMarks(model.nowMs),
+      },
+      {
+        id: "table.faults",
+        keys: ["!"],
+        words: ["faults"],
+        title: "faults only: rows that warn or are broken; or all",
+        group: "Look",
+        run: () => table.setFaultsOnly(!table.faultsOnly),
+      },
+      ...columnCommands(this.#program, this),
     ];
   }
 
@@ -152,4 +246,12 @@ export class TableScreen implements Screen {
     if (opening === undefined) showDetails(this.#program, false);
     else this.#program.model.push(new TableScreen(this.#program, opening.kind, opening.scope));
   }
+}
+
+function lookOf({ columns, widths, sort, wide }: SavedView): TableLook {
+  return { columns, widths, sort, wide };
+}
+
+function withoutUnset(look: TableLook): object {
+  return Object.fromEntries(Object.entries(look).filter(([, value]) => value !== undefined));
 }

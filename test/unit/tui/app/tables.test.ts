@@ -1,0 +1,193 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
+import { confirmLines } from "../../../../tui/app/confirm.js";
+import { instanceKind } from "../../../../tui/kinds/instance/instance.js";
+import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
+import { destinationsOf } from "../../../../tui/screens/jumps/jumps.js";
+import { Settings } from "../../../../tui/settings/settings.js";
+import { makeProgram, spell, tableOf, type TestProgram, textOf } from "../program.js";
+import { feedFleet, upsertWhole } from "../steps.js";
+
+function onInstances(): TestProgram {
+  const made = makeProgram();
+  feedFleet(made.model, { hosts: 2, instancesPerHost: 4, nowMs: made.model.nowMs });
+  made.press("2");
+  return made;
+}
+
+const titles = ({ model }: TestProgram): string[] => tableOf(model).columns.map(({ id }) => id);
+const header = ({ model }: TestProgram, width = 120): string => textOf(model.screen, width, 20)[0] ?? "";
+
+describe("columns", () => {
+  it("are chosen by walking along, sorted by, moved, widened and hidden, and kept for the kind", () => {
+    const made = onInstances();
+    const { model, program, press } = made;
+    const [first = "", second = ""] = titles(made);
+    textOf(model.screen);
+    press("|");
+    expect(model.notice?.text).toContain("no column is chosen");
+    press("right", "right", "|");
+    expect(tableOf(model).sort.column.id).toBe(second);
+    press("|");
+    expect(program.settings.values.tables["instance"]?.sort).toEqual({ by: second, descending: false });
+    press("{");
+    expect(titles(made).slice(0, 2)).toEqual([second, first]);
+    press("(", ")", ")");
+    const width = program.settings.values.tables["instance"]?.widths?.[second] ?? 0;
+    expect(header(made).indexOf(`${first.toUpperCase()}`)).toBeGreaterThan(width);
+    press("\\");
+    expect(titles(made)).not.toContain(second);
+    press("1", "2");
+    expect(titles(made)).not.toContain(second);
+    press(":", ..."as-usual", "enter");
+    expect(titles(made).slice(0, 2)).toEqual([first, second]);
+    expect(program.settings.values.tables).toEqual({});
+  });
+
+  it("are shown and hidden in a list, the last one excepted", () => {
+    const made = onInstances();
+    const { model, press } = made;
+    press(":", ..."columns", "enter");
+    expect(model.screen.title()).toBe("columns of instance");
+    const count = titles({ ...made, model: { ...made.model, screen: model.screens[0] } as typeof model }).length;
+    for (let index = 0; index < count + 5; index += 1) press("enter", "down");
+    press("esc");
+    expect(titles(made).length).toBeGreaterThan(0);
+  });
+
+  it("are all in their full width in a wide table, where walking along scrolls and the first stays", () => {
+    const made = onInstances();
+    const { model, press } = made;
+    press("ctrl-w");
+    const last = titles(made).at(-1) ?? "";
+    const lastTitle = tableOf(model).columns.at(-1)?.title ?? "";
+    expect(titles(made).length).toBeGreaterThan(instanceKind.columns.length - 1);
+    expect(header(made, 80)).not.toContain(lastTitle);
+    press("left");
+    expect(tableOf(model).columns[tableOf(model).columnCursor]?.id).toBe(last);
+    expect(header(made, 80)).toContain(lastTitle);
+    expect(header(made, 80)).toMatch(/^ +NAME/);
+    press("esc", "ctrl-w");
+    expect(titles(made)).toEqual(instanceKind.columns.map(({ id }) => id));
+  });
+
+  it("follow the file while the table is open", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "zt-tables-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const made = makeProgram({}, undefined, new Settings(directory));
+    feedFleet(made.model, { hosts: 1, instancesPerHost: 2, nowMs: made.model.nowMs });
+    made.press("2");
+    await writeFile(join(directory, "tables.yaml"), "instance:\n  columns: [state, name, nonsense]\n");
+    expect(await made.program.settings.look()).toEqual([]);
+    textOf(made.model.screen);
+    expect(titles(made)).toEqual(["state", "name"]);
+    made.press("S");
+    await made.program.settings.put("aliases", ["x"], "hosts");
+    expect(await readFile(join(directory, "tables.yaml"), "utf8")).toContain("by: state");
+  });
+});
+
+describe("marks", () => {
+  it("are made by range, turned round, and kept over filters, which is said", () => {
+    const { model, press } = onInstances();
+    press("space", "down", "down", "ctrl-v");
+    expect(tableOf(model).marked.size).toBe(4);
+    press("*");
+    expect(tableOf(model).marked.size).toBe(4);
+    press("/", ..."vm1", "enter", "ctrl-a");
+    expect(tableOf(model).marked.size).toBe(5);
+    expect(
+      model.screen
+        .draw(100, 20)
+        .facts?.map(({ text }) => text)
+        .join(""),
+    ).toContain("5 marked, 3 of them not shown");
+    press("ctrl-a");
+    expect(tableOf(model).marked.size).toBe(3);
+  });
+
+  it("that are not shown are named before anything happens, also when it is one alone that needs no consent", () => {
+    const { model, gateway, press } = onInstances();
+    press("down", "space", "/", ..."vm0", "enter", "s");
+    const { prompt } = model;
+    if (prompt?.type !== "confirm") throw new Error("it must be confirmed");
+    const lines = confirmLines(prompt, 80, 20).map((line) => line.map(({ text }) => text).join(""));
+    expect(lines.join("\n")).toMatch(/Marked, but not shown by the filter \(1\)\n +alpha\/vm1/);
+    expect(gateway.calls).toEqual([]);
+  });
+});
+
+describe("faults only", () => {
+  it("leaves what warns or is broken, as it changes", () => {
+    const { model, press } = onInstances();
+    press("!");
+    expect(tableOf(model).rows(model.nowMs).length).toBe(0);
+    expect(textOf(model.screen).join("\n")).toContain("nothing here asks for a look");
+    const name = "hosts/alpha/instances/vm0";
+    model.fleet.apply(
+      upsertWhole({ name, status: { state: InstanceState.INSTANCE_STATE_FAILED, reason: "it broke" } }),
+      model.nowMs,
+    );
+    const shown = tableOf(model).rows(model.nowMs);
+    expect([shown.length, shown.at(0)?.name]).toEqual([1, name]);
+    press("esc");
+    expect(tableOf(model).rows(model.nowMs).length).toBe(8);
+  });
+});
+
+describe("views", () => {
+  it("keep filter, columns and order under a name, are completed and opened, and are not the look of the kind", () => {
+    const made = onInstances();
+    const { model, program, press } = made;
+    press(":", ...spell("vm beta /state=stopped"), "enter", "right", "\\", "M");
+    press(":", ...spell("save-view night"), "enter");
+    expect(model.notice?.text).toContain(":view night opens it");
+    const kept = titles(made);
+    press(":", ..."as-usual", "enter", "1", ":", ...spell("view ni"), "tab", "enter");
+    expect(model.screen.title()).toBe("night: instances");
+    expect(titles(made)).toEqual(kept);
+    expect(tableOf(model)).toMatchObject({ filterText: "state=stopped", scope: { host: "beta" } });
+    expect(tableOf(model).sort.column.id).toBe("memory");
+    press("N");
+    expect(program.settings.values.tables).toEqual({});
+    expect(model.screen.line?.()).toBe("view night");
+    press(":", ..."view", "enter", "enter");
+    expect(tableOf(model).sort.column.id).toBe("memory");
+    press(":", ...spell("delete-view night"), "enter", ":", ...spell("view night"), "enter");
+    expect(model.notice?.text).toContain('there is no view "night"');
+  });
+});
+
+describe("jumps", () => {
+  it("lead from a row to what is related, and back", async () => {
+    const { model, program, press } = onInstances();
+    await program.settings.put("jumps", ["others there"], { kinds: ["instance"], to: "instances {host} /{id}" });
+    press("down", "'");
+    expect(textOf(model.screen).join("\n")).toContain("others there");
+    press("esc", ":", ...spell("jump others there"), "enter");
+    expect(tableOf(model)).toMatchObject({ filterText: "vm1", scope: { host: "alpha" } });
+    press("[", ":", ...spell("jump its host"), "enter");
+    expect(model.screen).toBeInstanceOf(DetailScreen);
+    expect(model.screen.subject()?.name).toBe("hosts/alpha");
+    press("[");
+    expect(tableOf(model).current(model.nowMs)?.id).toBe("vm1");
+  });
+
+  it("take a hostile label for no more than a word, and leave out what the row does not have", () => {
+    const { model } = onInstances();
+    const name = "hosts/alpha/instances/vm0";
+    model.fleet.apply(upsertWhole({ name, labels: { role: "web /x beta\n:quit" } }), model.nowMs);
+    const row = model.fleet.find("instance", name);
+    if (row === undefined) throw new Error("it is there");
+    const jumps = {
+      twins: { kinds: ["instance"], to: "instances /role={label.role}" },
+      none: { kinds: ["instance"], to: "instances /role={label.nothing}" },
+      others: { kinds: ["lan"], to: "lans" },
+    };
+    const found = destinationsOf(row, { kind: instanceKind, jumps, context: model.context });
+    expect(found).toEqual([{ name: "twins", line: "instances /role=web" }]);
+  });
+});

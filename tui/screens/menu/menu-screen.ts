@@ -1,0 +1,111 @@
+import type { Command } from "../../kit/keys/command.js";
+import type { Row } from "../../kit/row.js";
+import type { Body, BodyLine, Screen } from "../../kit/screen.js";
+import { plainText } from "../../kit/text/plain-text.js";
+import { fitText } from "../../kit/text/text-width.js";
+import { back, moveCommands } from "../move-commands.js";
+import type { Program } from "../program.js";
+
+/** Something to choose. */
+export interface MenuItem {
+  readonly text: string;
+  /** What it does or is, in a line. */
+  readonly detail: string;
+  run(): void;
+}
+
+/** What there is to choose from. */
+export interface Menu {
+  readonly title: string;
+  /** The menu stays open when something was chosen. */
+  readonly stays?: boolean;
+  /** Said where there is nothing. */
+  readonly empty?: string;
+  items(): readonly MenuItem[];
+}
+
+/** Something is chosen with the cursor and enter. */
+export class MenuScreen implements Screen {
+  readonly kind = undefined;
+  readonly commands: readonly Command[];
+  readonly #program: Program;
+  readonly #menu: Menu;
+  #cursor = 0;
+  #top = 0;
+  #height = 1;
+
+  constructor(program: Program, menu: Menu) {
+    this.#program = program;
+    this.#menu = menu;
+    this.commands = [
+      ...moveCommands({ move: (by) => this.#move(by), page: (by) => this.#move(by * Math.max(1, this.#height - 1)) }),
+      {
+        id: "menu.choose",
+        keys: ["enter", "space"],
+        title: "choose it",
+        group: "Look",
+        hint: { word: "choose", rank: 1 },
+        run: () => this.#choose(),
+      },
+      {
+        id: "menu.back",
+        keys: ["esc"],
+        title: "back",
+        group: "Look",
+        hint: { word: "back", rank: 2 },
+        run: () => back(program.model),
+      },
+    ];
+  }
+
+  title(): string {
+    return this.#menu.title;
+  }
+
+  draw(width: number, height: number): Body {
+    const items = this.#menu.items();
+    this.#height = height;
+    this.#move(0);
+    this.#top = Math.max(this.#cursor - height + 1, Math.min(this.#top, this.#cursor));
+    const room = Math.min(40, Math.max(...items.map(({ text }) => text.length), 8), Math.floor(width / 2));
+    const shown = items.slice(this.#top, this.#top + height);
+    const lines: BodyLine[] = shown.map(({ text, detail }, index) => {
+      const selected = this.#top + index === this.#cursor;
+      return {
+        line: [
+          { text: `${selected ? "❯" : " "} `, tone: "accent" },
+          { text: fitText(plainText(text), room), tone: "strong" },
+          { text: `  ${plainText(detail)}`, tone: "dim" },
+        ],
+        selected,
+      };
+    });
+    const none: BodyLine = {
+      line: [{ text: `   ${this.#menu.empty ?? "there is nothing to choose from"}`, tone: "dim" }],
+    };
+    return {
+      lines: lines.length === 0 ? [{ line: [] }, none] : lines,
+      extent: { top: this.#top, shown: shown.length, length: items.length },
+    };
+  }
+
+  subject(): Row | undefined {
+    return undefined;
+  }
+
+  targets(): readonly Row[] {
+    return [];
+  }
+
+  #move(by: number): void {
+    this.#cursor = Math.max(0, Math.min(this.#menu.items().length - 1, this.#cursor + by));
+  }
+
+  #choose(): void {
+    const item = this.#menu.items()[this.#cursor];
+    if (item === undefined) return;
+    const { model } = this.#program;
+    if (this.#menu.stays !== true && model.screen === this) model.pop();
+    item.run();
+  }
+}
