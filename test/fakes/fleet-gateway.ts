@@ -9,6 +9,8 @@ import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { ConsoleRequest } from "../../tui/screens/console/console-opener.js";
 import { FakeConsole } from "./fake-console.js";
 import type { Action } from "../../tui/kit/action.js";
+import { parseResource } from "../../tui/cli/input/resource-file.js";
+import type { Changes, EditText, ResourceChange, Sent } from "../../tui/screens/form/changes.js";
 import type { Row } from "../../tui/kit/row.js";
 
 /** What a log says next, or is waited for. */
@@ -118,6 +120,39 @@ export class FakeGateway implements FleetGateway {
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     return { ...captured, dropped: 1 };
   }
+
+  /** What the next checks and changes fail with. */
+  refusal: Error | undefined;
+  /** What was checked and sent. */
+  readonly checked: ResourceChange[] = [];
+  readonly sent: ResourceChange[] = [];
+  /** What the next changes answer. */
+  answer: Sent = { operation: undefined, told: {} };
+  readonly changes: Changes = {
+    check: async (change) => {
+      this.checked.push(change);
+      await delay(0);
+      if (this.refusal !== undefined) throw this.refusal;
+    },
+    send: async (change) => {
+      this.sent.push(change);
+      await delay(0);
+      if (this.refusal !== undefined) throw this.refusal;
+      return this.answer;
+    },
+    follow: async () => undefined,
+  };
+  /** What the editor saves next; none: what it was given. */
+  readonly saves: string[] = [];
+
+  editText: EditText = async ({ kind, yaml }, check) => {
+    this.calls.push(yaml);
+    const saved = this.saves.shift();
+    if (saved === undefined) return { type: "left", why: "nothing was changed" };
+    const resource = parseResource(kind, "the file", saved);
+    await check(resource);
+    return { type: "taken", resource };
+  };
 
   async showScreen(name: string): Promise<void> {
     this.calls.push(`screen ${name}`);

@@ -51,9 +51,10 @@ export class Controller {
 
   /** A key was pressed. */
   press(chord: string): void {
-    const { prompt } = this.#model;
+    const { prompt, screen } = this.#model;
     this.#model.hush();
-    const isOwn = prompt === undefined && this.#model.screen.isTyping === true;
+    // What takes all that is typed takes these keys, too.
+    const isOwn = prompt === undefined && screen.isTyping === true && screen.typed !== undefined;
     if (isOwn) this.#pressOnScreen(chord);
     else if (chord === "ctrl-c") this.#interrupt();
     else if (chord === "ctrl-z") this.#program.stop();
@@ -92,7 +93,8 @@ export class Controller {
   }
 
   #interrupt(): void {
-    const { nowMs } = this.#model;
+    const { nowMs, prompt, screen } = this.#model;
+    if (prompt === undefined && screen.interrupt?.() === true) return;
     this.#prompts.leave();
     if (nowMs - this.#interruptedAtMs < quitWindowMs) this.#program.quit();
     this.#interruptedAtMs = nowMs;

@@ -2,6 +2,7 @@ import type { Action } from "./action.js";
 import type { DescribedField, DescribeLine } from "./describe/line.js";
 import type { CellContext } from "./fleet/fleet-view.js";
 import type { Follower } from "./fleet/follower.js";
+import type { FormHints } from "./form-hints.js";
 import type { KindCommands } from "./kind-commands.js";
 import type { MapRole } from "./map/role.js";
 import type { Row } from "./row.js";
@@ -64,6 +65,8 @@ export interface TuiKind<T extends object = object> {
   behind?(row: Row<T>): string;
   /** Loads what the kind adds to the commands of the command line that go with all kinds. Default: nothing. */
   commands?(): Promise<KindCommands<T>>;
+  /** What is peculiar to the form in which it is made and changed. Default: all of it is read off the API. */
+  readonly form?: FormHints;
   /** What it is on the map of the fleet. Default: it is not on it. */
   readonly map?: MapRole<T>;
   /** Makes what follows the kind over time. */

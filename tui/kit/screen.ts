@@ -54,12 +54,16 @@ export interface Screen {
   acted?(): void;
   /** A key that no command is bound to. */
   press?(chord: string): void;
-  /** What is typed is for what it shows: of the keys only its own commands are bound, and {@link typed} is given all. */
+  /** What is typed is for what it shows: of the keys only its own commands are bound, others are pressed on it, and {@link typed} is given all. */
   readonly isTyping?: boolean;
   /** What the terminal sends, before it is taken for keys; returns what of it is left to be taken for keys. */
   typed?(data: string): string;
   /** Text was pasted; false: it has no use for it. */
   pasted?(text: string): boolean;
+  /** Ctrl-C: true when there is something that it takes instead, such as text that would be lost. */
+  interrupt?(): boolean;
+  /** Puts the cursor on a resource, as soon as it is there; false: it shows none of that kind. */
+  goTo?(kind: string, name: string): boolean;
   /** Keys that {@link press} takes, in lines of at most `width` cells. */
   moreKeys?(width: number): readonly MoreKeys[];
   /** It was closed. */

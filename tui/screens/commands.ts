@@ -9,6 +9,7 @@ import { capturedKinds } from "./captures.js";
 import { openingConsoles } from "./console/opening-consoles.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
+import { formCommands } from "./form/commands.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { deskCommands } from "./desk-commands.js";
 import { lookCommands } from "./look-commands.js";
@@ -49,6 +50,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       },
     },
     tableKeys(program),
+    ...formCommands(program),
     {
       keys: ["d"],
       title: "describe what is under the cursor",

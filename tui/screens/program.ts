@@ -8,6 +8,7 @@ import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import type { Captures } from "./captures.js";
 import type { Consoles } from "./console/consoles.js";
+import type { Changes, EditText } from "./form/changes.js";
 import type { Requests } from "./requests.js";
 import type { FiguresSource } from "./usage/figures-source.js";
 
@@ -49,6 +50,10 @@ export interface Program {
   openTable(kind: string, scope?: TableScope): void;
   readonly captures: Captures;
   readonly consoles: Consoles;
+  /** Makes and changes resources. */
+  readonly changes: Changes;
+  /** Edits a resource as a text, with the screen put aside. @throws {ZorError} when there is no editor, or it fails. */
+  readonly editText: EditText;
   readonly figures: FiguresSource;
   /** What the user has set. */
   readonly settings: Settings;

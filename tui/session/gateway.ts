@@ -4,6 +4,7 @@ import type { ConnectionState } from "../client/watch.js";
 import type { FleetStep } from "../kit/fleet/fleet-step.js";
 import type { ConsoleOpener } from "../screens/console/console-opener.js";
 import type { Capturer } from "../screens/captures.js";
+import type { Changes } from "../screens/form/changes.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
@@ -20,6 +21,8 @@ export interface FleetGateway extends ActionRunner {
   eventsDuring: Program["eventsDuring"];
   /** The next page of the events that are kept, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents: Program["olderEvents"];
+  /** Makes and changes resources. */
+  readonly changes: Changes;
   /** Captures the frames of a resource into a new file here. */
   capture: Capturer;
   /** What is used now, and what was. */

@@ -14,6 +14,7 @@ import { openPaneConsole } from "../client/console-pane.js";
 import { FollowedFigures } from "../client/figures.js";
 import { type LogPlace, readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
+import { createChanges } from "./resource-changes.js";
 import { runProgram } from "../client/run-program.js";
 import { watchFleet } from "../client/watch.js";
 import { readableLogLine } from "../kit/text/json-log-line.js";
@@ -86,6 +87,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
     },
     figures: createFiguresSource(connection),
     openConsole: (name, request) => openPaneConsole(connection, name, request),
+    changes: createChanges(connection),
     attachConsole: async (name, terminal, how) => {
       const end = await attachConsole(connection, name, terminal, how);
       return end.kind === "detached" ? "" : end.reason;

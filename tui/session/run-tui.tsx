@@ -10,6 +10,7 @@ import { tuiKinds } from "../kinds/index.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
+import type { EditedText } from "../screens/form/changes.js";
 import type { Program } from "../screens/program.js";
 import { Captures } from "../screens/captures.js";
 import { TableScreen } from "../screens/table/table-screen.js";
@@ -97,6 +98,15 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
+    changes: gateway.changes,
+    editText: async (text, check) => {
+      let edited: EditedText = { type: "left", why: "nothing was changed: something else has the terminal" };
+      await suspend(async () => {
+        const { editText } = await import("./edit-text.js");
+        edited = await editText(text, check);
+      });
+      return edited;
+    },
     captures: new Captures(model, (name, how) => gateway.capture(name, how), stop.signal),
     settings,
     remembered,

@@ -71,6 +71,8 @@ export function makeProgram(
     olderEvents: () => gateway.olderEvents(),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
+    changes: gateway.changes,
+    editText: (text, check) => gateway.editText(text, check),
     captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
     settings,
     remembered: new Remembered(),

@@ -5,10 +5,12 @@ import { a2bColumns, a2bWideColumns } from "./columns.js";
 import { describeA2b } from "./describe.js";
 import { a2bStyle } from "./states.js";
 import { a2bMap } from "./map.js";
+import { a2bForm } from "./form.js";
 
 /** In-line boxes between two lans of a host. */
 export const a2bKind: TuiKind<A2b> = {
   kind: "a2b",
+  form: a2bForm,
   words: ["box"],
   columns: a2bColumns,
   wideColumns: a2bWideColumns,

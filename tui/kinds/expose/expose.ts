@@ -11,10 +11,12 @@ import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { exposeColumns, exposeWideColumns } from "./columns.js";
 import { serverText } from "./server-text.js";
 import { exposeStyle } from "./states.js";
+import { exposeForm } from "./form.js";
 
 /** Ports of the hub's machine that lead to servers inside instances. */
 export const exposeKind: TuiKind<Expose> = {
   kind: "expose",
+  form: exposeForm,
   columns: exposeColumns,
   wideColumns: exposeWideColumns,
   sortBy: "name",

@@ -36,7 +36,7 @@ const cpus: Column<InstanceRow> = {
   min: 3,
   max: 4,
   align: "right",
-  sortLetter: "C",
+  sortLetter: "V",
   descending: true,
   cell: (row) => ({ text: `${row.resource.spec?.cpus ?? 0}` }),
   sortKey: (row) => row.resource.spec?.cpus ?? 0,

@@ -6,10 +6,12 @@ import { describeInstance } from "./describe.js";
 import { insideInstance } from "./inside.js";
 import { instanceStyle, stateOf } from "./states.js";
 import { instanceMap } from "./map.js";
+import { instanceForm } from "./form.js";
 
 /** Machines and containers. */
 export const instanceKind: TuiKind<Instance> = {
   kind: "instance",
+  form: instanceForm,
   columns: instanceColumns,
   wideColumns: instanceWideColumns,
   sortBy: "host",

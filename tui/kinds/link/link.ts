@@ -8,10 +8,12 @@ import { LinkHistory } from "./history.js";
 import { losesEnd } from "./impact.js";
 import { linkStyle } from "./states.js";
 import { linkMap } from "./map.js";
+import { linkForm } from "./form.js";
 
 /** Cables between lans. */
 export const linkKind: TuiKind<Link> = {
   kind: "link",
+  form: linkForm,
   words: ["c2c"],
   columns: linkColumns,
   wideColumns: linkWideColumns,

@@ -12,7 +12,7 @@ import { phyMap } from "./map.js";
 /** Says that the host is still reached. */
 const confirms: Action<Phy> = {
   verb: "confirm",
-  keys: ["C"],
+  keys: ["K"],
   title: "confirm that the host is still reached: the interface stays in its lan",
   hint: "confirm",
   whyNot: ({ resource }) => (resource.status?.confirmByTime === undefined ? "it has not to be confirmed" : undefined),

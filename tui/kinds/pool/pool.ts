@@ -8,10 +8,12 @@ import type { Trouble } from "../../kit/trouble/trouble.js";
 import { poolActions } from "./actions.js";
 import { poolColumns, storageOf } from "./columns.js";
 import { poolStyle } from "./states.js";
+import { poolForm } from "./form.js";
 
 /** Storage that volumes are made in. */
 export const poolKind: TuiKind<Pool> = {
   kind: "pool",
+  form: poolForm,
   columns: poolColumns,
   sortBy: "name",
   empty: "no pools here; make storage known with: zor create pool",

@@ -6,10 +6,12 @@ import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { snapshotActions } from "./actions.js";
 import { kindOfSnapshot, snapshotColumns } from "./columns.js";
 import { snapshotStyle } from "./states.js";
+import { snapshotForm } from "./form.js";
 
 /** States of instances to go back to. */
 export const snapshotKind: TuiKind<Snapshot> = {
   kind: "snapshot",
+  form: snapshotForm,
   columns: snapshotColumns,
   sortBy: "tree",
   empty: "no snapshots; take one with: zor snapshot create",

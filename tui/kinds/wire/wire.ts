@@ -7,10 +7,12 @@ import { wireActions } from "./actions.js";
 import { endText, wireColumns, wireWideColumns } from "./columns.js";
 import { wireStyle } from "./states.js";
 import { wireMap } from "./map.js";
+import { wireForm } from "./form.js";
 
 /** Cables between two interfaces of a host. */
 export const wireKind: TuiKind<Wire> = {
   kind: "wire",
+  form: wireForm,
   columns: wireColumns,
   wideColumns: wireWideColumns,
   sortBy: "name",

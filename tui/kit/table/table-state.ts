@@ -31,6 +31,8 @@ export class TableState {
   #query: ViewQuery;
   #cursorName: string | undefined;
   #cursorIndex = 0;
+  /** Row that the cursor goes to when it comes. */
+  #awaited: string | undefined;
   #top = 0;
   #height = 1;
   #marked = new Set<string>();
@@ -147,8 +149,14 @@ export class TableState {
     this.#cursorName = name;
   }
 
+  /** Puts the cursor on a row as soon as it is there, unless it is moved before. */
+  await(name: string): void {
+    this.#awaited = name;
+  }
+
   /** Moves the cursor by rows; stops at both ends. */
   move(by: number, nowMs: number): void {
+    this.#awaited = undefined;
     const rows = this.rows(nowMs);
     const index = clamp(this.#settleCursor(rows) + by, 0, rows.length - 1);
     this.#cursorIndex = Math.max(0, index);
@@ -239,6 +247,10 @@ export class TableState {
 
   /** The cursor stays on its row wherever that goes; when the row is gone, it stays at its place. */
   #settleCursor(rows: RowList): number {
+    if (this.#awaited !== undefined && rows.indexOf(this.#awaited) >= 0) {
+      this.#cursorName = this.#awaited;
+      this.#awaited = undefined;
+    }
     const index = this.#cursorName === undefined ? -1 : rows.indexOf(this.#cursorName);
     this.#cursorIndex = index >= 0 ? index : clamp(this.#cursorIndex, 0, rows.length - 1);
     if (index < 0) this.#cursorName = this.#cursorIndex === 0 ? undefined : rows.at(this.#cursorIndex)?.name;

@@ -116,6 +116,12 @@ export class TableScreen implements Screen {
     return this.table.targets(this.#program.model.nowMs);
   }
 
+  goTo(kind: string, name: string): boolean {
+    if (kind !== this.kind.kind) return false;
+    this.table.await(name);
+    return true;
+  }
+
   back(): boolean {
     if (this.table.leaveColumns()) return true;
     if (this.table.marked.size > 0) this.table.clearMarks();

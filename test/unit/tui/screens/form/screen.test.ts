@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import { invalidArgument } from "../../../../../lib/errors.js";
+import { Instance } from "../../../../../proto/gen/zor/v1/instance.js";
+import { lineWidth } from "../../../../../tui/kit/text/segment.js";
+import { FormScreen } from "../../../../../tui/screens/form/form-screen.js";
+import { makeProgram, tableOf, type TestProgram } from "../../program.js";
+import { feedFleet, upsertWhole } from "../../steps.js";
+
+interface OnForm extends TestProgram {
+  text(width?: number, height?: number): string;
+  /** Waits until a form is on top. */
+  formed(): Promise<void>;
+}
+
+function start(...keys: readonly string[]): OnForm {
+  const made = makeProgram();
+  const { model } = made;
+  feedFleet(model, { hosts: 2, instancesPerHost: 2, nowMs: model.nowMs });
+  made.press(...keys);
+  return {
+    ...made,
+    text: (width = 80, height = 19) =>
+      model.screen
+        .draw(width, height)
+        .lines.map(({ line }) =>
+          line
+            .map(({ text }) => text)
+            .join("")
+            .trimEnd(),
+        )
+        .join("\n"),
+    formed: () => expect.poll(() => model.screen).toBeInstanceOf(FormScreen),
+  };
+}
+
+const facts = ({ model }: TestProgram) =>
+  model.screen
+    .draw(80, 19)
+    .facts?.map(({ text }) => text)
+    .join("");
+
+describe("a form on the screen", () => {
+  it("makes what is typed, after the server was asked, and goes to its row", async () => {
+    const made = start("3", "n");
+    const { press, gateway, model, formed, text } = made;
+    await formed();
+    expect(model.screen.title()).toBe("new lan");
+    expect(text()).toMatch(/❯ +host +alpha/);
+    press("down", ..."lan9q", "down", ..."9000");
+    expect(text()).toContain("Largest packet carried, in bytes");
+    expect(text()).toContain("$ zor create lan alpha/lan9q --set spec.mtu=9000");
+    await expect.poll(() => facts(made)).toContain("it would be taken");
+    expect(gateway.checked.at(-1)).toMatchObject({ type: "create", name: "hosts/alpha/lans/lan9q" });
+    press("ctrl-s");
+    await expect.poll(() => model.screen.title()).toBe("lans");
+    expect(gateway.sent).toHaveLength(1);
+    expect(model.notice?.text).toBe("lan alpha/lan9q created");
+  });
+
+  it("takes letters for text and none of them for keys, pasted ones too", async () => {
+    const { press, controller, formed, model, done, text } = start("3", "n");
+    await formed();
+    press("down", ..."q:?/nEC");
+    controller.paste("x\ny");
+    expect(text()).toContain("q:?/nECx");
+    expect(done).toEqual([]);
+    expect(model.screen.title()).toBe("new lan");
+  });
+
+  it("shows what the server says at the field it names, and stays", async () => {
+    const made = start("3", "n");
+    const { press, gateway, model, formed, text } = made;
+    await formed();
+    press("down", ..."lan9");
+    gateway.refusal = invalidArgument("lan.spec.mtu", "is less than the host's");
+    press("ctrl-s");
+    await expect.poll(() => text()).toContain("✗ is less than the host's");
+    expect(text()).toMatch(/❯✗mtu/);
+    expect(model.notice?.tone).toBe("bad");
+    gateway.refusal = undefined;
+    press(..."1500");
+    await expect.poll(() => facts(made)).toContain("it would be taken");
+  });
+
+  it.each(["esc", "ctrl-c"])("asks before what was typed is lost by %s", async (key) => {
+    const { press, model, formed } = start("3", "n");
+    await formed();
+    press("down", "a", key);
+    expect(model.screen.draw(80, 19).aside).toContain("leave without saving");
+    press("n");
+    expect(model.screen.title()).toBe("new lan");
+    press(key, "y");
+    expect(model.screen.title()).toBe("lans");
+  });
+
+  it("is left at once where nothing was typed", async () => {
+    const { press, model, formed } = start("3", "n");
+    await formed();
+    press("esc");
+    expect(model.screen.title()).toBe("lans");
+  });
+
+  it("changes what is under the cursor, and previews it as YAML", async () => {
+    const { press, model, formed, gateway, text } = start("3", "E");
+    await formed();
+    expect(model.screen.title()).toMatch(/^edit lan alpha\//);
+    press("ctrl-u", ..."8000", "ctrl-p");
+    expect(text()).toContain("mtu: 8000");
+    expect(text()).toContain("$ zor set lan alpha/");
+    press("esc", "ctrl-s");
+    await expect.poll(() => gateway.sent).toMatchObject([{ type: "update", paths: ["spec.mtu"] }]);
+  });
+
+  it("clones under a name that is free, without what each has of its own", async () => {
+    const { press, model, formed, gateway } = start("2");
+    const nics = [{ name: "eth0", lan: "lan1", mac: "02:00:00:00:00:01", port: "p1" }];
+    model.fleet.apply(upsertWhole({ name: "hosts/alpha/instances/vm0", spec: { cpus: 3, nics } }), model.nowMs);
+    press("home", "C");
+    await formed();
+    press("ctrl-s");
+    await expect.poll(() => gateway.sent).toHaveLength(1);
+    const [sent] = gateway.sent;
+    expect(sent?.name).toMatch(/instances\/vm\d+$/);
+    expect(sent?.name).not.toBe("hosts/alpha/instances/vm0");
+    expect(Instance.fromPartial(sent?.resource ?? {}).spec).toMatchObject({
+      cpus: 3,
+      nics: [{ name: "eth0", lan: "lan1", mac: "", port: "" }],
+    });
+  });
+
+  it("edits as YAML on a second E, and sends what was saved", async () => {
+    const { press, formed, gateway } = start("3", "E");
+    await formed();
+    gateway.saves.push("spec:\n  mtu: 7000\n");
+    press("E");
+    await expect.poll(() => gateway.sent).toHaveLength(1);
+    expect(gateway.calls.at(-1)).toContain("spec:");
+    expect(gateway.checked).toMatchObject([{ type: "update" }]);
+    expect(gateway.sent[0]).toMatchObject({ resource: { spec: { mtu: 7000 } } });
+  });
+
+  it("opens for any kind by its word, and says what is none", async () => {
+    const { press, formed, model } = start("1", ":", ..."new wire", "enter");
+    await formed();
+    expect(model.screen.title()).toBe("new wire");
+    press("esc", ":", ..."new wie", "enter");
+    expect(model.notice?.text).toContain("did you mean wire");
+  });
+
+  it("opens none in read-only mode", () => {
+    const { press, model } = makeProgram({ readOnly: true });
+    press("3", "n", "E", "C");
+    expect(model.screen.title()).toBe("lans");
+  });
+
+  it.each([
+    [80, 18],
+    [200, 44],
+    [60, 8],
+  ])("fits %dx%d wherever the cursor is", async (width, height) => {
+    const { press, formed, model } = start("2", "n");
+    await formed();
+    press("down", ..."x".repeat(300), "down", "right", "end");
+    for (let turn = 0; turn < 40; turn += 1) {
+      const { lines, extent } = model.screen.draw(width, height);
+      expect(lines.length).toBeLessThanOrEqual(height);
+      expect(extent.shown).toBeGreaterThan(0);
+      expect(lines.some(({ line }) => line[0]?.text === "❯")).toBe(true);
+      for (const { line } of lines.slice(0, -1)) expect(lineWidth(line)).toBeLessThanOrEqual(width);
+      if (turn % 7 === 6) press("enter");
+      press("down");
+    }
+  });
+
+  it("leaves the cursor on what was made when it comes", async () => {
+    const { press, formed, model, gateway } = start("2", "n");
+    await formed();
+    press("down", ..."zz9", "ctrl-s");
+    await expect.poll(() => gateway.sent).toHaveLength(1);
+    await expect.poll(() => model.screen.title()).toBe("instances");
+    model.screen.draw(80, 20);
+    model.fleet.apply(upsertWhole({ name: "hosts/alpha/instances/zz9" }), model.nowMs);
+    model.screen.draw(80, 20);
+    expect(tableOf(model).current(model.nowMs)?.id).toBe("zz9");
+  });
+});

@@ -1,0 +1,61 @@
+import { findKind } from "../../../lib/kinds/kinds.js";
+import { nearest } from "../../../lib/nearest.js";
+import type { Command } from "../../kit/keys/command.js";
+import type { Program } from "../program.js";
+import { canBe, openClone, openEdit, openNew } from "./open.js";
+
+/** The commands that open forms. */
+export function formCommands(program: Program): readonly Command[] {
+  const { model } = program;
+  const here = (): string | undefined => model.screen.kind?.kind;
+  return [
+    {
+      keys: ["n"],
+      words: ["new"],
+      argument: "KIND",
+      title: "make a new one, in a form: of the kind in view, or of KIND",
+      group: "Act",
+      hint: { word: "new", rank: 9 },
+      changes: true,
+      run: ({ argument, chord }) => {
+        const word = argument === "" ? (here() ?? "") : argument;
+        const kind = findKind(word);
+        if (kind !== undefined && canBe("create", kind.singular)) return openNew(program, kind);
+        if (chord !== "" || argument === "") return model.say("new what? For example :new lan", "warn");
+        const near = nearest(
+          word,
+          model.kinds.all.map((each) => each.kind).filter((each) => canBe("create", each)),
+        );
+        model.say(
+          `"${word}" is nothing that can be made here${near === undefined ? "" : `; did you mean ${near}?`}`,
+          "warn",
+        );
+      },
+    },
+    {
+      keys: ["E"],
+      words: ["edit"],
+      title: "change it, in a form; E again: as YAML in the editor",
+      group: "Act",
+      hint: { word: "edit", rank: 9 },
+      changes: true,
+      when: () => canBe("update", here()),
+      run: () => {
+        const row = model.screen.subject();
+        if (row !== undefined) openEdit(program, row);
+      },
+    },
+    {
+      keys: ["C"],
+      words: ["clone"],
+      title: "make another one like it, in a form",
+      group: "Act",
+      changes: true,
+      when: () => canBe("create", here()),
+      run: () => {
+        const row = model.screen.subject();
+        if (row !== undefined) openClone(program, row);
+      },
+    },
+  ];
+}
