@@ -2,7 +2,7 @@ import { toMs } from "../../../lib/duration.js";
 import type { Kind } from "../../../lib/kinds/kinds.js";
 import { enumNames } from "../../../lib/list/comparison.js";
 import { type Field, findField, type ValueType } from "../../../lib/list/field.js";
-import { parsePath } from "../../../lib/list/filter-syntax.js";
+import { parsePath } from "../../../lib/query/path.js";
 import { labelText } from "../../kit/table/columns.js";
 import type { TableRow } from "./columns.js";
 import { jsonText } from "./structured.js";
