@@ -8,6 +8,7 @@ import type { FleetGateway } from "../../tui/session/gateway.js";
 import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { ConsoleRequest } from "../../tui/screens/console/console-opener.js";
 import { FakeConsole } from "./fake-console.js";
+import { FakeScreens } from "./fake-screens.js";
 import type { Action } from "../../tui/kit/action.js";
 import { parseResource } from "../../tui/cli/input/resource-file.js";
 import type { Changes, EditText, ResourceChange, Sent } from "../../tui/screens/form/changes.js";
@@ -162,6 +163,8 @@ export class FakeGateway implements FleetGateway {
     this.calls.push(`ssh ${name}`);
     return 0;
   }
+
+  readonly screens = new FakeScreens(this.calls);
 
   /** Consoles that were opened, the last one last. */
   readonly consoles: FakeConsole[] = [];

@@ -1,5 +1,7 @@
-import type { CellLine } from "../kit/cells/cell-line.js";
+import { type CellLine, rgbOf } from "../kit/cells/cell-line.js";
 import { CellStyles, type ColourDepth } from "../kit/cells/colour-depth.js";
+import { upperHalf } from "../kit/cells/picture-cells.js";
+import { shadeOf } from "../kit/cells/shade.js";
 import { toAscii } from "../kit/text/ascii.js";
 
 /** What a canvas draws on. */
@@ -109,10 +111,19 @@ export class Canvas {
       const wanted = this.#styles.of(line.foreground[cell] ?? 0, line.background[cell] ?? 0, line.flags[cell] ?? 0);
       if (wanted !== style) out += `\x1b[${wanted}m`;
       style = wanted;
-      const glyph = line.glyphs[cell] ?? " ";
-      out += this.#isAscii ? toAscii(glyph) : glyph;
+      out += this.#glyph(line, cell);
       at = cell + width;
     }
     return out;
+  }
+
+  /** Two pixels in one cell are a shade where they cannot have their colours, or no half can be drawn. */
+  #glyph(line: CellLine, cell: number): string {
+    const glyph = line.glyphs[cell] ?? " ";
+    if (glyph === upperHalf && (this.#isAscii || !this.#styles.hasColours)) {
+      const [upper, lower] = [rgbOf(line.foreground[cell] ?? 0), rgbOf(line.background[cell] ?? 0)];
+      if (upper !== undefined && lower !== undefined) return shadeOf(upper, lower);
+    }
+    return this.#isAscii ? toAscii(glyph) : glyph;
   }
 }

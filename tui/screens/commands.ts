@@ -13,6 +13,7 @@ import { formCommands } from "./form/commands.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { deskCommands } from "./desk-commands.js";
 import { lookCommands } from "./look-commands.js";
+import { showMachineScreen } from "./machine-screen/machine-screen.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
 import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
@@ -132,7 +133,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
     {
       keys: ["w"],
       words: ["screen"],
-      title: "the screen of a machine, with its keyboard; Ctrl-] comes back",
+      title: "the screen of a machine in half blocks, and its keyboard",
       group: "Act",
       hint: { word: "view", rank: 12 },
       changes: true,
@@ -140,7 +141,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
         const row = model.screen.subject();
         return row !== undefined && kind()?.hasScreen?.(row.resource) === true;
       },
-      run: () => give(program, "screen"),
+      run: () => showMachineScreen(program),
     },
     {
       keys: ["t"],
@@ -150,7 +151,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       hint: { word: "ssh", rank: 13 },
       changes: true,
       when: () => kind()?.hasLogin === true,
-      run: () => give(program, "ssh"),
+      run: () => logIn(program),
     },
     {
       keys: ["?"],
@@ -267,12 +268,12 @@ function showEvents(program: Program): void {
   model.push(new TableScreen(program, log.kind, { title: shortName(row.name), about: row.name }));
 }
 
-function give(program: Program, to: "screen" | "ssh"): void {
+function logIn(program: Program): void {
   const { model } = program;
   const row = model.screen.subject();
   if (row === undefined) return;
-  program.giveTerminal(to, row.name).catch((error: unknown) => {
-    model.complain(`tui.${to}_failed`, row.name, `${to} of ${shortName(row.name)}: ${messageOf(error)}`);
+  program.giveTerminal("ssh", row.name).catch((error: unknown) => {
+    model.complain("tui.ssh_failed", row.name, `ssh of ${shortName(row.name)}: ${messageOf(error)}`);
     model.changed();
   });
 }

@@ -9,6 +9,7 @@ import type { Settings } from "../settings/settings.js";
 import type { Captures } from "./captures.js";
 import type { Consoles } from "./console/consoles.js";
 import type { Changes, EditText } from "./form/changes.js";
+import type { MachineScreens } from "./machine-screen/screen-opener.js";
 import type { Requests } from "./requests.js";
 import type { FiguresSource } from "./usage/figures-source.js";
 
@@ -54,6 +55,7 @@ export interface Program {
   readonly changes: Changes;
   /** Edits a resource as a text, with the screen put aside. @throws {ZorError} when there is no editor, or it fails. */
   readonly editText: EditText;
+  readonly screens: MachineScreens;
   readonly figures: FiguresSource;
   /** What the user has set. */
   readonly settings: Settings;

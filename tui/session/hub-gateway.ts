@@ -23,6 +23,7 @@ import { shortName } from "../kit/resource-name.js";
 import { shownFigures } from "../kit/top/views.js";
 import type { FollowOptions } from "../screens/program.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
+import { createMachineScreens } from "./machine-screens.js";
 import { runWave } from "./run-wave.js";
 import type { FleetGateway } from "./gateway.js";
 
@@ -86,6 +87,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       return await captureResource(connection, name, options);
     },
     figures: createFiguresSource(connection),
+    screens: createMachineScreens(connection),
     openConsole: (name, request) => openPaneConsole(connection, name, request),
     changes: createChanges(connection),
     attachConsole: async (name, terminal, how) => {

@@ -111,6 +111,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     settings,
     remembered,
     run: (line) => controller.run(line),
+    screens: gateway.screens,
     consoles: new Consoles(
       (name, request) => gateway.openConsole(name, request),
       () => model.changed(),

@@ -77,6 +77,7 @@ export function makeProgram(
     settings,
     remembered: new Remembered(),
     run: (line) => controller.run(line),
+    screens: gateway.screens,
     consoles: new Consoles(
       (name, request) => gateway.openConsole(name, request),
       () => model.changed(),

@@ -1,11 +1,9 @@
 import { once } from "node:events";
-import { open as openFile, rename, rm } from "node:fs/promises";
-import { failedPrecondition, invalidArgument } from "../../../lib/errors.js";
+import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { quote } from "../../../lib/names.js";
 import { understandsEscapes } from "../../../lib/terminal.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
-import { ScreenServiceService } from "../../../proto/gen/zor/v1/screen_service.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
@@ -18,6 +16,8 @@ import {
   screenProtocols,
   viewerNames,
 } from "../../client/screen/viewers.js";
+import { takePicture } from "../../client/screen/take-picture.js";
+import { writeWholeFile } from "../../client/whole-file.js";
 import type { Session } from "../session.js";
 
 interface ViewOptions {
@@ -28,9 +28,6 @@ interface ViewOptions {
   readonly viewer?: string;
   readonly protocol?: string;
 }
-
-const maxPictureBytes = 32 * 1024 * 1024;
-const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /** `zor view NAME`. */
 export function define({ program, open }: Registrar): void {
@@ -58,7 +55,7 @@ export function define({ program, open }: Registrar): void {
       const protocol = readProtocol(options);
       if (options.term === true) assertTerminal(session);
       const name = await resolveName(session, kindNamed("instance"), text, options.host);
-      if (options.png !== undefined) await takePicture(session, name, options.png);
+      if (options.png !== undefined) await savePicture(session, name, options.png);
       else if (options.term === true) await showHere(session, name);
       else {
         const protocols = protocol === undefined ? await findProtocols(session, name) : [protocol];
@@ -114,46 +111,17 @@ async function showHere(session: Session, name: string): Promise<void> {
   await showScreen(await session.connect(), name, terminal, { signal, colours: coloursOf(env) });
 }
 
-async function takePicture(session: Session, name: string, file: string): Promise<void> {
+async function savePicture(session: Session, name: string, file: string): Promise<void> {
   const { terminal, signal } = session.io;
   if (file === "-" && terminal.output.isTTY === true) {
     throw invalidArgument("--png", "a picture is not for a terminal; name a file, or use --term");
   }
   const connection = await session.connect();
-  const pieces: Buffer[] = [];
-  let length = 0;
-  for await (const { png } of connection.stream(ScreenServiceService.captureScreen, { name }, { signal })) {
-    pieces.push(png);
-    length += png.length;
-    if (length > maxPictureBytes) throw notPng(name);
-  }
-  const picture = Buffer.concat(pieces);
-  if (!picture.subarray(0, pngSignature.length).equals(pngSignature)) throw notPng(name);
+  const picture = await takePicture(connection, name, signal);
   if (file === "-") {
     if (!terminal.output.write(picture)) await once(terminal.output, "drain", { signal });
     return;
   }
-  await writeWhole(file, picture);
+  await writeWholeFile(file, picture);
   session.note(`${shortName(name)}: ${file}, ${picture.length} bytes`);
-}
-
-function notPng(name: string): Error {
-  return failedPrecondition(
-    "NO_PICTURE",
-    name,
-    `${shortName(name)}: what was sent is no picture (PNG) of up to 32 MiB`,
-  );
-}
-
-/** The file is there when it is whole. */
-async function writeWhole(file: string, data: Uint8Array): Promise<void> {
-  const scratch = `${file}.${process.pid}.part`;
-  try {
-    await using handle = await openFile(scratch, "wx", 0o600);
-    await handle.writeFile(data);
-  } catch (error) {
-    await rm(scratch, { force: true });
-    throw error;
-  }
-  await rename(scratch, file);
 }

@@ -1,3 +1,5 @@
+import { toPalette256 } from "../../kit/cells/colour-depth.js";
+import { shadeOf } from "../../kit/cells/shade.js";
 import type { Framebuffer, Rectangle } from "./framebuffer.js";
 
 /** How colours are told to the terminal. */
@@ -8,9 +10,6 @@ export interface CellArea {
   readonly columns: number;
   readonly rows: number;
 }
-
-/** From dark to light, where there are no colours. */
-const shades = " .:-=+*#%@";
 
 /** Draws a picture with two pixels in each cell, and of it only what differs from what stands there. */
 export class HalfBlocks {
@@ -66,7 +65,7 @@ export class HalfBlocks {
         const wanted = this.#style(upper, lower);
         if (wanted !== style) out += wanted;
         style = wanted;
-        out += this.#colours === "none" ? shade(upper, lower) : "▀";
+        out += this.#colours === "none" ? shadeOf(upper, lower) : "▀";
       }
     }
     return style === "" ? out : `${out}\x1b[0m`;
@@ -87,7 +86,7 @@ export class HalfBlocks {
       case "none":
         return "";
       case "256":
-        return `\x1b[38;5;${toPalette(upper)};48;5;${toPalette(lower)}m`;
+        return `\x1b[38;5;${toPalette256(upper)};48;5;${toPalette256(lower)}m`;
       case "true":
         return `\x1b[38;2;${toParts(upper).join(";")};48;2;${toParts(lower).join(";")}m`;
     }
@@ -102,20 +101,4 @@ export function coloursOf(env: Readonly<Record<string, string | undefined>>): Co
 
 function toParts(colour: number): [number, number, number] {
   return [colour >> 16, (colour >> 8) & 0xff, colour & 0xff];
-}
-
-/** The nearest of the cube of 6x6x6 colours, or of the 24 greys. */
-function toPalette(colour: number): number {
-  const [red, green, blue] = toParts(colour);
-  if (Math.max(red, green, blue) - Math.min(red, green, blue) < 8 && red > 3 && red < 247) {
-    return 232 + Math.min(23, Math.round((red - 8) / 10));
-  }
-  const level = (part: number): number => (part < 48 ? 0 : part < 115 ? 1 : Math.floor((part - 35) / 40));
-  return 16 + 36 * level(red) + 6 * level(green) + level(blue);
-}
-
-function shade(upper: number, lower: number): string {
-  const [a, b] = [toParts(upper), toParts(lower)];
-  const light = (0.3 * (a[0] + b[0]) + 0.59 * (a[1] + b[1]) + 0.11 * (a[2] + b[2])) / 2;
-  return shades[Math.min(shades.length - 1, Math.floor((light * shades.length) / 256))] ?? " ";
 }

@@ -1,14 +1,12 @@
 import { once } from "node:events";
-import { PassThrough } from "node:stream";
-import { failedPrecondition, messageOf } from "../../../lib/errors.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
-import { tunnel } from "../../../lib/grpc/tunnel.js";
 import { shortName } from "../../kit/resource-name.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { enterRawMode, type Terminal, terminalSize } from "../raw-terminal.js";
 import { type Colours, HalfBlocks } from "./half-blocks.js";
 import { Keyboard } from "./keyboard.js";
-import { RfbClient } from "./rfb-client.js";
+import { pressKey } from "./press-key.js";
+import type { RfbClient } from "./rfb-client.js";
+import { withScreen } from "./with-screen.js";
 
 /** How a screen is shown. */
 export interface ShowScreenOptions {
@@ -28,20 +26,10 @@ export async function showScreen(
 ): Promise<void> {
   const leaving = new AbortController();
   const either = AbortSignal.any([signal, leaving.signal]);
-  const [toServer, fromServer] = [new PassThrough(), new PassThrough()];
-  const carried = tunnel(connection, { name, screen: true }, { input: toServer, output: fromServer }, either);
-  carried.catch((error: unknown) => fromServer.destroy(error instanceof Error ? error : new Error(messageOf(error))));
-  try {
-    const client = await RfbClient.open({ input: fromServer, send: (data) => void toServer.write(data) });
-    await draw(client, name, terminal, { signal: either, colours, leave: () => leaving.abort() });
-  } catch (error) {
-    if (either.aborted) return;
-    await carried;
-    throw failedPrecondition("SCREEN_LOST", name, `${shortName(name)}: ${escapeText(messageOf(error))}`);
-  } finally {
-    leaving.abort();
-    await carried.catch(() => undefined);
-  }
+  await withScreen(connection, name, {
+    signal: either,
+    use: (client) => draw(client, name, terminal, { signal: either, colours, leave: () => leaving.abort() }),
+  });
 }
 
 async function draw(
@@ -58,12 +46,7 @@ async function draw(
   const keyboard = new Keyboard();
   const onData = (typed: Buffer): void => {
     const { keys, left } = keyboard.read(typed);
-    for (const { key, held } of keys) {
-      for (const each of held) client.key(each, true);
-      client.key(key, true);
-      client.key(key, false);
-      for (const each of held.toReversed()) client.key(each, false);
-    }
+    for (const key of keys) pressKey(client, key);
     if (left) leave();
   };
   let blocks: HalfBlocks | undefined;

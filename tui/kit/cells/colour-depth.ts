@@ -28,7 +28,7 @@ function partsOf(rgb: number): readonly [number, number, number] {
 }
 
 /** The nearest of the cube of 6x6x6 colours, or of the 24 greys. */
-function toPalette256(rgb: number): number {
+export function toPalette256(rgb: number): number {
   const [red, green, blue] = partsOf(rgb);
   if (Math.max(red, green, blue) - Math.min(red, green, blue) < 8 && red > 3 && red < 247) {
     return 232 + Math.min(23, Math.round((red - 8) / 10));
@@ -65,6 +65,10 @@ export class CellStyles {
 
   constructor(depth: ColourDepth) {
     this.#depth = depth;
+  }
+
+  get hasColours(): boolean {
+    return this.#depth !== "none";
   }
 
   /** The parameters for a cell. */

@@ -2,7 +2,7 @@ import type { Command } from "../../kit/keys/command.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { attachWhole } from "./attach-whole.js";
-import { prefixKey } from "./typed-keys.js";
+import { prefixKey } from "../typing/typed-keys.js";
 
 /** What the commands do with their screen. */
 interface ConsoleControl {
@@ -12,19 +12,6 @@ interface ConsoleControl {
   resumeTyping(): void;
   /** Scrolls by screens, up with more than 0. */
   page(by: number): void;
-}
-
-/** Bound while what is typed goes to the guest. */
-export function prefixCommands(leave: () => void): readonly Command[] {
-  return [
-    {
-      keys: ["ctrl-]"],
-      title: "while typing to a guest: the next keys are for zor",
-      group: "Program",
-      hint: { word: "then a key: other consoles, scroll, search, leave", rank: 0 },
-      run: leave,
-    },
-  ];
 }
 
 /** Bound on the consoles' screen while keys are this program's. */

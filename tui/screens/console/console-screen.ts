@@ -5,10 +5,11 @@ import type { Row } from "../../kit/row.js";
 import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
 import type { Segment } from "../../kit/text/segment.js";
 import type { Program } from "../program.js";
-import { consoleCommands, prefixCommands } from "./console-commands.js";
+import { prefixCommands } from "../typing/prefix-commands.js";
+import { consoleCommands } from "./console-commands.js";
 import type { Consoles } from "./consoles.js";
 import { drawConsoles, labelOf, tabsOf } from "./draw-consoles.js";
-import { TypedKeys } from "./typed-keys.js";
+import { TypedKeys } from "../typing/typed-keys.js";
 
 /** Singular of what has consoles. */
 const consoleKind = "instance";

@@ -105,6 +105,20 @@ describe("the canvas", () => {
     expect(other.taken()).toBe(`${begin}\x1b[1;1H\x1b[0m字${end}`);
   });
 
+  it("has shades for two pixels in a cell where there are no halves, or no colours", () => {
+    for (const [depth, ascii] of [
+      ["none", false],
+      ["256", true],
+    ] as const) {
+      const { canvas: drawn, taken } = canvas(depth, ascii);
+      const line = lineOf("▀");
+      line.foreground[0] = trueColour(0xffffff);
+      line.background[0] = trueColour(0xffffff);
+      show(drawn, rows([0, line]), "80x24");
+      expect(taken()).toContain("@");
+    }
+  });
+
   it("leaves in a terminal what it was given", async () => {
     const terminal = new headless.Terminal({ cols: 10, rows: 4, allowProposedApi: true });
     const { canvas: drawn, state, taken } = canvas();

@@ -83,13 +83,14 @@ describe("acting on one instance", () => {
 
 describe("giving the terminal away", () => {
   it("logs in to what is under the cursor, and shows the screen of a machine that has one", () => {
-    const { model, done, press } = onInstances();
+    const { model, done, gateway, press } = onInstances();
     press("w", "t");
     expect(done).toEqual([`ssh ${vm0}`]);
     const spec = { driver: { $case: "qemu" as const, value: { display: "std" } } };
     model.fleet.apply(upsertWhole({ name: vm0, spec }), model.nowMs);
     press("w");
-    expect(done).toEqual([`ssh ${vm0}`, `screen ${vm0}`]);
+    expect(done).toEqual([`ssh ${vm0}`]);
+    expect(gateway.calls).toEqual([`look ${vm0}`]);
   });
 });
 
