@@ -293,12 +293,12 @@ export class InProcessHub {
       createLan: async (request) => {
         this.#record("createLan", request);
         const lan = Lan.fromPartial({ ...request.lan, name: `${request.parent}/lans/${request.lanId}` });
-        this.log.upsert({ kind: "lan", value: lan });
+        if (!request.validateOnly) this.log.upsert({ kind: "lan", value: lan });
         return { lan };
       },
       deleteLan: async (request) => {
         this.#record("deleteLan", request);
-        this.log.remove("lan", request.name);
+        if (!request.validateOnly) this.log.remove("lan", request.name);
         return {};
       },
       attachLan: plug("attachLan"),

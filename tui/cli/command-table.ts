@@ -28,6 +28,22 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/build.js"),
   },
   { name: "set", summary: "change what is said of a resource", load: () => import("./commands/set.js") },
+  {
+    name: "apply",
+    summary: "make resources what files say: create, change, and prune",
+    load: () => import("./commands/apply.js"),
+  },
+  { name: "diff", summary: "show what zor apply would change", load: () => import("./commands/diff.js") },
+  {
+    name: "wait",
+    summary: "wait until resources are in a state, deleted, or as a filter says",
+    load: () => import("./commands/wait.js"),
+  },
+  {
+    name: "explain",
+    summary: "what kinds and their fields are, and what they may be",
+    load: () => import("./commands/explain.js"),
+  },
   { name: "edit", summary: "change a resource in your editor", load: () => import("./commands/edit.js") },
   { name: "label", summary: "set labels of resources, or take them away", load: labels },
   { name: "annotate", summary: "set notes of resources, or take them away", load: labels },

@@ -18,11 +18,12 @@ import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
 import { asList, type Registrar, repeatable, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
+import { defineRenew } from "./context-renew.js";
 import { parseAddress } from "../../kit/input/addresses.js";
 import type { ListForm } from "../output/list-form.js";
 import { printList } from "../output/print-list.js";
 
-/** `zor context list|use|show|add|remove`. */
+/** `zor context list|use|show|add|remove|renew`. */
 export function define({ program, open }: Registrar): void {
   const context = program.command("context").description("Choose which hub or agent to talk to.").helpCommand(false);
   defineList(context, open);
@@ -30,6 +31,7 @@ export function define({ program, open }: Registrar): void {
   defineUse(context, open);
   defineAdd(context, open);
   defineRemove(context, open);
+  defineRenew(context, open);
 }
 
 function defineList(parent: Command, open: Registrar["open"]): void {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readStream } from "node:stream/consumers";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { isScalar, LineCounter, parseDocument, visit } from "yaml";
+import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { invalidArgument, messageOf } from "../../../lib/errors.js";
 import { jsonToBytes } from "../../../lib/grpc/json.js";
 import { codecOf, type NamedMessage } from "../../../lib/kinds/codecs.js";
@@ -58,7 +58,7 @@ function innermost({ singular, plural }: Kind, whole: object, fail: (description
 }
 
 /** Where the key that a type error names stands in the file; its beginning when it names none. */
-function offsetOf(document: ReturnType<typeof parseDocument>, message: string): number {
+export function offsetOf(document: Document.Parsed | ReturnType<typeof parseDocument>, message: string): number {
   const match = /key "([^"]+)"|field [\w.]*\.(\w+)/.exec(message);
   const key = match?.[1] ?? match?.[2];
   if (key === undefined) return 0;
