@@ -12,6 +12,7 @@ import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js"
 import { formCommands } from "./form/commands.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { deskCommands } from "./desk-commands.js";
+import { cableCommands } from "./map/cabling.js";
 import { lookCommands } from "./look-commands.js";
 import { showMachineScreen } from "./machine-screen/machine-screen.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
@@ -52,6 +53,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
     },
     tableKeys(program),
     ...formCommands(program),
+    ...cableCommands(program),
     {
       keys: ["d"],
       title: "describe what is under the cursor",

@@ -8,6 +8,7 @@ import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import type { Captures } from "./captures.js";
 import type { Consoles } from "./console/consoles.js";
+import type { Cabling } from "./map/cabling.js";
 import type { Changes, EditText } from "./form/changes.js";
 import type { MachineScreens } from "./machine-screen/screen-opener.js";
 import type { Requests } from "./requests.js";
@@ -50,6 +51,8 @@ export interface Program {
   /** Opens the table of a kind on top of what is open. */
   openTable(kind: string, scope?: TableScope): void;
   readonly captures: Captures;
+  /** The cable that is being drawn. */
+  readonly cabling: Cabling;
   readonly consoles: Consoles;
   /** Makes and changes resources. */
   readonly changes: Changes;

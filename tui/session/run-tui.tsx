@@ -10,6 +10,7 @@ import { tuiKinds } from "../kinds/index.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
+import { Cabling } from "../screens/map/cabling.js";
 import type { EditedText } from "../screens/form/changes.js";
 import type { Program } from "../screens/program.js";
 import { Captures } from "../screens/captures.js";
@@ -99,6 +100,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     changes: gateway.changes,
+    cabling: new Cabling(),
     editText: async (text, check) => {
       let edited: EditedText = { type: "left", why: "nothing was changed: something else has the terminal" };
       await suspend(async () => {

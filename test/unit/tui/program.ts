@@ -6,6 +6,7 @@ import { Model, type Session } from "../../../tui/kit/model.js";
 import type { TuiKind } from "../../../tui/kit/kind.js";
 import type { Screen } from "../../../tui/kit/screen.js";
 import type { Program } from "../../../tui/screens/program.js";
+import { Cabling } from "../../../tui/screens/map/cabling.js";
 import { Captures } from "../../../tui/screens/captures.js";
 import { Remembered } from "../../../tui/settings/remembered.js";
 import { Settings } from "../../../tui/settings/settings.js";
@@ -72,6 +73,7 @@ export function makeProgram(
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     figures: gateway.figures,
     changes: gateway.changes,
+    cabling: new Cabling(),
     editText: (text, check) => gateway.editText(text, check),
     captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
     settings,

@@ -29,7 +29,7 @@ export const exposeColumns: readonly Column<ExposeRow>[] = [
   ),
   textColumn({ id: "server", title: "SERVER", importance: 9, min: 12, max: 40 }, serverText),
   countColumn<ExposeRow>(
-    { id: "connections", title: "NOW", importance: 8, sortLetter: "W" },
+    { id: "connections", title: "NOW", importance: 8, sortLetter: "O" },
     ({ resource }) => resource.status?.connections ?? 0,
   ),
   countColumn<ExposeRow>(

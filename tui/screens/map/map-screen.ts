@@ -44,6 +44,8 @@ export class MapScreen implements Screen {
   #seen: Seen = { width: 80, height: 20 };
   #hasMini = true;
   #walk: Walk | undefined;
+  /** A resource that the cursor goes to when it comes. */
+  #awaited: string | undefined;
   #drawn: { readonly key: string; readonly body: Body } | undefined;
 
   /** @param cursor name of the resource that the cursor is on at first, or of its host. */
@@ -74,7 +76,7 @@ export class MapScreen implements Screen {
     const isWaiting = fleet.pending.size > 0 || fleet.isSilent(nowMs);
     const key = isWaiting
       ? ""
-      : `${width}x${height} ${this.#reader.version} ${scene.zoom} ${this.#cursor} ${this.#hasMini} ${isOld}`;
+      : `${width}x${height} ${this.#reader.version} ${scene.zoom} ${this.#cursor} ${this.#hasMini} ${isOld} ${this.#program.cabling.from ?? ""}`;
     if (key !== "" && this.#drawn?.key === key) return this.#drawn.body;
     const body = this.#draw(scene, { width, height }, isOld);
     this.#drawn = { key, body };
@@ -83,6 +85,19 @@ export class MapScreen implements Screen {
 
   line(): string {
     return "map";
+  }
+
+  goTo(kind: string, name: string): boolean {
+    if (this.#program.model.kinds.find(kind)?.map === undefined) return false;
+    this.#awaited = name;
+    return true;
+  }
+
+  back(): boolean {
+    const { cabling } = this.#program;
+    if (cabling.from === undefined) return false;
+    cabling.drop();
+    return true;
   }
 
   subject(): Row | undefined {
@@ -107,6 +122,10 @@ export class MapScreen implements Screen {
       if (things > 0) this.#zoom ??= things <= fewThings || this.#cursor.split("/").length > 2 ? "host" : "fleet";
     }
     const scene = this.#maker.make(graph, this.#zoom ?? "fleet", this.#focus);
+    if (this.#awaited !== undefined && scene.byName.has(this.#awaited)) {
+      this.#cursor = this.#awaited;
+      this.#awaited = undefined;
+    }
     const known = scene.byName.get(this.#cursor);
     if (known === undefined) this.#cursor = this.#standIn(scene) ?? "";
     this.#cursorThing = scene.byName.get(this.#cursor);
@@ -139,9 +158,15 @@ export class MapScreen implements Screen {
     return {
       lines: body,
       extent: { top: view.y, shown: Math.min(height, scene.height), length: scene.height },
-      facts: [{ text: ` ${zoomWords[scene.zoom]}`, tone: "strong" }],
+      facts: [{ text: ` ${zoomWords[scene.zoom]}`, tone: "strong" }, ...this.#cableFacts()],
       aside: this.#aside(looks),
     };
+  }
+
+  /** Where the cable that is being drawn begins. */
+  #cableFacts(): Line {
+    const { from } = this.#program.cabling;
+    return from === undefined ? [] : [{ text: ` cable from ${plainText(from)}`, tone: "warn" }];
   }
 
   /** The mini-map, with a line between it and the map. */
@@ -249,6 +274,11 @@ export class MapScreen implements Screen {
   #open(): void {
     const thing = this.#cursorThing;
     const row = this.subject();
+    const { cabling } = this.#program;
+    if (cabling.from !== undefined && row !== undefined && thing?.members === undefined) {
+      cabling.mark(this.#program, row);
+      return;
+    }
     if (thing?.members !== undefined) {
       this.#look(1);
       return;
@@ -287,7 +317,7 @@ export class MapScreen implements Screen {
       { keys: ["end", "G"], title: "to the last thing", group: move, run: () => this.#end("last") },
       {
         keys: ["enter"],
-        title: "open: a host's instances, a lan's ports, else the details",
+        title: "open: a host's instances, a lan's ports, else the details; draw the cable that was begun",
         group: look,
         hint: { word: "open", rank: 1 },
         run: () => this.#open(),

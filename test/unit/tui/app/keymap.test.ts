@@ -128,6 +128,7 @@ describe("the key table", () => {
       "K",
       "O",
       "P",
+      "W",
       "a",
       "c",
       "ctrl-d",
