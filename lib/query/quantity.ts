@@ -23,7 +23,7 @@ const timeMs = {
   w: 604_800_000,
 };
 
-const form = /^([+-]?(?:\d{1,15}(?:\.\d{0,9})?|\.\d{1,9}))\s?([a-zA-Zµ%]{0,7})(\/s)?$/;
+const form = /^([+-]?(?:\d{1,15}(?:\.\d{0,9})?|\.\d{1,9}))\s?([a-zA-Z\u00b5%]{0,7})(\/s)?$/;
 const bytesForm = /^([kmgtp])?(i)?(b|bytes?)?$/i;
 const bitsForm = /^([kmgtp])?(i)?bits?$|^([kmgtp])?bps$/i;
 const partForm = /(\d+(?:\.\d+)?)(d|h|ms|m|s|us)/g;
