@@ -24,6 +24,8 @@ export interface Session {
   readonly context: string;
   readonly address: string;
   readonly readOnly: boolean;
+  /** The terminal has signs of braille. Default: it has not. */
+  readonly hasDots?: boolean;
 }
 
 /**

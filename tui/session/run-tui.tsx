@@ -7,6 +7,7 @@ import { Controller } from "../app/controller.js";
 import { lookOfTerminal } from "../app/theme.js";
 import { colourDepth } from "../kit/cells/colour-depth.js";
 import { tuiKinds } from "../kinds/index.js";
+import { hasBraille } from "../kit/chart/has-braille.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
@@ -53,7 +54,10 @@ export interface TuiOptions {
 
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
 export async function runTui(options: TuiOptions): Promise<Ending> {
-  const { session, gateway, log, logFile = "", host, first = "", ascii, settings, remembered } = options;
+  const { gateway, log, logFile = "", host, first = "", ascii, settings, remembered } = options;
+  const terminalLook = lookOfTerminal(process.env);
+  const look = { ...terminalLook, unicode: terminalLook.unicode && !ascii };
+  const session = { ...options.session, hasDots: look.unicode && hasBraille(process.env) };
   const stop = new AbortController();
   const model = new Model(new KindTable(tuiKinds), session, steadyClock());
   const feed = new Feed(model, gateway, log);
@@ -165,8 +169,6 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     else model.say(`ssh ended with ${code}; zor ssh ${shortName(name)} shows why`, "warn");
     process.stdout.write("\r\n");
   };
-  const terminalLook = lookOfTerminal(process.env);
-  const look = { ...terminalLook, unicode: terminalLook.unicode && !ascii };
   silence(log);
   guardTerminal(end);
   // Whoever stopped the program from outside had the terminal: it may look like anything.

@@ -1,4 +1,5 @@
 import type { Watched } from "../../../lib/figures/decoder.js";
+import { FigureHistory } from "../../../proto/gen/zor/v1/figures_service.js";
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { GraphReader } from "../../../tui/kit/map/graph.js";
@@ -80,5 +81,24 @@ export function usedInPictures(): readonly Watched[] {
     used("hosts/alpha/instances/db1", [560, 402, 3_700_000, 82_000]),
     used("hosts/beta/instances/r2", [240, 120, 0, 2_300_000]),
     used("hosts/beta/instances/client2", [31, 96, 12_000, 9_000]),
+  ];
+}
+
+/** What the instance of the pictures used in the last hour. */
+export function historyInPictures(nowMs: number): readonly FigureHistory[] {
+  const name = "hosts/alpha/instances/r1";
+  const course = (figure: Figure, valueAt: (minute: number) => number): FigureHistory =>
+    FigureHistory.fromPartial({
+      ...{ host: "hosts/alpha", name, figure },
+      points: Array.from({ length: 360 }, (_, at) => {
+        const value = BigInt(Math.max(0, Math.round(valueAt(at / 6))));
+        return { time: new Date(nowMs - (360 - at) * 10_000), average: value, most: value };
+      }),
+    });
+  const wave = (minute: number, length: number): number => Math.sin((minute / length) * 2 * Math.PI);
+  return [
+    course(Figure.FIGURE_CPU, (minute) => 500 + 380 * wave(minute, 31) + 60 * wave(minute, 3)),
+    course(Figure.FIGURE_NET_IN, (minute) => 1_400_000 + 900_000 * wave(minute, 31) + 200_000 * wave(minute, 5)),
+    course(Figure.FIGURE_NET_OUT, (minute) => 900_000 + 500_000 * wave(minute + 8, 23)),
   ];
 }

@@ -7,7 +7,7 @@ import { smallLab } from "../../fakes/topology.js";
 import { eventually } from "../../helpers/eventually.js";
 import { mapOf } from "../tui/kit/map/maps.js";
 import { makeProgram } from "../tui/program.js";
-import { feedPictureFleet, feedPluggedLab, feedSmallLab, usedInPictures } from "./picture-fleet.js";
+import { feedPictureFleet, feedPluggedLab, feedSmallLab, historyInPictures, usedInPictures } from "./picture-fleet.js";
 import { terminalSvg } from "./terminal-svg.js";
 
 // Ink's colours are decided by the environment when it is loaded.
@@ -26,7 +26,12 @@ afterEach(() => {
 
 /** The terminal program after these keys, with the fleet of the pictures, as a terminal shows it. */
 async function frameAfter(keys: readonly string[], feed = feedPictureFleet, shape = size): Promise<string> {
-  const { model, controller, gateway, press } = makeProgram({ context: "lab", address: "10.0.0.5:7440" });
+  const { model, controller, gateway, press } = makeProgram({
+    context: "lab",
+    address: "10.0.0.5:7440",
+    hasDots: true,
+  });
+  gateway.history = historyInPictures(model.nowMs);
   gateway.used = { all: usedInPictures(), trouble: "" };
   feed(model);
   const look = { unicode: true, colors: true };
@@ -76,6 +81,10 @@ describe("the pictures of the screens", () => {
         feed: feedPluggedLab,
       },
       title: "zor tui: hosts, their lans and what is plugged into them, as a tree",
+    },
+    {
+      ...{ name: "history", keys: ["2", "h", "H", ...Array<string>(14).fill("left")], feed: feedPictureFleet },
+      title: "zor tui: what an instance used in the last hour, with a cursor",
     },
   ])("$name", async ({ name, title, keys, feed }) => {
     const svg = terminalSvg(await frameAfter(keys, feed, { columns: 120, rows: 32 }), title);

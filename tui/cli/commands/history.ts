@@ -5,6 +5,7 @@ import { nearest } from "../../../lib/nearest.js";
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import { FiguresServiceService, ReadHistoryRequest } from "../../../proto/gen/zor/v1/figures_service.js";
 import type { ChartRange } from "../../kit/chart/cells.js";
+import { hasBraille } from "../../kit/chart/has-braille.js";
 import { historyLines } from "../../kit/chart/history-lines.js";
 import { parsePast } from "../../kit/input/past.js";
 import { type Registrar, ResourceArgument, repeatable, responseOutput, withExamples, withNotes } from "../command.js";
@@ -111,9 +112,4 @@ function readFigures(options: HistoryOptions): Figure[] {
     options[word as keyof typeof groups] === true ? [...figures] : [],
   );
   return [...new Set([...grouped, ...named])];
-}
-
-/** The console of Linux has no signs of braille in its font. */
-function hasBraille({ TERM }: Readonly<Record<string, string | undefined>>): boolean {
-  return TERM !== "linux";
 }

@@ -18,8 +18,6 @@ export interface HistoryLook {
   readonly columns: number;
   /** Large charts are of braille's dots; false: of blocks, which every terminal has. */
   readonly dots: boolean;
-  /** A large chart of each figure, also of several. Default: of several a row each. */
-  readonly isLarge?: boolean;
 }
 
 /** Charts for people, safe for terminals: of one figure a large one, of several a row each. */
@@ -33,7 +31,7 @@ export function historyLines(series: readonly FigureHistory[], look: HistoryLook
   const shown = measured.length <= 3 ? measured : measured.filter(({ points }) => points.some(({ most }) => most > 0n));
   const head = `${shortName(name)}, ${from} to ${to}`;
   if (shown.length === 0) return [`${head}: nothing was measured`].map((line) => escapeText(line));
-  const isLarge = look.isLarge ?? shown.length === 1;
+  const isLarge = shown.length === 1;
   const body = isLarge ? shown.flatMap((each) => largeChart(each, look)) : rows(shown, look);
   return [head, ...body].map((line) => escapeText(line));
 }

@@ -1,5 +1,5 @@
 import { messageOf } from "../../../lib/errors.js";
-import { Pattern } from "../../kit/pattern/pattern.js";
+import { patternTest } from "../../../lib/query/pattern.js";
 
 /** Which lines of a log are shown. */
 export interface LogFilter {
@@ -33,13 +33,8 @@ export function parseLogFilter(text: string): LogFilter {
 function toTerm(word: string): (line: string) => boolean {
   const isTurned = word.startsWith("!");
   const wanted = isTurned ? word.slice(1) : word;
-  const isThere = wanted.startsWith("~") ? patternTerm(wanted.slice(1)) : textTerm(wanted);
+  const isThere = wanted.startsWith("~") ? patternTest("filter", wanted.slice(1)) : textTerm(wanted);
   return (line) => isThere(line) !== isTurned;
-}
-
-function patternTerm(source: string): (line: string) => boolean {
-  const pattern = new Pattern(source);
-  return (line) => pattern.isIn(line);
 }
 
 function textTerm(word: string): (line: string) => boolean {

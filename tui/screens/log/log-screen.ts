@@ -21,7 +21,8 @@ export const loggedKinds: ReadonlySet<string> = new Set(["instance", "host"]);
 /** More logs are not followed together. */
 const mostLogs = 16;
 /** Cells that a line is moved by, and those at its beginning that may stay. */
-const [sideways, locks] = [16, [0, 12, 24, 36]] as const;
+const sideways = 16;
+const locks: readonly number[] = [0, 12, 24, 36];
 
 /** Logs as they are written, several of them merged; leaving the screen ends it. */
 export class LogScreen implements Screen {
@@ -238,7 +239,7 @@ export class LogScreen implements Screen {
       this.#look = { ...this.#look, ...how() };
     };
     const nextLock = (): number =>
-      locks[(locks.findIndex((cells) => cells === this.#look.locked) + 1) % locks.length] ?? 0;
+      locks[(locks.indexOf(this.#look.locked) + 1) % locks.length] ?? 0;
     const hasSources = (): boolean => this.kind?.kind === "instance";
     return [
       ...pageCommands(this.#program.model, { move: (by) => this.#move(by, false), page: (by) => this.#move(by, true) }),

@@ -82,8 +82,10 @@ describe("what is shown of a log", () => {
     press("ctrl-u", ..."~^info !~[0-9]+");
     expect(shown(program)).toContain("INFO began");
     expect(shown(program)).not.toContain("ended");
+    // An expression that makes others hang is looked for in one pass.
+    press("ctrl-u", ..."~^(\\w+\\s?)*$");
     press("ctrl-u", ..."~(a");
-    expect(model.screen.draw(80, height).aside).toContain('the filter is not taken: a ")" is missing');
+    expect(model.screen.draw(80, height).aside).toMatch(/the filter is not taken: .*not a regular expression/);
     expect(shown(program)).toContain("ERROR disk gone");
     press("esc");
     expect(shown(program)).toContain("WARN disk slow");

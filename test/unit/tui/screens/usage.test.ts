@@ -66,7 +66,7 @@ it("h shows what was used, of other times too, in rows and large; and says when 
     FigureHistory.fromPartial({ host: "hosts/alpha", name, figure: Figure.FIGURE_MEMORY, points }),
   ];
   press("h");
-  await eventually(() => expect(drawn().join("\n")).toMatch(/^cpu .*last 0\.25 cores, .*most 0\.50 cores$/m));
+  await eventually(() => expect(drawn().join("\n")).toMatch(/^ cpu .*last 0\.25 cores, .*most 0\.50 cores$/m));
   expect(model.screen.title()).toBe("history instance alpha/vm1, an hour");
   const rows = drawn().length;
   press("H");
@@ -80,6 +80,47 @@ it("h shows what was used, of other times too, in rows and large; and says when 
   await eventually(() => expect(model.screen.draw(80, 20).aside).toBe("nobody is there"));
   press("esc");
   expect(model.screen).toBeInstanceOf(TableScreen);
+});
+
+it("tells the values at a cursor, in rows and in charts of what belongs together, of dots only where there are any", async () => {
+  for (const hasDots of [true, false]) {
+    const program = makeProgram({ hasDots });
+    const { model, clock, gateway, press } = program;
+    model.fleet.apply(upsertInstance("alpha", "vm1", InstanceState.INSTANCE_STATE_RUNNING), model.nowMs);
+    model.openOnly(new TableScreen(program.program, "instance"));
+    const drawn = (width = 80): string =>
+      model.screen
+        .draw(width, 50)
+        .lines.map(({ line }) => line.map(({ text }) => text).join(""))
+        .join("\n");
+    const points = Array.from({ length: 360 }, (_, at) => ({
+      ...{ time: new Date(clock.nowMs - (360 - at) * 10_000), average: BigInt(at), most: BigInt(at) },
+    }));
+    gateway.history = [Figure.FIGURE_NET_IN, Figure.FIGURE_NET_OUT].map((figure) =>
+      FigureHistory.fromPartial({ host: "hosts/alpha", name, figure, points }),
+    );
+    press("h");
+    await eventually(() => expect(drawn()).toMatch(/net-in .*last 359B\/s/));
+    press("{", "{", "{");
+    expect(drawn()).toMatch(/net-in .*then 1\d\dB\/s, average 180B\/s, most 359B\/s/);
+    expect(model.screen.draw(80, 50).facts?.[0]?.text).toMatch(/^ at \d\d:\d\d:\d\d/);
+    press("H");
+    // One chart with both: two lines of legend, and ten rows.
+    expect(drawn().trimEnd().split("\n")).toHaveLength(12);
+    expect(drawn()).toMatch(/net-out: then 1\d\dB\/s/);
+    expect(/[\u2801-\u28ff]/.test(drawn())).toBe(hasDots);
+    press("#");
+    expect(drawn()).not.toMatch(/[\u2801-\u28ff]/);
+    const inverse = model.screen.draw(80, 50).lines.flatMap(({ line }) => line.filter((part) => part.inverse === true));
+    expect(inverse).toHaveLength(10);
+    press("}", "}", "}", "}");
+    expect(drawn()).toMatch(/net-in: last 359B\/s/);
+    press("left", "esc");
+    expect(drawn()).toMatch(/net-in: last/);
+    for (const width of [60, 200])
+      for (const line of drawn(width).split("\n")) expect(line.length).toBeLessThanOrEqual(width);
+    press("esc");
+  }
 });
 
 it("h is for what is measured", () => {

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { Figure } from "../../../../../proto/gen/zor/v1/figures.js";
 import { holdOf, toCells } from "../../../../../tui/kit/chart/cells.js";
 import { blockRows, brailleRows, sparkline } from "../../../../../tui/kit/chart/charts.js";
+import { drawCourses } from "../../../../../tui/kit/chart/marks.js";
+import { hasBraille } from "../../../../../tui/kit/chart/has-braille.js";
 import { figureText } from "../../../../../tui/kit/chart/figure-text.js";
 
 test("bars go from nothing to the most, and what is not known is blank", () => {
@@ -41,4 +43,36 @@ test.each([
 test("rows of blocks fill from the bottom; what is known but nothing is the lowest", () => {
   expect(blockRows([undefined, 0, 50, 100], 100, 2)).toEqual(["   █", " ▁██"]);
   expect(blockRows([0, 0], 0, 1)).toEqual(["▁▁"]);
+});
+
+const drawn = (...given: Parameters<typeof drawCourses>): string[] =>
+  drawCourses(...given).map((row) => row.map(({ text }) => text).join(""));
+
+test("courses are lines over each other, of signs or of dots, with gaps where nothing is known", () => {
+  const courses = [
+    [0, 1, 2, 3],
+    [3, undefined, 3, 3],
+  ];
+  expect(drawn(courses, { most: 3, rows: 4, hasDots: false })).toEqual(["+ ++", "  * ", " *  ", "*   "]);
+  // The last of those that meet in a cell is seen.
+  expect(
+    drawn(
+      [
+        [0, 0],
+        [0, 0],
+      ],
+      { most: 1, rows: 2, hasDots: false },
+    ),
+  ).toEqual(["  ", "++"]);
+  expect(drawn([[0, 3, 1, 1]], { most: 3, rows: 1, hasDots: true })).toEqual(["⡸⠦"]);
+  expect(drawCourses([[1], [2]], { most: 2, rows: 1, hasDots: true })[0]?.[0]?.course).toBeUndefined();
+  expect(drawn([[]], { most: 0, rows: 1, hasDots: true })).toEqual([""]);
+});
+
+test("no braille on the console of Linux", () => {
+  expect([hasBraille({ TERM: "linux" }), hasBraille({ TERM: "xterm-256color" }), hasBraille({})]).toEqual([
+    false,
+    true,
+    true,
+  ]);
 });
