@@ -30,7 +30,7 @@ export async function loadConfig<Schema extends z.ZodType>(
   const faults = result.error.issues.flatMap((issue) => {
     // An unknown key is reported at its parent; point at the key itself.
     const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-    const message = issue.code === "unrecognized_keys" ? "unknown setting" : issue.message;
+    const message = issue.code === "unrecognized_keys" ? "unknown setting" : messageOfIssue(issue);
     return paths.map((path) => `${placeOf(path, file, flagged)}${path.join(".")}: ${message}`);
   });
   throw configError(faults.join("\n"));
@@ -74,6 +74,11 @@ async function readYaml(path: string): Promise<YamlFile> {
     return "1:1";
   };
   return { path, values: { ...values }, locate };
+}
+
+/** A key that is not what keys must be is told by what is wrong with it. */
+function messageOfIssue(issue: z.core.$ZodIssue): string {
+  return issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
 }
 
 function placeOf(path: readonly PropertyKey[], file: YamlFile | undefined, flagged: ReadonlySet<string>): string {

@@ -24,6 +24,7 @@ interface Flags {
   readonly host?: string;
   readonly first?: string;
   readonly ascii?: boolean;
+  readonly printKeymap?: boolean;
   readonly logFile?: string;
 }
 
@@ -48,6 +49,7 @@ const program = new Command("zor tui")
   .option("--host <host>", "begin with the instances of this host")
   .option("--first <line>", 'what to do first, as typed after ":"; default: $ZOR_TUI_FIRST, else a table')
   .option("--ascii", "draw with ASCII only; default when the locale is not UTF-8")
+  .option("--print-keymap", "print every key that can be bound, in the form of keys.yaml, and end")
   .option("--log-file <file>", `where to log; default: ${defaultLogFile(process.env)}`)
   .version(version)
   .addHelpText("after", examples)
@@ -57,6 +59,10 @@ const program = new Command("zor tui")
   .action((flags: Flags) => main(flags));
 
 async function main(flags: Flags): Promise<void> {
+  if (flags.printKeymap === true) {
+    await printKeymap();
+    return;
+  }
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     process.stderr.write("zor tui: needs a terminal on stdin and stdout; in scripts use: zor get instances -o json\n");
     process.exitCode = exitCode.usage;
@@ -89,7 +95,7 @@ async function main(flags: Flags): Promise<void> {
       host: flags.host,
       first: flags.first ?? process.env["ZOR_TUI_FIRST"] ?? "",
       ascii: flags.ascii === true,
-      settings: new Settings(join(configDirectory(process.env), "tui")),
+      settings: new Settings(settingsDirectory()),
       remembered: await Remembered.open(join(userDirectory("state", process.env), "tui.json")),
     });
     if (ending.error !== undefined) {
@@ -102,6 +108,23 @@ async function main(flags: Flags): Promise<void> {
   } finally {
     connection?.close();
   }
+}
+
+/** Every key, as it is with the settings of the user; what is wrong with those is told beside it. */
+async function printKeymap(): Promise<void> {
+  const [{ bareProgram }, { keyFaults, keymapText }] = await Promise.all([
+    import("./session/bare-program.js"),
+    import("./app/keymap-text.js"),
+  ]);
+  const settings = new Settings(settingsDirectory());
+  const faults = await settings.look();
+  const bare = bareProgram(settings);
+  for (const fault of [...faults, ...(await keyFaults(bare))]) process.stderr.write(`zor tui: ${escapeText(fault)}\n`);
+  process.stdout.write(keymapText(bare));
+}
+
+function settingsDirectory(): string {
+  return join(configDirectory(process.env), "tui");
 }
 
 // The launcher passes its own first word on.

@@ -2,6 +2,7 @@ import { messageOf } from "../../lib/errors.js";
 import { measuredKinds } from "../../lib/figures/subject-kind.js";
 import type { Action } from "../kit/action.js";
 import type { Command } from "../kit/keys/command.js";
+import { hotkeyCommands, withKeymap } from "../kit/keys/keymap.js";
 import { pluralOf } from "../kit/kind-table.js";
 import type { TuiKind } from "../kit/kind.js";
 import { shortName } from "../kit/resource-name.js";
@@ -26,12 +27,13 @@ import { UsageScreen } from "./usage/usage-screen.js";
  * The commands that are bound on every screen. One more is one more entry here, or in the folder of its screen or kind when it
  * belongs to one.
  */
-function commandsEverywhere(program: Program): readonly Command[] {
+export function commandsEverywhere(program: Program): readonly Command[] {
   const { model } = program;
   const kind = (): TuiKind | undefined => model.screen.kind;
   const hasKind = () => kind() !== undefined;
   return [
     {
+      id: "diagnose",
       keys: ["D"],
       title: "diagnose a link: test each hop, say which is broken",
       group: "Look",
@@ -43,6 +45,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       },
     },
     {
+      id: "command-line",
       keys: [":"],
       title: "command line; tab completes",
       group: "Look",
@@ -55,6 +58,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
     ...formCommands(program),
     ...cableCommands(program),
     {
+      id: "details",
       keys: ["d"],
       title: "describe what is under the cursor",
       group: "Look",
@@ -73,8 +77,16 @@ function commandsEverywhere(program: Program): readonly Command[] {
         else showNamed(program, argument);
       },
     },
-    { keys: ["y"], title: "the same as YAML", group: "Look", when: hasKind, run: () => showDetails(program, true) },
     {
+      id: "yaml",
+      keys: ["y"],
+      title: "the same as YAML",
+      group: "Look",
+      when: hasKind,
+      run: () => showDetails(program, true),
+    },
+    {
+      id: "events",
       keys: ["e"],
       title: "events of what is under the cursor",
       group: "Look",
@@ -83,6 +95,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       run: () => showEvents(program),
     },
     {
+      id: "older",
       keys: ["<"],
       words: ["older"],
       title: "reach back: older events than those that are shown",
@@ -93,6 +106,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
     },
     ...openingConsoles(program),
     {
+      id: "capture",
       keys: ["f"],
       words: ["capture"],
       title: "capture the frames of what is under the cursor into a file here; again: stop",
@@ -104,6 +118,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       },
     },
     {
+      id: "use",
       keys: ["u"],
       words: ["top", "use"],
       title: "what is used now, the most first: processors, memory, disks, traffic",
@@ -111,6 +126,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       run: () => showUsage(program),
     },
     {
+      id: "map",
       keys: ["b"],
       words: ["map"],
       title: "the big picture: a map of hosts, lans and cables",
@@ -122,6 +138,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
     ...lookCommands(program),
     ...deskCommands(program),
     {
+      id: "history",
       keys: ["h"],
       words: ["history"],
       title: "what the thing under the cursor used lately, in charts",
@@ -133,6 +150,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       },
     },
     {
+      id: "screen",
       keys: ["w"],
       words: ["screen"],
       title: "the screen of a machine in half blocks, and its keyboard",
@@ -146,6 +164,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       run: () => showMachineScreen(program),
     },
     {
+      id: "ssh",
       keys: ["t"],
       words: ["ssh"],
       title: "log in by ssh, without an address; its end comes back",
@@ -156,6 +175,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       run: () => logIn(program),
     },
     {
+      id: "help",
       keys: ["?"],
       words: ["help", "?"],
       title: "this help",
@@ -166,6 +186,7 @@ function commandsEverywhere(program: Program): readonly Command[] {
       },
     },
     {
+      id: "resync",
       keys: ["ctrl-r"],
       words: ["resync"],
       title: "read everything from the hub again",
@@ -175,9 +196,16 @@ function commandsEverywhere(program: Program): readonly Command[] {
         model.say("reading everything from the hub again");
       },
     },
-    { keys: ["ctrl-l"], title: "draw the screen again", group: "Program", run: () => program.redraw() },
-    { keys: ["ctrl-z"], title: "back to the shell; fg comes back here", group: "Program", run: () => program.stop() },
+    { id: "redraw", keys: ["ctrl-l"], title: "draw the screen again", group: "Program", run: () => program.redraw() },
     {
+      id: "stop",
+      keys: ["ctrl-z"],
+      title: "back to the shell; fg comes back here",
+      group: "Program",
+      run: () => program.stop(),
+    },
+    {
+      id: "close",
       keys: ["q"],
       title: "close this screen; quits on the first",
       group: "Program",
@@ -196,10 +224,11 @@ function commandsEverywhere(program: Program): readonly Command[] {
 }
 
 /** The commands that ask for what can be asked of a kind. */
-function actionCommands({ model, requests }: Program, kind: TuiKind): readonly Command[] {
+export function actionCommands({ model, requests }: Program, kind: TuiKind): readonly Command[] {
   return kind.actions
     .filter(({ keys }) => keys.length > 0)
     .map((action: Action) => ({
+      id: `${kind.kind}.${action.verb}`,
       keys: action.keys,
       title: action.title,
       group: "Act",
@@ -212,22 +241,30 @@ function actionCommands({ model, requests }: Program, kind: TuiKind): readonly C
     }));
 }
 
-/** The commands of the screen that is open, then those of its kind, then those that are bound everywhere. */
+/**
+ * The commands of the screen that is open, then those of its kind, then those that are bound everywhere; what the user has bound comes
+ * before all others.
+ */
 export function commandsHere(program: Program): readonly Command[] {
   const { screen } = program.model;
   const actions = screen.kind === undefined ? [] : actionCommands(program, screen.kind);
-  return [...screen.commands, ...actions, ...commandsEverywhere(program)];
+  return withUserKeys(program, [...screen.commands, ...actions, ...commandsEverywhere(program)]);
+}
+
+function withUserKeys(program: Program, commands: readonly Command[]): readonly Command[] {
+  const { keys, hotkeys } = program.settings.values;
+  return [...hotkeyCommands(hotkeys, (line) => program.run(line)), ...withKeymap(commands, keys)];
 }
 
 /** Every command there is, those of the open screens first; what a screen binds in the place of one bound everywhere is left out. */
 export function allCommands(program: Program): readonly Command[] {
   const { screens, kinds } = program.model;
-  const everywhere = commandsEverywhere(program);
+  const everywhere = withUserKeys(program, commandsEverywhere(program));
   const taken = new Set(everywhere.flatMap(({ keys }) => keys));
-  const others = [
-    ...screens.flatMap((screen) => screen.commands),
-    ...kinds.all.flatMap((kind) => actionCommands(program, kind)),
-  ].filter(({ keys: [key] }) => {
+  const others = withKeymap(
+    [...screens.flatMap((screen) => screen.commands), ...kinds.all.flatMap((kind) => actionCommands(program, kind))],
+    program.settings.values.keys,
+  ).filter(({ keys: [key] }) => {
     if (key === undefined) return true;
     if (taken.has(key)) return false;
     taken.add(key);
@@ -241,6 +278,7 @@ function tableKeys(program: Program): Command {
   const { model } = program;
   const kinds = model.kinds.all.slice(0, 9);
   return {
+    id: "tables",
     keys: kinds.map((_, index) => `${index + 1}`),
     title: kinds.map(pluralOf).join(", "),
     group: "Look",

@@ -13,12 +13,24 @@ export interface Movable {
 export function moveCommands(movable: Movable): readonly Command[] {
   const group = "Move";
   return [
-    { keys: ["up", "k"], title: "one line up", group, run: () => movable.move(-1) },
-    { keys: ["down", "j"], title: "one line down", group, run: () => movable.move(1) },
-    { keys: ["pgup", "ctrl-b"], title: "one screen up", group, run: () => movable.page(-1) },
-    { keys: ["pgdn", "ctrl-f"], title: "one screen down", group, run: () => movable.page(1) },
-    { keys: ["home", "g"], title: "to the first line", group, run: () => movable.move(Number.NEGATIVE_INFINITY) },
-    { keys: ["end", "G"], title: "to the last line", group, run: () => movable.move(Number.POSITIVE_INFINITY) },
+    { id: "up", keys: ["up", "k"], title: "one line up", group, run: () => movable.move(-1) },
+    { id: "down", keys: ["down", "j"], title: "one line down", group, run: () => movable.move(1) },
+    { id: "page-up", keys: ["pgup", "ctrl-b"], title: "one screen up", group, run: () => movable.page(-1) },
+    { id: "page-down", keys: ["pgdn", "ctrl-f"], title: "one screen down", group, run: () => movable.page(1) },
+    {
+      id: "first",
+      keys: ["home", "g"],
+      title: "to the first line",
+      group,
+      run: () => movable.move(Number.NEGATIVE_INFINITY),
+    },
+    {
+      id: "last-line",
+      keys: ["end", "G"],
+      title: "to the last line",
+      group,
+      run: () => movable.move(Number.POSITIVE_INFINITY),
+    },
   ];
 }
 
@@ -26,7 +38,14 @@ export function moveCommands(movable: Movable): readonly Command[] {
 export function pageCommands(model: Model, page: Movable): readonly Command[] {
   return [
     ...moveCommands(page),
-    { keys: ["esc"], title: "back", group: "Look", hint: { word: "back", rank: 2 }, run: () => back(model) },
+    {
+      id: "back",
+      keys: ["esc"],
+      title: "back",
+      group: "Look",
+      hint: { word: "back", rank: 2 },
+      run: () => back(model),
+    },
   ];
 }
 

@@ -3,6 +3,7 @@ import { type Instance, render } from "ink";
 import type { Log } from "../../lib/log.js";
 import { App, type ScreenHandle } from "../app/app.js";
 import { Canvas } from "../app/canvas.js";
+import { keyFaults } from "../app/keymap-text.js";
 import { Controller } from "../app/controller.js";
 import { lookOfTerminal } from "../app/theme.js";
 import { colourDepth } from "../kit/cells/colour-depth.js";
@@ -139,7 +140,10 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     end({ code: 0 });
   };
   const readSettings = async (): Promise<void> => {
-    for (const fault of await settings.look()) model.complain("tui.bad_settings", "", fault);
+    const { version } = settings;
+    const faults = [...(await settings.look())];
+    if (settings.version !== version) faults.push(...(await keyFaults(program)));
+    for (const fault of faults) model.complain("tui.bad_settings", "", fault);
   };
   await readSettings();
   const controller = new Controller(program, {

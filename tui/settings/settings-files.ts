@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Hotkeys, type Keymap, whyNoKey } from "../kit/keys/keymap.js";
 import type { TableLook } from "../kit/table/table-look.js";
 
 /** Text of a line that somebody may have typed. */
@@ -79,8 +80,37 @@ const jumps: SettingsFile<Readonly<Record<string, Jump>>> = {
   head: "# Jumps of zor tui, from a row to what is related: \"twins: {kinds: [instance], to: 'instances /role={label.role}'}\".",
 };
 
+const chord = z.string().superRefine((text, context) => {
+  const why = whyNoKey(text);
+  if (why !== undefined) context.addIssue({ code: "custom", message: why });
+});
+
+const keys: SettingsFile<Keymap> = {
+  name: "keys.yaml",
+  schema: z.record(
+    z.string(),
+    z.union([z.array(chord), chord.transform((key) => [key])], { error: (issue) => unionFault(issue.input) }),
+  ),
+  empty: {},
+  head: '# Keys of zor tui by what they do: "details: [d, ctrl-o]"; zor tui --print-keymap lists all.',
+};
+
+const hotkeys: SettingsFile<Hotkeys> = {
+  name: "hotkeys.yaml",
+  schema: z.record(chord, line),
+  empty: {},
+  head: '# Keys of zor tui that run a line of the command line: "ctrl-o: instances /state=stopped".',
+};
+
+/** What is wrong with something that is neither a key nor a list of keys. */
+function unionFault(input: unknown): string {
+  const given: readonly unknown[] = Array.isArray(input) ? input : [input];
+  for (const each of given) if (typeof each === "string" && whyNoKey(each) !== undefined) return whyNoKey(each) ?? "";
+  return "must be a key or a list of keys, in quotes where they are signs";
+}
+
 /** Every file of settings of the terminal interface. */
-export const settingsFiles = { aliases, tables, views, jumps } as const;
+export const settingsFiles = { aliases, tables, views, jumps, keys, hotkeys } as const;
 
 export type SettingsName = keyof typeof settingsFiles;
 

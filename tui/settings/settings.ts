@@ -1,6 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
+import { isNode, LineCounter, parseDocument } from "yaml";
 import { loadConfig } from "../../lib/config.js";
 import { failedPrecondition, messageOf } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
@@ -39,6 +39,17 @@ export class Settings {
   /** Path of a file, for people. */
   pathOf(name: SettingsName): string {
     return join(this.#directory ?? "", settingsFiles[name].name);
+  }
+
+  /** Where something stands in a file, for people: "file:line:column"; the file alone where it does not stand there. */
+  async placeOf(name: SettingsName, path: readonly string[]): Promise<string> {
+    const file = this.pathOf(name);
+    const lines = new LineCounter();
+    const document = parseDocument((await readIfExists(file)) ?? "", { lineCounter: lines });
+    const node = document.getIn(path, true);
+    if (!isNode(node) || node.range === undefined || node.range === null) return file;
+    const { line, col } = lines.linePos(node.range[0]);
+    return `${file}:${line}:${col}`;
   }
 
   /** Reads the files that are new or different; resolves to what is wrong with them, "file:line:column key: what is wrong". */

@@ -10,7 +10,7 @@ export interface Hint {
 
 /** One line of the table of keys: the key, the footer, the help and the command line are made of it. */
 export interface Command {
-  /** What it is called in files of keys, for good: "table.mark". Default: its first word. */
+  /** What it is called in files of keys, for good: "table.mark". Default: its first word, else what {@link commandId} makes of its title. */
   readonly id?: string;
   /** The first is the one that is shown; none: the command line only. */
   readonly keys: readonly string[];
@@ -37,12 +37,26 @@ export interface Command {
 /** The commands that can be given where the person is now; of those with the same key the first. */
 export function availableCommands(commands: readonly Command[], readOnly: boolean): readonly Command[] {
   const taken = new Set<string>();
-  return commands.filter((command) => {
-    if (readOnly && command.changes === true) return false;
-    if (command.when?.() === false || command.keys.some((key) => taken.has(key))) return false;
-    for (const key of command.keys) taken.add(key);
-    return true;
+  return commands.flatMap((command) => {
+    if ((readOnly && command.changes === true) || command.when?.() === false) return [];
+    const keys = command.keys.filter((key) => !taken.has(key));
+    if (keys.length === 0 && command.keys.length > 0) return [];
+    for (const key of keys) taken.add(key);
+    return [keys.length === command.keys.length ? command : { ...command, keys }];
   });
+}
+
+/** What a command is called in files of keys. */
+export function commandId({ id, words, title }: Command): string {
+  const [beginning = ""] = title.split(/[:;,(]/);
+  return (
+    id ??
+    words?.[0] ??
+    beginning
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+  );
 }
 
 /** A key as people read it. */

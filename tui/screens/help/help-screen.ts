@@ -4,6 +4,7 @@ import { Page } from "../../kit/page.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, pageBody, type Screen } from "../../kit/screen.js";
 import { cutLine, type Line } from "../../kit/text/segment.js";
+import { plainText } from "../../kit/text/plain-text.js";
 import { fitText } from "../../kit/text/text-width.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
@@ -14,13 +15,30 @@ export class HelpScreen implements Screen {
   readonly commands: readonly Command[];
   readonly #program: Program;
   readonly #page = new Page();
+  /** Only lines with these words are shown. */
+  #wanted = "";
   readonly #everything: () => readonly Command[];
 
   /** `everything` are the commands of the whole program. */
   constructor(program: Program, everything: () => readonly Command[]) {
     this.#program = program;
     this.#everything = everything;
-    this.commands = pageCommands(program.model, this.#page);
+    this.commands = [
+      ...pageCommands(program.model, this.#page),
+      {
+        id: "help.search",
+        keys: ["/"],
+        title: "search: only what has these words",
+        group: "Look",
+        hint: { word: "search", rank: 1 },
+        run: () => {
+          const apply = (text: string): void => {
+            this.#wanted = text;
+          };
+          program.model.prompt = { type: "filter", text: this.#wanted, before: this.#wanted, help: "words", apply };
+        },
+      },
+    ];
   }
 
   title(): string {
@@ -28,7 +46,27 @@ export class HelpScreen implements Screen {
   }
 
   draw(width: number, height: number): Body {
-    return pageBody(this.#page, this.#lines(width), height);
+    const words = this.#wanted.toLowerCase().split(/\s+/);
+    const hasAll = (line: Line): boolean => {
+      const text = line
+        .map((part) => part.text)
+        .join("")
+        .toLowerCase();
+      return words.every((word) => text.includes(word));
+    };
+    const all = this.#lines(width);
+    const shown = this.#wanted.trim() === "" ? all : all.filter(hasAll);
+    const none: Line = [
+      { text: `   nothing here has "${plainText(this.#wanted)}"; esc shows everything`, tone: "dim" },
+    ];
+    const body = pageBody(this.#page, shown.length === 0 ? [[], none] : shown, height);
+    return this.#wanted === "" ? body : { ...body, facts: [{ text: ` /${plainText(this.#wanted)}`, tone: "warn" }] };
+  }
+
+  back(): boolean {
+    const searched = this.#wanted !== "";
+    this.#wanted = "";
+    return searched;
   }
 
   subject(): Row | undefined {

@@ -299,10 +299,28 @@ export class MapScreen implements Screen {
     const move = "Move";
     const look = "Look";
     return [
-      { keys: ["up", "k"], title: "to what lies above, along cables first", group: move, run: () => this.#go("up") },
-      { keys: ["down", "j"], title: "to what lies below", group: move, run: () => this.#go("down") },
-      { keys: ["left", "h"], title: "to what lies to the left", group: move, run: () => this.#go("left") },
-      { keys: ["right", "l"], title: "to what lies to the right", group: move, run: () => this.#go("right") },
+      {
+        id: "map.up",
+        keys: ["up", "k"],
+        title: "to what lies above, along cables first",
+        group: move,
+        run: () => this.#go("up"),
+      },
+      { id: "map.down", keys: ["down", "j"], title: "to what lies below", group: move, run: () => this.#go("down") },
+      {
+        id: "map.left",
+        keys: ["left", "h"],
+        title: "to what lies to the left",
+        group: move,
+        run: () => this.#go("left"),
+      },
+      {
+        id: "map.right",
+        keys: ["right", "l"],
+        title: "to what lies to the right",
+        group: move,
+        run: () => this.#go("right"),
+      },
       {
         keys: ["tab"],
         title: "to the next thing",
@@ -310,11 +328,11 @@ export class MapScreen implements Screen {
         hint: { word: "next", rank: 3 },
         run: () => this.#next(1),
       },
-      { keys: ["shift-tab"], title: "to the thing before", group: move, run: () => this.#next(-1) },
-      { keys: ["pgup", "ctrl-b"], title: "a screen up", group: move, run: () => this.#page("up") },
-      { keys: ["pgdn", "ctrl-f"], title: "a screen down", group: move, run: () => this.#page("down") },
-      { keys: ["home", "g"], title: "to the first thing", group: move, run: () => this.#end("first") },
-      { keys: ["end", "G"], title: "to the last thing", group: move, run: () => this.#end("last") },
+      { id: "map.before", keys: ["shift-tab"], title: "to the thing before", group: move, run: () => this.#next(-1) },
+      { id: "page-up", keys: ["pgup", "ctrl-b"], title: "a screen up", group: move, run: () => this.#page("up") },
+      { id: "page-down", keys: ["pgdn", "ctrl-f"], title: "a screen down", group: move, run: () => this.#page("down") },
+      { id: "first", keys: ["home", "g"], title: "to the first thing", group: move, run: () => this.#end("first") },
+      { id: "last-line", keys: ["end", "G"], title: "to the last thing", group: move, run: () => this.#end("last") },
       {
         keys: ["enter"],
         title: "open: a host's instances, a lan's ports, else the details; draw the cable that was begun",
@@ -322,7 +340,14 @@ export class MapScreen implements Screen {
         hint: { word: "open", rank: 1 },
         run: () => this.#open(),
       },
-      { keys: ["+", "="], title: "nearer", group: look, hint: { word: "nearer", rank: 2 }, run: () => this.#look(1) },
+      {
+        id: "map.nearer",
+        keys: ["+", "="],
+        title: "nearer",
+        group: look,
+        hint: { word: "nearer", rank: 2 },
+        run: () => this.#look(1),
+      },
       {
         keys: ["-", "_"],
         title: "further away",
@@ -345,8 +370,15 @@ export class MapScreen implements Screen {
           this.#hasMini = !this.#hasMini;
         },
       },
-      { keys: ["R"], title: "lay everything out anew", group: look, run: () => this.#anew() },
-      { keys: ["esc"], title: "back", group: look, hint: { word: "back", rank: 4 }, run: () => back(model) },
+      { id: "map.anew", keys: ["R"], title: "lay everything out anew", group: look, run: () => this.#anew() },
+      {
+        id: "back",
+        keys: ["esc"],
+        title: "back",
+        group: look,
+        hint: { word: "back", rank: 4 },
+        run: () => back(model),
+      },
     ];
   }
 }

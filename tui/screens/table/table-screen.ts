@@ -184,6 +184,7 @@ export class TableScreen implements Screen {
         page: (by) => table.page(by, model.nowMs),
       }),
       {
+        id: "open",
         keys: ["enter"],
         title: "open: a host's instances, a lan's ports, else the details",
         group: "Look",
@@ -191,8 +192,9 @@ export class TableScreen implements Screen {
         run: () => this.#open(),
       },
       // On a table there are more useful things to say in the footer than how to leave it.
-      { keys: ["esc"], title: "back; first drops marks and filter", group: "Look", run: () => back(model) },
+      { id: "back", keys: ["esc"], title: "back; first drops marks and filter", group: "Look", run: () => back(model) },
       {
+        id: "filter",
         keys: ["/"],
         title: "filter: words, key=value, key!=value, !word",
         group: "Look",
@@ -203,6 +205,7 @@ export class TableScreen implements Screen {
         },
       },
       {
+        id: "table.mark",
         keys: ["space"],
         title: "mark; marked rows are acted on together",
         group: "Act",
@@ -211,6 +214,7 @@ export class TableScreen implements Screen {
         run: () => table.toggleMark(model.nowMs),
       },
       {
+        id: "table.mark-all",
         keys: ["ctrl-a"],
         title: "mark all rows the filter shows, or none",
         group: "Act",

@@ -109,6 +109,20 @@ describe("where somebody has been", () => {
   });
 });
 
+describe("the help", () => {
+  it("is searched by words; esc shows everything again", () => {
+    const { model, press } = onInstances();
+    press("?", "/", ...spell("REBOOTS never"), "enter");
+    expect(textOf(model.screen).join("")).toContain("nothing here has");
+    press("/", "ctrl-u", ...spell("mark range"), "esc", "/", "ctrl-u", ...spell("last mark"), "enter");
+    expect(textOf(model.screen)).toEqual([expect.stringMatching(/\^v +mark all rows from the last mark/)]);
+    press("esc");
+    expect(textOf(model.screen).length).toBeGreaterThan(30);
+    press("esc");
+    expect(tableOf(model).kind.kind).toBe("instance");
+  });
+});
+
 describe("messages", () => {
   it("are kept with their level, counted when they repeat, and filtered", () => {
     const { model, press } = onInstances();
