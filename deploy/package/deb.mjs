@@ -118,7 +118,9 @@ function putPrograms(root, directory, manifest, tree) {
     put(join(docs, path), readFileSync(join(directory, path)));
   }
   putZipped(join(docs, "THIRD-PARTY-LICENSES"), readFileSync(join(directory, "THIRD-PARTY-LICENSES")));
-  putZipped(join(tree, "usr/share/man/man1/zor.1"), readFileSync(join(root, "deploy/package/debian/zor.1")));
+  for (const page of filesIn(join(root, "man"))) {
+    putZipped(join(tree, "usr/share/man/man1", page), readFileSync(join(root, "man", page)));
+  }
   // The licences of what is in node_modules are in that one file.
   for (const path of filesIn(join(tree, home, "node_modules"))) {
     if (/(?:^|\/)licen[cs]e[^/]*$/i.test(path)) rmSync(join(tree, home, "node_modules", path));

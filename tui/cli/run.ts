@@ -1,21 +1,34 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { invalidArgument, ZorError } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
-import { version } from "../../lib/program.js";
 import type { Registrar } from "./command.js";
 import { commandTable, otherPrograms } from "./command-table.js";
 import { exitCode, exitCodeTable } from "./exit-codes.js";
 import { nearest } from "../../lib/nearest.js";
+import { configDirectory } from "../client/contexts.js";
+import { createProgram } from "./program.js";
 import { codeOfError, formatError } from "./output/print-error.js";
 import { type CliIo, type GlobalOptions, Session } from "./session.js";
+import { withNearestName } from "./suggest-name.js";
 import { traced } from "./traced.js";
 import { commandOf, toUsageError } from "./usage-error.js";
 
 /** Runs one command line (without the program's name) and resolves to its exit code. Never throws. */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+export async function runCli(given: readonly string[], io: CliIo): Promise<number> {
+  try {
+    return await runWords(await withoutAlias(given, io), io);
+  } catch (error) {
+    io.errors.write(formatError(error, { json: wantsJson(given), verbose: hasFlag(given, "-v", "--verbose") }));
+    return codeOfError(error);
+  }
+}
+
+async function runWords(argv: readonly string[], io: CliIo): Promise<number> {
   const errorFormat = { json: wantsJson(argv), verbose: hasFlag(argv, "-v", "--verbose") };
   let session: Session | undefined;
-  const program = createProgram(io);
+  const { output } = io.terminal;
+  const columns = output.isTTY === true ? (output.columns ?? 80) : 80;
+  const program = createProgram({ columns, write: (text) => output.write(text) });
   const args = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv;
   try {
     const [first, topic] = argv;
@@ -50,39 +63,21 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       if (error instanceof ZorError && error.resource !== undefined) io.errors.write(formatError(error, errorFormat));
       return interruptionCode(io.signal);
     }
-    io.errors.write(formatError(error, { ...errorFormat, hop: session?.hop }));
+    const told = errorFormat.json ? error : await withNearestName(session, error);
+    io.errors.write(formatError(told, { ...errorFormat, hop: session?.hop }));
     return codeOfError(error);
   } finally {
     await session?.[Symbol.asyncDispose]();
   }
 }
 
-/** The program with the options every command takes, and no command yet. */
-function createProgram(io: CliIo): Command {
-  const { output } = io.terminal;
-  return new Command("zor")
-    .description("One fleet of lab hosts: machines, containers, lans and the cables between them.")
-    .version(version, "-V, --version", "print the version")
-    .option("--context <name>", "hub or agent to talk to (default: $ZOR_CONTEXT, else the current one)")
-    .option("--timeout <time>", "longest time for each call, such as 10s or 2m (default: 4.5s to look)")
-    .option("--request-id <id>", "makes a change safe to repeat: the same id never acts twice")
-    .option("-v, --verbose", "show reason, code and causes of errors")
-    .helpCommand(false)
-    .usage("[options] COMMAND")
-    .configureHelp({
-      showGlobalOptions: true,
-      subcommandTerm: (command) => command.name(),
-      helpWidth: output.isTTY === true ? (output.columns ?? 80) : 80,
-    })
-    .configureOutput({
-      writeOut: (text) => output.write(text),
-      // Errors are thrown and printed in one place.
-      writeErr: () => undefined,
-      getOutHelpWidth: () => (output.isTTY === true ? (output.columns ?? 80) : 80),
-    })
-    .showSuggestionAfterError(true)
-    .exitOverride()
-    .addHelpText("after", afterHelp());
+/** A command line with the alias in it, if its first word is one, replaced by what it stands for. */
+async function withoutAlias(argv: readonly string[], { env }: CliIo): Promise<readonly string[]> {
+  const word = calledCommand(argv);
+  const isKnown = (name: string): boolean => name === "help" || name === "complete";
+  if (word === undefined || isKnown(word) || commandTable.some(({ name }) => name === word)) return argv;
+  const { expandAlias } = await import("./aliases.js");
+  return await expandAlias(argv, argv.indexOf(word), configDirectory(env));
 }
 
 /** Adds every command: the one that is called in full, the others by name for help and suggestions. */
@@ -147,21 +142,6 @@ function exitCodeHelp(): string {
     "A command on several resources ends with the code of the first that failed; the others are still done.",
     "",
   ].join("\n");
-}
-
-function afterHelp(): string {
-  return `
-Names: a resource may be written in full (hosts/alpha/instances/vm1), as HOST/NAME (alpha/vm1), or as NAME alone when
-no other host has one of that name.
-
-Examples:
-  zor get instances                          every instance of every host
-  zor get hosts -o json                      the API's response as proto3 JSON
-  zor create link demo alpha/lan1 beta/lan1  a cable between two hosts
-  zor describe instance alpha/vm1            all that is known of one
-  zor edit link demo                         change it in your editor
-  zor console alpha/vm1                      its serial console; Ctrl-] detaches
-  zor help exit-codes                        what the exit codes mean`;
 }
 
 function hasFlag(argv: readonly string[], ...flags: readonly string[]): boolean {

@@ -5,6 +5,7 @@ import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { isId } from "../../../lib/names.js";
 import { shortName } from "../../kit/resource-name.js";
 import { KindArgument, NicOption, type Registrar, ResourceArgument, ResourceOption } from "../command.js";
+import { expandAlias, isCommand, readAliases } from "../aliases.js";
 import { completeInside, isInsidePath } from "../complete-files.js";
 import { commandTable, otherPrograms } from "../command-table.js";
 import { kindsWith, listKind } from "../kinds.js";
@@ -20,16 +21,19 @@ export function define(registrar: Registrar): void {
     .command("complete", { hidden: true })
     .argument("[words...]")
     .allowUnknownOption()
-    .action(async (words: string[]) => {
+    .action(async (typed: string[]) => {
       const session = registrar.open(command);
       const root = new RootCommand();
+      const aliases = await readAliases(session.configDirectory).catch(() => new Map<string, string>());
+      const words = typed.length < 2 ? typed : await expandAlias(typed, 0, session.configDirectory).catch(() => typed);
       const program = await wholeProgram(registrar);
       const place = placeOf(program, words);
       const names = await namesOf(session, place);
       addOptions(root, program, []);
       for (const each of program.commands) addCommand(root, each, "", { place, names });
       for (const [name, summary] of otherPrograms) root.command(name, summary);
-      root.parse(words.length === 0 ? [""] : words);
+      for (const [alias, text] of aliases) if (!isCommand(alias)) root.command(alias, `zor ${text}`);
+      root.parse(words.length === 0 ? [""] : [...words]);
     });
 }
 
