@@ -28,6 +28,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
   cli: [],
   deploy: [root, program("ip", "iproute2"), program("mmdebstrap"), program("ssh-keygen", "openssh-client")],
   "fleet-hub": [],
+  frames: [],
   figures: [],
   hub: [],
   metrics: [],
@@ -37,7 +38,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
     program("qemu-system-x86_64", "qemu-system-x86"),
     program("ovs-vswitchd", "openvswitch-switch"),
   ],
-  tui: [],
+  tui: [program("setsid", "util-linux")],
 };
 
 /** What a machine is like, as far as benchmarks care. */

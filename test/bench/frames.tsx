@@ -1,5 +1,5 @@
 // Measures the terminal program without a terminal: how long feeding, filtering, sorting and drawing take with many rows.
-// npm run bench -- tui ROWS (10000) COLUMNS (200) LINES (50). Prints one line per figure, drawing included.
+// npm run bench -- frames ROWS (10000) COLUMNS (200) LINES (50). Prints one line per figure, drawing included.
 
 import { Writable } from "node:stream";
 import { type Instance, render } from "ink";
