@@ -12,7 +12,8 @@ export class HubProcess implements AsyncDisposable {
   /** @param directory where its identities and the context for clients are made. */
   constructor(directory: string, { hosts, instances }: { readonly hosts: number; readonly instances: number }) {
     const words = [hubVerb, directory, `${hosts}`, `${instances}`];
-    this.#child = spawnOwned(nodePath, [process.argv[1] ?? "", ...words], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawnOwned(nodePath, [process.argv[1] ?? "", ...words], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child.stderr.pipe(process.stderr);
     const lines = createInterface({ input: this.#child.stdout });
     this.#words = lines[Symbol.asyncIterator]();
   }
@@ -39,7 +40,7 @@ export class HubProcess implements AsyncDisposable {
   }
 
   #tell(order: HubOrder): void {
-    this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
+    this.#child.stdin.write(`${JSON.stringify(order)}\n`);
   }
 
   async #word(): Promise<HubWord> {
@@ -51,7 +52,7 @@ export class HubProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { exitCode, signalCode } = this.#child;
     if (exitCode !== null || signalCode !== null) return;
-    this.#child.stdin?.end();
+    this.#child.stdin.end();
     await once(this.#child, "exit");
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { PtyProgram, TerminalSize } from "../../helpers/pty.js";
 import xterm from "@xterm/headless";
+import type { PtyProgram, TerminalSize } from "../../helpers/pty.js";
 
 /** What a person sees of a program: the screen of a terminal that is fed with all that it writes. */
 export class Seen {
