@@ -5,7 +5,25 @@ const packetType = 6;
 const leastBytes = 32;
 
 /** Offsets in a packet block. */
-const offsets = { type: 0, length: 4, interfaceId: 8, timeHigh: 12, timeLow: 16, kept: 20 } as const;
+const offsets = {
+  type: 0,
+  length: 4,
+  interfaceId: 8,
+  timeHigh: 12,
+  timeLow: 16,
+  kept: 20,
+  frameLength: 24,
+  frame: 28,
+} as const;
+
+/** Where the frame of a block lies, how much of it is kept, and how long it was. */
+export function frameOf(
+  view: DataView,
+  at: number,
+): { readonly from: number; readonly kept: number; readonly length: number } {
+  const kept = view.getUint32(at + offsets.kept, true);
+  return { from: at + offsets.frame, kept, length: view.getUint32(at + offsets.frameLength, true) };
+}
 
 /** How much of a run of blocks there is room for. */
 export interface BlockRoom {

@@ -9,6 +9,7 @@ import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { ConsoleRequest } from "../../tui/screens/console/console-opener.js";
 import { FakeConsole } from "./fake-console.js";
 import { FakeScreens } from "./fake-screens.js";
+import type { FrameSource, FrameWatch, SeenFrame } from "../../tui/screens/frames/frame-source.js";
 import type { Action } from "../../tui/kit/action.js";
 import { parseResource } from "../../tui/cli/input/resource-file.js";
 import type { Changes, EditText, ResourceChange, Sent } from "../../tui/screens/form/changes.js";
@@ -110,6 +111,11 @@ export class FakeGateway implements FleetGateway {
     },
   };
 
+  /** What passes, as the test says it. */
+  readonly passing: FrameWatch[] = [];
+  /** How the next watches of frames end. */
+  watchEnd = Promise.withResolvers<string>();
+
   /** Frames that captures tell of, before they wait for their end. */
   frames = 0;
 
@@ -163,6 +169,22 @@ export class FakeGateway implements FleetGateway {
     this.calls.push(`ssh ${name}`);
     return 0;
   }
+
+  /** Frames that were written last. */
+  written: readonly SeenFrame[] = [];
+  readonly frameSource: FrameSource = {
+    watch: async (name, watch) => {
+      this.calls.push(`frames ${name} ${watch.filter}`.trimEnd());
+      this.passing.push(watch);
+      if (this.failure !== undefined) throw this.failure;
+      return await this.watchEnd.promise;
+    },
+    save: async (name, places, frames) => {
+      this.calls.push(`write ${name} ${places.join(",")}`);
+      this.written = frames;
+      return "/tmp/a.pcapng";
+    },
+  };
 
   readonly screens = new FakeScreens(this.calls);
 

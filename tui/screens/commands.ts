@@ -11,6 +11,7 @@ import { openingConsoles } from "./console/opening-consoles.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { formCommands } from "./form/commands.js";
+import { frameCommands } from "./frames/frame-commands.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { deskCommands } from "./desk-commands.js";
 import { cableCommands } from "./map/cabling.js";
@@ -105,6 +106,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       run: () => void reachBack(program),
     },
     ...openingConsoles(program),
+    ...frameCommands(program),
     {
       id: "capture",
       keys: ["f"],

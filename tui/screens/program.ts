@@ -10,6 +10,7 @@ import type { Captures } from "./captures.js";
 import type { Consoles } from "./console/consoles.js";
 import type { Cabling } from "./map/cabling.js";
 import type { Changes, EditText } from "./form/changes.js";
+import type { FrameSource } from "./frames/frame-source.js";
 import type { MachineScreens } from "./machine-screen/screen-opener.js";
 import type { Requests } from "./requests.js";
 import type { FiguresSource } from "./usage/figures-source.js";
@@ -59,6 +60,7 @@ export interface Program {
   /** Edits a resource as a text, with the screen put aside. @throws {ZorError} when there is no editor, or it fails. */
   readonly editText: EditText;
   readonly screens: MachineScreens;
+  readonly frames: FrameSource;
   readonly figures: FiguresSource;
   /** What the user has set. */
   readonly settings: Settings;

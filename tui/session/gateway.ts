@@ -5,6 +5,7 @@ import type { FleetStep } from "../kit/fleet/fleet-step.js";
 import type { ConsoleOpener } from "../screens/console/console-opener.js";
 import type { Capturer } from "../screens/captures.js";
 import type { Changes } from "../screens/form/changes.js";
+import type { FrameSource } from "../screens/frames/frame-source.js";
 import type { MachineScreens } from "../screens/machine-screen/screen-opener.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
@@ -30,6 +31,8 @@ export interface FleetGateway extends ActionRunner {
   readonly figures: FiguresSource;
   /** Screens of machines, for a part of the screen. */
   readonly screens: MachineScreens;
+  /** Frames that pass. */
+  readonly frameSource: FrameSource;
   /** Opens a console for a part of the screen. */
   openConsole: ConsoleOpener;
   /** Gives the terminal to an instance's console until it is detached or ends; resolves to how it ended. @throws {ZorError} */

@@ -88,6 +88,11 @@ export function createHubGateway(connection: Connection, context: string): Fleet
     },
     figures: createFiguresSource(connection),
     screens: createMachineScreens(connection),
+    frameSource: {
+      watch: async (name, watch) =>
+        (await import("../client/captures/watch-frames.js")).watchFrames(connection, name, watch),
+      save: async (...all) => (await import("../client/captures/watch-frames.js")).saveFrames(...all),
+    },
     openConsole: (name, request) => openPaneConsole(connection, name, request),
     changes: createChanges(connection),
     attachConsole: async (name, terminal, how) => {

@@ -119,6 +119,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     remembered,
     run: (line) => controller.run(line),
     screens: gateway.screens,
+    frames: gateway.frameSource,
     consoles: new Consoles(
       (name, request) => gateway.openConsole(name, request),
       () => model.changed(),

@@ -80,6 +80,7 @@ export function makeProgram(
     remembered: new Remembered(),
     run: (line) => controller.run(line),
     screens: gateway.screens,
+    frames: gateway.frameSource,
     consoles: new Consoles(
       (name, request) => gateway.openConsole(name, request),
       () => model.changed(),

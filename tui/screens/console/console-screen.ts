@@ -81,6 +81,10 @@ export class ConsoleScreen implements Screen {
     return row === undefined ? [] : [row];
   }
 
+  again(): Screen {
+    return new ConsoleScreen(this.#program, false);
+  }
+
   back(): boolean {
     const { here } = this.consoles;
     if (here === undefined || (here.scrolled === 0 && here.search === undefined)) return false;

@@ -103,6 +103,10 @@ export class MachineScreen implements Screen {
     return true;
   }
 
+  again(): Screen {
+    return new MachineScreen(this.#program, this.kind, this.name);
+  }
+
   closed(): void {
     this.#left.abort();
     this.#frames[Symbol.dispose]();
