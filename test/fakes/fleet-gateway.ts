@@ -161,6 +161,24 @@ export class FakeGateway implements FleetGateway {
     return { type: "taken", resource };
   };
 
+  /** Connections that ports of this machine have. */
+  readonly forwarded = { open: 0, taken: 0 };
+
+  async forward(...[name, { local, remote }]: Parameters<FleetGateway["forward"]>) {
+    this.calls.push(`forward ${name} ${local}:${remote}`);
+    if (this.failure !== undefined) throw this.failure;
+    return {
+      address: `127.0.0.1:${local}`,
+      counts: this.forwarded,
+      close: () => void this.calls.push(`closed ${local}`),
+    };
+  }
+
+  async runZor(words: readonly string[]): Promise<number> {
+    this.calls.push(`zor ${words.join(" ")}`);
+    return 0;
+  }
+
   async showScreen(name: string): Promise<void> {
     this.calls.push(`screen ${name}`);
   }

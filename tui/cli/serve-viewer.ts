@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { runProgram } from "../client/run-program.js";
 import { addressFor, type ChosenViewer } from "../client/screen/viewers.js";
 import { shortName } from "../kit/resource-name.js";
-import { hostPort, listenFor, type ListenPlace } from "./listen-for.js";
+import { hostPort, listenFor, type ListenPlace } from "../client/listen-for.js";
+import { listenVia } from "./listen-via.js";
 import type { Session } from "./session.js";
 
 const address = "127.0.0.1";
@@ -32,7 +33,11 @@ export async function serveViewer(
     ...(socket === undefined ? { address, port: wanted } : { path: socket.path }),
     ...{ mostAtOnce, ...most },
   };
-  const { server, port } = await listenFor(session, { name, screen: true, screenProtocol: protocol }, place);
+  const { server, port } = await listenFor(
+    await listenVia(session),
+    { name, screen: true, screenProtocol: protocol },
+    place,
+  );
   try {
     const values = { "{host}": address, "{port}": String(port), "{socket}": socket?.path ?? "" };
     const argv = shown.map((word) =>

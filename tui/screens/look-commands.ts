@@ -6,6 +6,7 @@ import type { Program } from "./program.js";
 import { PulseScreen } from "./pulse/pulse-screen.js";
 import { instanceOf, kindsWithSnapshots, SnapshotTree } from "./snapshots/snapshot-tree.js";
 import { TreeScreen } from "./tree/tree-screen.js";
+import { waysCommands } from "./ways/ways-commands.js";
 import { XrayTree } from "./xray/xray-tree.js";
 
 /** The commands, bound on every screen, that open screens about many things at once. */
@@ -14,6 +15,7 @@ export function lookCommands(program: Program): readonly Command[] {
   const kind = (): TuiKind | undefined => model.screen.kind;
   return [
     ...eventCommands(program),
+    ...waysCommands(program),
     {
       keys: ["0"],
       words: ["pulse"],

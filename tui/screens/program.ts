@@ -13,6 +13,7 @@ import type { Changes, EditText } from "./form/changes.js";
 import type { FrameSource } from "./frames/frame-source.js";
 import type { MachineScreens } from "./machine-screen/screen-opener.js";
 import type { Requests } from "./requests.js";
+import type { Forwards } from "./ways/forwards.js";
 import type { FiguresSource } from "./usage/figures-source.js";
 
 /** How a log is followed. */
@@ -51,7 +52,10 @@ export interface Program {
   saveText(path: string, text: string): Promise<void>;
   /** Opens the table of a kind on top of what is open. */
   openTable(kind: string, scope?: TableScope): void;
+  /** Runs a command of zor in this terminal, with this program put aside, and waits for a key after it. @throws {ZorError} when that fails. */
+  runZor(words: readonly string[]): Promise<void>;
   readonly captures: Captures;
+  readonly forwards: Forwards;
   /** The cable that is being drawn. */
   readonly cabling: Cabling;
   readonly consoles: Consoles;

@@ -9,6 +9,7 @@ import type { FrameSource } from "../screens/frames/frame-source.js";
 import type { MachineScreens } from "../screens/machine-screen/screen-opener.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
+import type { Forwarder } from "../screens/ways/forwards.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
 
 /** What the terminal program needs of a hub or agent. */
@@ -27,6 +28,10 @@ export interface FleetGateway extends ActionRunner {
   readonly changes: Changes;
   /** Captures the frames of a resource into a new file here. */
   capture: Capturer;
+  /** Opens a port of this machine that leads to a server inside an instance. */
+  forward: Forwarder;
+  /** Runs a command of zor in this terminal, in the same context; resolves to its exit code. @throws {ZorError} */
+  runZor(words: readonly string[], signal: AbortSignal): Promise<number>;
   /** What is used now, and what was. */
   readonly figures: FiguresSource;
   /** Screens of machines, for a part of the screen. */

@@ -60,6 +60,11 @@ function logPlace(name: string, source: FollowOptions["source"]): LogPlace {
 /** The gateway over a connection to a hub or agent. @param context its name, for programs of their own. */
 export function createHubGateway(connection: Connection, context: string): FleetGateway {
   const older = new OlderEvents(connection);
+  const runZor = (words: readonly string[], signal: AbortSignal): Promise<number> =>
+    runProgram([nodePath, programPath("cli"), "--context", context, ...words], ["inherit", "inherit", "inherit"], {
+      remedy: "install zor again",
+      signal,
+    });
   return {
     olderEvents: (signal) => older.read(signal),
     eventsDuring: (during, signal) => eventsDuring(connection, during, signal),
@@ -106,9 +111,14 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       ]);
       await showScreen(connection, name, terminal, { signal, colours: coloursOf(process.env) });
     },
-    logIn: async (name, signal) => {
-      const zor = [nodePath, programPath("cli"), "--context", context, "ssh", shortName(name)];
-      return await runProgram(zor, ["inherit", "inherit", "inherit"], { remedy: "install zor again", signal });
+    forward: async (name, { local, remote }, { signal, onTrouble }) => {
+      const { hostPort, listenFor } = await import("../client/listen-for.js");
+      const address = "127.0.0.1";
+      const via = { connection, signal, onTrouble };
+      const { server, port, counts } = await listenFor(via, { name, port: remote }, { address, port: local });
+      return { address: hostPort(address, port), counts, close: () => void server.close() };
     },
+    runZor,
+    logIn: (name, signal) => runZor(["ssh", shortName(name)], signal),
   };
 }

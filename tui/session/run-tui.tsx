@@ -25,6 +25,8 @@ import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
 import { followOwnLog } from "./follow-own-log.js";
+import { anyKey } from "./any-key.js";
+import { Forwards } from "../screens/ways/forwards.js";
 import { saveText } from "./save-text.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
@@ -103,6 +105,8 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     eventsDuring: (during, signal) => gateway.eventsDuring(during, signal),
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
+    runZor: (words) => suspend(() => runHere(words)),
+    forwards: new Forwards(model, (...given) => gateway.forward(...given), stop.signal),
     figures: gateway.figures,
     changes: gateway.changes,
     cabling: new Cabling(),
@@ -173,6 +177,15 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     if (code === 0) model.say("logged out");
     else model.say(`ssh ended with ${code}; zor ssh ${shortName(name)} shows why`, "warn");
     process.stdout.write("\r\n");
+  };
+  const runHere = async (words: readonly string[]): Promise<void> => {
+    process.stdout.write(`\r\n$ zor ${words.join(" ")}\r\n`);
+    const code = await gateway.runZor(words, stop.signal);
+    // What it said is gone as soon as this program draws again.
+    process.stdout.write("\r\npress a key to go back\r\n");
+    await anyKey(process.stdin, stop.signal);
+    if (code === 0) model.say(`zor ${words.slice(0, 2).join(" ")} is done`);
+    else model.say(`zor ${words.slice(0, 2).join(" ")} ended with ${code}`, "warn");
   };
   silence(log);
   guardTerminal(end);

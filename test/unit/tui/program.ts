@@ -7,6 +7,7 @@ import type { TuiKind } from "../../../tui/kit/kind.js";
 import type { Screen } from "../../../tui/kit/screen.js";
 import type { Program } from "../../../tui/screens/program.js";
 import { Cabling } from "../../../tui/screens/map/cabling.js";
+import { Forwards } from "../../../tui/screens/ways/forwards.js";
 import { Captures } from "../../../tui/screens/captures.js";
 import { Remembered } from "../../../tui/settings/remembered.js";
 import { Settings } from "../../../tui/settings/settings.js";
@@ -71,6 +72,10 @@ export function makeProgram(
     eventsDuring: (during) => gateway.eventsDuring(during),
     olderEvents: () => gateway.olderEvents(),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
+    runZor: async (words) => {
+      done.push(`zor ${words.join(" ")}`);
+    },
+    forwards: new Forwards(model, (...given) => gateway.forward(...given), signal),
     figures: gateway.figures,
     changes: gateway.changes,
     cabling: new Cabling(),

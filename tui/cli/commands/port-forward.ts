@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { quote } from "../../../lib/names.js";
-import { parseWhole } from "../../kit/input/key-values.js";
+import { parseForward } from "../../kit/input/forward.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
-import { hostPort, listenFor } from "../listen-for.js";
+import { hostPort, listenFor } from "../../client/listen-for.js";
+import { listenVia } from "../listen-via.js";
 import { resolveName } from "../resolve.js";
 
 interface PortForwardOptions {
@@ -14,11 +15,6 @@ interface PortForwardOptions {
   readonly address: string;
   readonly to: string;
   readonly nic: string;
-}
-
-interface Forward {
-  readonly local: number;
-  readonly remote: number;
 }
 
 /** `zor port-forward NAME [LOCAL:]REMOTE...`. */
@@ -40,7 +36,7 @@ export function define({ program, open }: Registrar): void {
     .option("--nic <name>", "come from the lan of this NIC, not from inside", "")
     .action(async (text: string, ports: string[], options: PortForwardOptions) => {
       const session = open(command);
-      const forwards = ports.map(parseForward);
+      const forwards = ports.map((text) => parseForward("ports", text));
       for (const [flag, ip] of [
         ["--address", options.address],
         ["--to", options.to],
@@ -49,13 +45,13 @@ export function define({ program, open }: Registrar): void {
           throw invalidArgument(flag, `${quote(ip)} is not an IP address`);
       }
       const name = await resolveName(session, kindNamed("instance"), text, options.host);
-      await session.connect();
+      const via = await listenVia(session);
       const servers: Server[] = [];
       try {
         for (const { local, remote } of forwards) {
           const { address, to, nic } = options;
           const place = { address, port: local };
-          const { server, port } = await listenFor(session, { name, port: remote, address: to, nic }, place);
+          const { server, port } = await listenFor(via, { name, port: remote, address: to, nic }, place);
           servers.push(server);
           session.print(`${hostPort(address, port)} -> ${shortName(name)}:${remote}`);
         }
@@ -80,11 +76,4 @@ the other takes it. An event of the instance tells what went through.`,
     "zor port-forward alpha/web 8080:80 --to 10.0.0.2",
     "zor port-forward alpha/router 8443:443 --nic eth1",
   );
-}
-
-function parseForward(text: string): Forward {
-  const [first = "", second, ...more] = text.split(":");
-  if (more.length > 0) throw invalidArgument("ports", `${quote(text)} must be LOCAL:REMOTE or REMOTE`);
-  const remote = parseWhole("ports", second ?? first, 1, 65_535);
-  return { remote, local: second === undefined ? remote : parseWhole("ports", first, 0, 65_535) };
 }

@@ -238,8 +238,7 @@ export class LogScreen implements Screen {
     const turn = (how: () => Partial<LogLook>) => (): void => {
       this.#look = { ...this.#look, ...how() };
     };
-    const nextLock = (): number =>
-      locks[(locks.indexOf(this.#look.locked) + 1) % locks.length] ?? 0;
+    const nextLock = (): number => locks[(locks.indexOf(this.#look.locked) + 1) % locks.length] ?? 0;
     const hasSources = (): boolean => this.kind?.kind === "instance";
     return [
       ...pageCommands(this.#program.model, { move: (by) => this.#move(by, false), page: (by) => this.#move(by, true) }),

@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { failedPrecondition, messageOf } from "../../lib/errors.js";
+import type { Connection } from "../../lib/grpc/connection.js";
 import { tunnel } from "../../lib/grpc/tunnel.js";
 import type { ConnectOpen } from "../../proto/gen/zor/v1/forward_service.js";
-import { escapeText } from "../kit/text/escape.js";
-import type { Session } from "./session.js";
 
 /** A port of this machine. */
 interface PortPlace {
@@ -21,16 +20,39 @@ export type ListenPlace = (PortPlace | { readonly path: string }) & {
   readonly mostAtOnce?: number;
 };
 
+/** What connections are passed on through. */
+export interface ListenVia {
+  readonly connection: Connection;
+  readonly signal: AbortSignal;
+  /** Told why a connection could not be passed on. */
+  readonly onTrouble: (text: string) => void;
+}
+
+/** What listens. */
+export interface Listening {
+  /** Closing it ends its connections. */
+  readonly server: Server;
+  readonly port: number;
+  /** Connections there are, and there were. */
+  readonly counts: { readonly open: number; readonly taken: number };
+}
+
 /** Passes every connection that comes in on to an instance, until the server is closed, which ends them. @throws {ZorError} */
 export async function listenFor(
-  session: Session,
+  { connection, signal, onTrouble }: ListenVia,
   open: Partial<ConnectOpen> & Pick<ConnectOpen, "name">,
   { most = Number.POSITIVE_INFINITY, mostAtOnce = Number.POSITIVE_INFINITY, ...place }: ListenPlace,
-): Promise<{ readonly server: Server; readonly port: number }> {
-  const connection = await session.connect();
-  const { signal } = session.io;
+): Promise<Listening> {
   const sockets = new Set<Socket>();
   let taken = 0;
+  const counts = {
+    get open(): number {
+      return sockets.size;
+    },
+    get taken(): number {
+      return taken;
+    },
+  };
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     if (taken >= most || sockets.size >= mostAtOnce) {
       socket.destroy();
@@ -42,7 +64,7 @@ export async function listenFor(
     socket.on("error", () => socket.destroy());
     tunnel(connection, open, { input: socket, output: socket }, signal)
       .catch((error: unknown) => {
-        if (!signal.aborted && !socket.errored) session.note(escapeText(`zor: ${messageOf(error)}`));
+        if (!signal.aborted && !socket.errored) onTrouble(messageOf(error));
       })
       .finally(() => {
         socket.destroy();
@@ -61,7 +83,7 @@ export async function listenFor(
     throw failedPrecondition("CANNOT_LISTEN", "", `cannot listen on ${where}: ${why}; choose another port`);
   }
   const bound = server.address();
-  return { server, port: typeof bound === "object" && bound !== null ? bound.port : port };
+  return { server, port: typeof bound === "object" && bound !== null ? bound.port : port, counts };
 }
 
 /** "127.0.0.1:80", "[::1]:80". */

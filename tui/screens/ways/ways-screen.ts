@@ -1,0 +1,187 @@
+import { counted } from "../../../lib/words.js";
+import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
+import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import { formatAge } from "../../kit/format.js";
+import type { Command } from "../../kit/keys/command.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { Looks } from "../../kit/map/looks.js";
+import { type PickLine, PickPage } from "../../kit/pick-page.js";
+import { shortName } from "../../kit/resource-name.js";
+import type { Row } from "../../kit/row.js";
+import type { Body, Screen } from "../../kit/screen.js";
+import { ageText } from "../../kit/table/columns.js";
+import { plainText } from "../../kit/text/plain-text.js";
+import { cutLine, type Segment } from "../../kit/text/segment.js";
+import { fitText } from "../../kit/text/text-width.js";
+import { showDetails } from "../detail/detail-screen.js";
+import { pageCommands } from "../move-commands.js";
+import type { Program } from "../program.js";
+
+/** What leads into instances now: ports of this machine and of the hub's, and people at consoles. */
+export class WaysScreen implements Screen {
+  readonly commands: readonly Command[];
+  readonly #program: Program;
+  readonly #page: PickPage;
+  #width = 80;
+  /** The port that is closed when it is asked for once more. */
+  #asked: number | undefined;
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#page = new PickPage(() => this.#lines());
+    const group = "Look";
+    this.commands = [
+      ...pageCommands(program.model, this.#page),
+      {
+        keys: ["enter"],
+        title: "details of what it leads to, or of the expose",
+        group,
+        hint: { word: "open", rank: 1 },
+        run: () => showDetails(program, false),
+      },
+      {
+        id: "forward.end",
+        keys: ["ctrl-d"],
+        title: "end it: close a port of this machine (asks first where it has connections), or delete an expose",
+        group: "Act",
+        hint: { word: "end", rank: 3 },
+        when: () => this.#forwardId() !== undefined,
+        run: () => this.#end(),
+      },
+    ];
+  }
+
+  /** Of an expose: its keys act on it. What a port leads to is only looked at from here. */
+  get kind(): TuiKind | undefined {
+    const row = this.subject();
+    return row === undefined ? undefined : this.#program.model.kinds.find(row.kind);
+  }
+
+  title(): string {
+    return "ways into instances";
+  }
+
+  line(): string {
+    return "forwards";
+  }
+
+  draw(width: number, height: number): Body {
+    this.#width = width;
+    const { lines, extent } = this.#page.window(height);
+    return { lines: lines.map((each) => ({ ...each, line: cutLine(each.line, width) })), extent };
+  }
+
+  subject(): Row | undefined {
+    const { model } = this.#program;
+    const name = (this.#page.picked ?? "").split(" ")[1] ?? "";
+    const kind = model.kinds.findByName(name);
+    return kind === undefined ? undefined : model.fleet.find(kind.kind, name);
+  }
+
+  targets(): readonly Row[] {
+    const row = this.subject();
+    return row === undefined ? [] : [row];
+  }
+
+  #forwardId(): number | undefined {
+    const [type, , id] = (this.#page.picked ?? "").split(" ");
+    return type === "forward" ? Number(id) : undefined;
+  }
+
+  #end(): void {
+    const { forwards, model } = this.#program;
+    const id = this.#forwardId();
+    const forward = forwards.all.find((each) => each.id === id);
+    if (id === undefined || forward === undefined) return;
+    const { open } = forward.counts;
+    if (open > 0 && this.#asked !== id) {
+      this.#asked = id;
+      model.say(`${counted(open, "connection")} would be cut; once more closes ${forward.address}`, "warn");
+      return;
+    }
+    this.#asked = undefined;
+    forwards.end(id);
+  }
+
+  #lines(): readonly PickLine[] {
+    const ports = this.#forwardLines();
+    const exposes = this.#exposeLines();
+    const sessions = this.#sessionLines();
+    return [
+      headingLine("Ports of this machine", "as long as this program runs; :forward 8080:80 on an instance opens one"),
+      ...orNone(ports, "none"),
+      { line: [] },
+      headingLine("Ports of the hub", "zor expose opens one"),
+      ...orNone(exposes, "none"),
+      { line: [] },
+      headingLine("People at consoles", ""),
+      ...orNone(sessions, "nobody"),
+    ];
+  }
+
+  #forwardLines(): readonly PickLine[] {
+    const { forwards, model } = this.#program;
+    return forwards.all.map(({ id, name, remote, address, counts, sinceMs, trouble }) => {
+      const { open, taken } = counts;
+      const facts = `${open} open, ${counted(taken, "connection")} so far, for ${formatAge(model.nowMs - sinceMs)}`;
+      return this.#line(`forward ${name} ${id}`, [
+        { text: `${fitText(address, 22)} → ` },
+        { text: fitText(plainText(`${shortName(name)}:${remote}`), 28, "left", "middle"), tone: "strong" },
+        { text: ` ${facts}`, tone: "dim" },
+        { text: trouble === "" ? "" : `  ! ${plainText(trouble)}`, tone: "warn" },
+      ]);
+    });
+  }
+
+  #exposeLines(): readonly PickLine[] {
+    const { fleet, kinds, context } = this.#program.model;
+    const kind = kinds.find("expose");
+    if (kind === undefined) return [];
+    const looks = new Looks(fleet);
+    // What its table tells first of it is told here as well.
+    const told = kind.columns.filter(({ id, importance }) => importance >= 8 && id !== "state");
+    return [...fleet.rowsOf(kind.kind)].map((row) => {
+      const { symbol, word, tone } = looks.styleOfRow(row);
+      return this.#line(`expose ${row.name}`, [
+        { text: `${symbol} ${word}  `, tone },
+        { text: told.map((column) => plainText(column.cell(row, context).text)).join("  ") },
+      ]);
+    });
+  }
+
+  #sessionLines(): readonly PickLine[] {
+    const { fleet } = this.#program.model;
+    return [...fleet.rowsOf("instance")].flatMap((row) => {
+      // Rows of this kind hold instances.
+      const sessions = (row.resource as Instance).status?.consoleSessions ?? [];
+      return sessions.map((session, index) => this.#sessionLine(row, session, index));
+    });
+  }
+
+  #sessionLine(row: Row, { caller, port, writable, attachTime }: ConsoleSession, index: number): PickLine {
+    const who = plainText(caller.replace(/^zor:\/\/\w+\//, ""));
+    const how = `${writable ? "types" : "looks"}${port === 0 ? "" : ` at port ${port}`}`;
+    return this.#line(`session ${row.name} ${index}`, [
+      { text: fitText(who, 22) },
+      { text: `   ${fitText(plainText(shortName(row.name)), 28, "left", "middle")}`, tone: "strong" },
+      { text: ` ${how}, for ${ageText(attachTime, this.#program.model.context)}`, tone: "dim" },
+    ]);
+  }
+
+  #line(key: string, segments: readonly Segment[]): PickLine {
+    return { key, line: cutLine([{ text: "   " }, ...segments], this.#width) };
+  }
+}
+
+function headingLine(text: string, aside: string): PickLine {
+  return {
+    line: [
+      { text: ` ${text}`, tone: "accent" },
+      { text: `  ${aside}`, tone: "dim" },
+    ],
+  };
+}
+
+function orNone(lines: readonly PickLine[], none: string): readonly PickLine[] {
+  return lines.length > 0 ? lines : [{ line: [{ text: `   ${none}`, tone: "dim" }] }];
+}
