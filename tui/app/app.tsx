@@ -9,7 +9,8 @@ import type { Controller } from "./controller.js";
 import { hintLine, messageLines } from "./footer.js";
 import { headerLines } from "./header.js";
 import { LineView, LookContext } from "./line-view.js";
-import type { Look } from "./theme.js";
+import type { Settings } from "../settings/settings.js";
+import { type Look, withSkin } from "./theme.js";
 import { titleLine } from "./title.js";
 
 /** Smallest terminal anything useful fits into. */
@@ -24,18 +25,22 @@ export interface ScreenHandle {
 interface AppProps {
   readonly model: Model;
   readonly controller: Controller;
+  /** What the terminal can do. */
   readonly look: Look;
+  /** What the user has set. Default: nothing. */
+  readonly settings?: Settings;
   /** Draws what has colours of its own; without it, that is drawn without them. */
   readonly canvas?: Canvas | undefined;
   readonly onReady: (handle: ScreenHandle) => void;
 }
 
 /** The whole screen. It always leaves the last terminal row free: Ink clears the screen for frames that fill it. */
-export function App({ model, controller, look, canvas, onReady }: AppProps): ReactNode {
+export function App({ model, controller, look: terminalLook, settings, canvas, onReady }: AppProps): ReactNode {
   useSyncExternalStore(
     (listener) => model.subscribe(listener),
     () => model.version,
   );
+  const look = settings === undefined ? terminalLook : withSkin(terminalLook, settings.values);
   const { columns, rows } = useWindowSize();
   const { suspendTerminal } = useApp();
   useEffect(() => onReady({ suspend: (work) => suspendTerminal(work) }), [onReady, suspendTerminal]);

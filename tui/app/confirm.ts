@@ -1,4 +1,4 @@
-import { type ImpactLine, impactTitle } from "../kit/impact.js";
+import { blastText, type ImpactLine } from "../kit/impact.js";
 import type { Prompt } from "../kit/prompt.js";
 import { plainText } from "../kit/text/plain-text.js";
 import { cutLine, type Line, type Segment } from "../kit/text/segment.js";
@@ -49,7 +49,7 @@ export function confirmLines(
   ];
   const room = Math.max(1, height - question.length - 4);
   const shown = list.length > room ? [...list.slice(0, room - 1), moreLine(list.length - room + 1)] : list;
-  const title: Line = [{ text: ` ${plainText(capitalise(impactTitle(impact)))}?`, tone: "bad" }];
+  const title: Line = [{ text: ` ${plainText(capitalise(blastText(impact)))}?`, tone: "bad" }];
   return [[], title, [], ...shown, [], ...question].map((line) => cutLine(line, width));
 }
 

@@ -1,6 +1,6 @@
 import { Box, Text } from "ink";
 import { createContext, memo, type ReactNode, useContext } from "react";
-import { toAscii } from "../kit/text/ascii.js";
+import { toAscii, toConsole } from "../kit/text/ascii.js";
 import type { Line, Segment } from "../kit/text/segment.js";
 import { cutLine } from "../kit/text/segment.js";
 import { type Look, styleOf } from "./theme.js";
@@ -41,7 +41,7 @@ function LineViewBase({ line, width, selected = false, faded = false, drawn = fa
       </Box>
     );
   }
-  const show = (text: string) => (look.unicode ? text : toAscii(text));
+  const show = shownBy(look);
   const cut = cutLine(line, width);
   if (selected) {
     return (
@@ -64,6 +64,11 @@ function LineViewBase({ line, width, selected = false, faded = false, drawn = fa
       </Text>
     </Box>
   );
+}
+
+function shownBy({ unicode, console: isConsole = false }: Look): (text: string) => string {
+  if (!unicode) return toAscii;
+  return isConsole ? toConsole : (text) => text;
 }
 
 function propsOf(segment: Segment, faded: boolean, look: Look) {

@@ -1,46 +1,42 @@
 import type { TextProps } from "ink";
+import { colorless, findSkin, type Skin, skins } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
+import type { SettingsValues } from "../settings/settings-files.js";
 
 /** What the terminal may be sent. */
 export interface Look {
   /** Symbols outside ASCII. */
   readonly unicode: boolean;
+  /** Of those only the few that the console of Linux has. */
+  readonly console?: boolean;
   /** Colours; bold, dim and inverse are always used. */
   readonly colors: boolean;
+  /** Default: dark. */
+  readonly skin?: Skin;
 }
 
 type Style = Omit<TextProps, "children">;
 
-const colored: Readonly<Record<Tone, Style>> = {
-  plain: {},
-  strong: { bold: true },
-  dim: { dimColor: true },
-  good: { color: "green" },
-  busy: { color: "cyan" },
-  warn: { color: "yellow" },
-  bad: { color: "red", bold: true },
-  accent: { color: "cyan", bold: true },
-};
-
-const colorless: Readonly<Record<Tone, Style>> = {
-  plain: {},
-  strong: { bold: true },
-  dim: { dimColor: true },
-  good: {},
-  busy: {},
-  warn: { bold: true },
-  bad: { bold: true },
-  accent: { bold: true },
-};
-
 /** How a tone is drawn. Without colours the words and symbols say the same. */
-export function styleOf(tone: Tone, look: Look): Style {
-  return (look.colors ? colored : colorless)[tone];
+export function styleOf(tone: Tone, { colors, skin = skins.dark }: Look): Style {
+  const style = colors ? skin.tones[tone] : colorless[tone];
+  // Ink takes no undefined values.
+  return Object.fromEntries(Object.entries(style).filter(([, value]) => value !== undefined)) as Style;
 }
 
-/** What the environment says of the terminal: no symbols unless its locale is UTF-8 (or with ZOR_ASCII), no colours with NO_COLOR. */
+/** The look of a terminal with the skin that the user has chosen. What the terminal cannot do no skin makes it do. */
+export function withSkin(look: Look, { settings, skins: users }: Pick<SettingsValues, "settings" | "skins">): Look {
+  const skin = findSkin(settings.skin ?? "dark", users) ?? skins.dark;
+  return { ...look, unicode: look.unicode && skin.ascii !== true, skin };
+}
+
+/**
+ * What the environment says of the terminal: no symbols unless its locale is UTF-8 (or with ZOR_ASCII), few on the console of Linux, no
+ * colours with NO_COLOR.
+ */
 export function lookOfTerminal(env: Readonly<Record<string, string | undefined>>): Look {
-  return { unicode: isUnicodeTerminal(env), colors: (env["NO_COLOR"] ?? "") === "" };
+  const look = { unicode: isUnicodeTerminal(env), colors: (env["NO_COLOR"] ?? "") === "" };
+  return env["TERM"] === "linux" ? { ...look, console: true } : look;
 }
 
 function isUnicodeTerminal(env: Readonly<Record<string, string | undefined>>): boolean {

@@ -60,6 +60,11 @@ export interface Action<T extends object = object> {
   effect(row: Row<T>, fleet: FleetView): string;
   /** What has to be typed to go ahead with one; default: "y". */
   phraseFor?(row: Row<T>): string;
+  /**
+   * What truly undoes it, or the verb of that among the actions of its kind, by what the row was before it was done. Default: nothing does,
+   * as nothing brings back what ran in a machine that was stopped.
+   */
+  undo?(before: Row<T>): Action<T> | string | undefined;
   /** Whether a new version of a resource shows that it has happened, or has failed for good. */
   isDone?(before: Row<T>, now: Row<T>): boolean;
   /** Whether an event of that type about the resource shows it. */

@@ -2,7 +2,7 @@ import { shortName } from "./resource-name.js";
 import type { Action } from "./action.js";
 import type { Fleet } from "./fleet/fleet.js";
 import type { TuiKind } from "./kind.js";
-import { pluralOf } from "./kind-table.js";
+import { hostsOf, pluralOf } from "./kind-table.js";
 import type { Row } from "./row.js";
 
 /** One thing that would change, and what that takes along. */
@@ -22,6 +22,8 @@ export interface Impact {
   readonly skipped: readonly ImpactLine[];
   /** Other things that suffer: links that lose an end, guests that lose their link. */
   readonly collateral: readonly string[];
+  /** How many of each kind suffer or are cut, by the plural of the kind. */
+  readonly affected?: ReadonlyMap<string, number>;
   /** Names of what would change and is not on the screen: a filter hides it. */
   readonly unseen?: ReadonlySet<string>;
 }
@@ -36,28 +38,77 @@ export function planImpact(fleet: Fleet, kind: TuiKind, action: Action, rows: re
     if (refusal === undefined) changes.push({ row, subject, effect: action.effect(row, fleet) });
     else skipped.push({ row, subject, effect: refusal });
   }
-  const collateral = action.verb === "delete" ? changes.flatMap((change) => sufferersFrom(fleet, change.row)) : [];
-  return { kind, action, changes, skipped, collateral: [...new Set(collateral)] };
+  const rowsChanged = changes.map((change) => change.row);
+  const isDeleting = action.verb === "delete";
+  const suffering = isDeleting ? rowsChanged.flatMap((row) => sufferers(fleet, row)) : [];
+  const collateral = [...new Set(suffering.map(({ text }) => text))];
+  const cut = isDeleting
+    ? []
+    : action.dangerous === true
+      ? cablesOf(fleet, new Set(rowsChanged.map(({ name }) => name)))
+      : [];
+  const affected = countByKind(
+    [...suffering.map(({ row }) => row), ...cut],
+    new Set(rowsChanged.map(({ name }) => name)),
+    fleet,
+  );
+  return { kind, action, changes, skipped, collateral, affected };
+}
+
+/** Cables with an end in one of these: while that is down, they carry nothing. */
+function cablesOf(fleet: Fleet, names: ReadonlySet<string>): readonly Row[] {
+  return fleet.kinds.all.flatMap(({ kind, map }) => {
+    if (map?.shape !== "cable") return [];
+    return [...fleet.rowsOf(kind)].filter((row) =>
+      map
+        .endsOf(row.resource, row.name)
+        .some(({ into }) => names.has(into) || names.has(into.split("/").slice(0, 4).join("/"))),
+    );
+  });
+}
+
+function countByKind(
+  rows: readonly Row[],
+  changed: ReadonlySet<string>,
+  { kinds }: Fleet,
+): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  // Each once, and what is changed itself is counted as that.
+  for (const [name, { kind }] of new Map(rows.map((row) => [row.name, row]))) {
+    const word = pluralOf(kinds.get(kind));
+    if (!changed.has(name)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** What happens to other resources when one is deleted, a line each. */
 export function sufferersFrom(fleet: Fleet, deleted: Row): readonly string[] {
-  const texts: string[] = [];
+  return sufferers(fleet, deleted).map(({ text }) => text);
+}
+
+function sufferers(fleet: Fleet, deleted: Row): readonly { readonly row: Row; readonly text: string }[] {
+  const found: { readonly row: Row; readonly text: string }[] = [];
   for (const kind of fleet.kinds.all) {
     if (kind.suffersFrom === undefined) continue;
     for (const row of fleet.rowsOf(kind.kind)) {
       const text = kind.suffersFrom(row, deleted);
-      if (text !== undefined) texts.push(text);
+      if (text !== undefined) found.push({ row, text });
     }
   }
-  return texts;
+  return found;
 }
 
-/** What has to be typed to go ahead: nothing, "y", what the action asks for, or the number of things that would be deleted. */
-export function confirmationOf({ action, changes, unseen }: Impact): string | undefined {
+/**
+ * What has to be typed to go ahead: nothing, "y", what the action asks for, or the number of things that would be deleted, or of more than
+ * `typeNumberAbove` that would be changed in whatever way.
+ */
+export function confirmationOf(
+  { action, changes, unseen }: Impact,
+  typeNumberAbove = Number.POSITIVE_INFINITY,
+): string | undefined {
   const [first, ...others] = changes;
   const deleting = action.verb === "delete";
-  if (deleting && others.length > 0) return `${changes.length}`;
+  if (changes.length > typeNumberAbove || (deleting && others.length > 0)) return `${changes.length}`;
   if (others.length > 0) return "y";
   const phrase = first === undefined ? undefined : action.phraseFor?.(first.row);
   return phrase ?? (action.dangerous === true || (unseen?.size ?? 0) > 0 ? "y" : undefined);
@@ -70,6 +121,16 @@ export function impactTitle({ kind, action, changes }: Impact): string {
   return changes.length === 1
     ? `${action.verb} ${kind.kind} ${first.subject}`
     : `${action.verb} ${changes.length} ${pluralOf(kind)}`;
+}
+
+/** "stop 312 instances on 9 hosts, cuts 4 wires": how far it reaches, in a line. */
+export function blastText(impact: Impact): string {
+  const { kind, action, changes, affected = new Map<string, number>() } = impact;
+  const hosts = new Set(changes.flatMap(({ row }) => hostsOf(kind, row).filter((host) => host !== "")));
+  const where = changes.length > 1 && hosts.size > 1 ? ` on ${hosts.size} hosts` : "";
+  const counts = [...affected].map(([word, count]) => `${count} ${count === 1 ? word.replace(/s$/, "") : word}`);
+  const what = action.verb === "delete" ? "affects" : "cuts";
+  return `${impactTitle(impact)}${where}${counts.length === 0 ? "" : `, ${what} ${counts.join(", ")}`}`;
 }
 
 function whyNot(fleet: Fleet, kind: TuiKind, action: Action, row: Row): string | undefined {

@@ -42,6 +42,8 @@ export class Model {
   #screens: Screen[] = [];
   readonly #listeners = new Set<() => void>();
   #version = 0;
+  /** Of more than so many the number is typed before they are changed. */
+  typeNumberAbove = 20;
   prompt: Prompt | undefined;
   notice: Notice | undefined;
 

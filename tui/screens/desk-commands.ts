@@ -1,7 +1,10 @@
+import { formatAge } from "../kit/format.js";
 import type { Command } from "../kit/keys/command.js";
+import { MenuScreen } from "./menu/menu-screen.js";
 import { jumpCommands } from "./jumps/jump-commands.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
 import type { Program } from "./program.js";
+import { skinCommands } from "./skins/skin-commands.js";
 import { viewCommands } from "./views/view-commands.js";
 
 /** The commands, bound on every screen, about how a person works here: where they have been, what was said, what they have set. */
@@ -13,6 +16,7 @@ export function deskCommands(program: Program): readonly Command[] {
   return [
     ...viewCommands(program),
     ...jumpCommands(program),
+    ...skinCommands(program),
     {
       id: "place.back",
       keys: ["["],
@@ -37,6 +41,30 @@ export function deskCommands(program: Program): readonly Command[] {
         const place = program.remembered.placeOf(model.session.context);
         if (place === undefined) model.say("no run with this context has been left yet");
         else program.run(place);
+      },
+    },
+    {
+      id: "undo",
+      keys: ["ctrl-u"],
+      words: ["undo"],
+      title: "undo what was done last, of what has an inverse: pausing, protecting, moving, attaching",
+      group: "Act",
+      changes: true,
+      run: () => program.requests.undoLast(),
+    },
+    {
+      id: "undo.list",
+      keys: [],
+      words: ["undos"],
+      title: "what can be undone, the newest first",
+      group: "Look",
+      run: () => {
+        const items = [...program.requests.undo.all].reverse().map(({ title, atMs, steps }) => ({
+          text: title,
+          detail: `${formatAge(model.nowMs - atMs)} ago, by ${[...steps.values()][0]?.verb ?? ""}`,
+          run: () => model.say("the newest is undone first: ctrl-u"),
+        }));
+        model.push(new MenuScreen(program, { title: "to undo", empty: "nothing", items: () => items }));
       },
     },
     {

@@ -7,6 +7,7 @@ import type { TuiKind } from "../kit/kind.js";
 import type { Model } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
 import type { Row } from "../kit/row.js";
+import { type Undoable, undoing, UndoStack } from "../kit/undo.js";
 
 /** Calls under way at the same time when many rows are acted on. */
 const lanes = 8;
@@ -42,6 +43,8 @@ export class Requests {
   readonly #runner: ActionRunner;
   readonly #log: Log;
   readonly #signal: AbortSignal;
+  /** What was done from here and has an inverse. */
+  readonly undo = new UndoStack();
 
   constructor(model: Model, runner: ActionRunner, log: Log, signal: AbortSignal) {
     this.#model = model;
@@ -77,54 +80,83 @@ export class Requests {
       };
       return;
     }
-    const phrase = confirmationOf(impact);
+    const phrase = confirmationOf(impact, this.#model.typeNumberAbove);
     if (phrase === undefined) this.perform(impact);
     else this.#model.prompt = { type: "confirm", impact, phrase, text: "" };
   }
 
   /** Marks every row as waiting and asks for the change; only an event marks the new state. */
   perform(impact: Impact): void {
+    const { kind, action } = impact;
+    const done: Undoable = { title: impactTitle(impact), kind, atMs: this.#model.nowMs, steps: new Map() };
+    const onDone = (row: Row): void => this.undo.note(done, row, action);
     const { fleet, nowMs, screen } = this.#model;
     for (const { row } of impact.changes) fleet.markPending(row, impact.action.verb, nowMs);
     screen.acted?.();
     if (impact.changes.length > 1) this.#model.say(`${impactTitle(impact)}: asked`);
     const rows = impact.changes.map((change) => change.row);
-    void this.#perform(impact.action, rows);
+    void this.#perform(action, rows, onDone);
   }
 
-  async #perform(action: Action, rows: readonly Row[]): Promise<void> {
+  /** Undoes what was done last, where it can be: asks first as for anything else. */
+  undoLast(): void {
+    const last = this.undo.take();
+    const action = last === undefined ? undefined : undoing(last);
+    if (last === undefined || action === undefined) {
+      this.#model.say("nothing was done from here that can be undone");
+      return;
+    }
+    const rows = [...last.steps.keys()].flatMap((name) => this.#model.fleet.find(last.kind.kind, name) ?? []);
+    if (rows.length === 0) this.#model.say(`${last.title}: it is gone, and cannot be undone`, "warn");
+    else {
+      this.#model.say(`undoing ${last.title}: ${action.verb}`);
+      this.ask(last.kind, action, rows);
+    }
+  }
+
+  async #perform(action: Action, rows: readonly Row[], onDone: (row: Row) => void): Promise<void> {
     const queue = [...rows];
     if (action.wave !== undefined && rows.length > 1) {
       while (queue.length > 0) {
-        const isDone = await this.#wave(action, action.wave, queue.slice(0, mostOfWave));
+        const isDone = await this.#wave({ action, wave: action.wave, onDone }, queue.slice(0, mostOfWave));
         if (!isDone) break;
         queue.splice(0, mostOfWave);
       }
     }
-    for (let lane = 0; lane < lanes; lane += 1) void this.#work(action, queue);
+    for (let lane = 0; lane < lanes; lane += 1) void this.#work(action, queue, onDone);
   }
 
   /** Resolves to false when it has to be done one by one. */
-  async #wave(action: Action, wave: WaveAction, rows: readonly Row[]): Promise<boolean> {
+  async #wave(
+    { action, wave, onDone }: { action: Action; wave: WaveAction; onDone: (row: Row) => void },
+    rows: readonly Row[],
+  ): Promise<boolean> {
     const names = rows.map(({ name }) => name);
-    const onFailed = (name: string, error: unknown): void => this.#failed(action.verb, name, error);
+    const failed = new Set<string>();
+    const onFailed = (name: string, error: unknown): void => {
+      failed.add(name);
+      this.#failed(action.verb, name, error);
+    };
     const maxFailures = Math.max(leastBudget, Math.ceil(names.length * budget));
     try {
-      return await this.#runner.runWave({ wave, names, maxFailures, onFailed }, this.#signal);
+      const hasWaves = await this.#runner.runWave({ wave, names, maxFailures, onFailed }, this.#signal);
+      if (hasWaves) for (const row of rows.filter(({ name }) => !failed.has(name))) onDone(row);
+      return hasWaves;
     } catch (error) {
       if (!this.#signal.aborted) for (const name of names) onFailed(name, error);
       return true;
     }
   }
 
-  async #work(action: Action, queue: Row[]): Promise<void> {
-    for (let row = queue.shift(); row !== undefined; row = queue.shift()) await this.#run(action, row);
+  async #work(action: Action, queue: Row[], onDone: (row: Row) => void): Promise<void> {
+    for (let row = queue.shift(); row !== undefined; row = queue.shift()) await this.#run(action, row, onDone);
   }
 
-  async #run(action: Action, row: Row): Promise<void> {
+  async #run(action: Action, row: Row, onDone: (row: Row) => void): Promise<void> {
     const { verb } = action;
     try {
       await this.#runner.run(action, row, this.#signal);
+      onDone(row);
     } catch (error) {
       if (!this.#signal.aborted) this.#failed(verb, row.name, error);
     }

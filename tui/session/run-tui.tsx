@@ -11,6 +11,7 @@ import { tuiKinds } from "../kinds/index.js";
 import { hasBraille } from "../kit/chart/has-braille.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
+import { findSkin } from "../kit/skin.js";
 import { shortName } from "../kit/resource-name.js";
 import { Cabling } from "../screens/map/cabling.js";
 import type { EditedText } from "../screens/form/changes.js";
@@ -147,7 +148,17 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   const readSettings = async (): Promise<void> => {
     const { version } = settings;
     const faults = [...(await settings.look())];
-    if (settings.version !== version) faults.push(...(await keyFaults(program)));
+    if (settings.version !== version) {
+      faults.push(...(await keyFaults(program)));
+      const { settings: chosen, skins } = settings.values;
+      model.typeNumberAbove = chosen.typeNumberAbove;
+      if (chosen.skin !== undefined && findSkin(chosen.skin, skins) === undefined) {
+        faults.push(
+          `${await settings.placeOf("settings", ["skin"])} skin: there is no "${chosen.skin}"; :skin shows them`,
+        );
+      }
+      model.changed();
+    }
     for (const fault of faults) model.complain("tui.bad_settings", "", fault);
   };
   await readSettings();
@@ -210,6 +221,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
       model={model}
       controller={controller}
       look={look}
+      settings={settings}
       canvas={canvas}
       onReady={(handle) => {
         screen = handle;

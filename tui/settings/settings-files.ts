@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Hotkeys, type Keymap, whyNoKey } from "../kit/keys/keymap.js";
+import { tones, type UserSkin } from "../kit/skin.js";
 import type { TableLook } from "../kit/table/table-look.js";
 
 /** Text of a line that somebody may have typed. */
@@ -109,8 +110,48 @@ function unionFault(input: unknown): string {
   return "must be a key or a list of keys, in quotes where they are signs";
 }
 
+const colorNames = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+const color = z
+  .string()
+  .refine(
+    (text) => /^#[0-9a-f]{6}$/i.test(text) || text === "gray" || colorNames.includes(text.replace(/Bright$/, "")),
+    `must be one of ${colorNames.join(", ")}, each also with Bright, gray, or "#rrggbb"`,
+  );
+const toneStyle = z.strictObject({
+  color: color.optional(),
+  backgroundColor: color.optional(),
+  bold: z.boolean().optional(),
+  underline: z.boolean().optional(),
+  dimColor: z.boolean().optional(),
+  inverse: z.boolean().optional(),
+});
+
+const skins: SettingsFile<Readonly<Record<string, UserSkin>>> = {
+  name: "skins.yaml",
+  schema: z.record(
+    word,
+    z.strictObject({
+      extends: z.string().optional(),
+      ascii: z.boolean().optional(),
+      tones: z.partialRecord(z.enum(tones), toneStyle).optional(),
+    }),
+  ),
+  empty: {},
+  head: '# Skins of zor tui: "mine: {extends: light, tones: {good: {color: blue}}}"; :skin mine chooses one.',
+};
+
+const settings: SettingsFile<{ readonly skin?: string | undefined; readonly typeNumberAbove: number }> = {
+  name: "settings.yaml",
+  schema: z.strictObject({
+    skin: z.string().optional(),
+    typeNumberAbove: z.number().int().min(1).max(10_000).default(20),
+  }),
+  empty: { typeNumberAbove: 20 },
+  head: "# Settings of zor tui.",
+};
+
 /** Every file of settings of the terminal interface. */
-export const settingsFiles = { aliases, tables, views, jumps, keys, hotkeys } as const;
+export const settingsFiles = { aliases, tables, views, jumps, keys, hotkeys, skins, settings } as const;
 
 export type SettingsName = keyof typeof settingsFiles;
 

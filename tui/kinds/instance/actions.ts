@@ -33,12 +33,14 @@ export const instanceActions: readonly Action<Instance>[] = [
     instead: (rows) =>
       rows.every((row) => stateOf(row.resource) === InstanceState.INSTANCE_STATE_PAUSED) ? "resume" : undefined,
     isDone: reaches(InstanceState.INSTANCE_STATE_PAUSED),
+    undo: () => "resume",
   },
   {
     ...power("resume", InstanceServiceService.resumeInstance),
     keys: [],
     title: "resume",
     isDone: reaches(InstanceState.INSTANCE_STATE_RUNNING),
+    undo: () => "pause",
   },
   {
     ...power("reset", InstanceServiceService.resetInstance),
@@ -128,9 +130,10 @@ function power(
 function protecting(
   verb: string,
   wanted: boolean,
-): Pick<Action<Instance>, "verb" | "whyNot" | "effect" | "isDone" | "run"> {
+): Pick<Action<Instance>, "verb" | "whyNot" | "effect" | "isDone" | "undo" | "run"> {
   return {
     verb,
+    undo: () => (wanted ? "unprotect" : "protect"),
     whyNot: ({ resource }) => (isProtected(resource) === wanted ? `is ${wanted ? "" : "not "}protected` : undefined),
     effect: () => (wanted ? "cannot be deleted then" : "can be deleted then"),
     isDone: (_, now) => isProtected(now.resource) === wanted,

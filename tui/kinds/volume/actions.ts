@@ -56,6 +56,7 @@ function moveTo(pool: string): Action<Volume> {
   return {
     ...move,
     effect: () => `goes to pool ${pool}; it can be cancelled`,
+    undo: ({ resource }) => (resource.spec === undefined ? undefined : moveTo(resource.spec.pool)),
     run: async (_, { connection, request, options }) => {
       const asked = MoveVolumeRequest.fromPartial({ ...request, pool });
       return (await connection.unary(VolumeServiceService.moveVolume, asked, options)).operation;
@@ -66,6 +67,8 @@ function moveTo(pool: string): Action<Volume> {
 function attachTo(id: string): Action<Volume> {
   return {
     ...attach,
+    // Taking it away takes it from all who have it.
+    undo: ({ resource }) => (resource.status?.usedBy.length === 0 ? "detach" : undefined),
     run: async (row, { connection, request: { requestId, validateOnly }, options }) => {
       const name = `hosts/${row.host}/instances/${id}`;
       const { instance } = await connection.unary(InstanceServiceService.getInstance, { name }, options);
@@ -125,6 +128,12 @@ export const volumeActions: readonly Action<Volume>[] = [
         4,
       )}; what is on it stays`,
     isDone: (_, now) => now.resource.status?.usedBy.length === 0,
+    undo: ({ resource }) => {
+      const [only, ...others] = resource.status?.usedBy ?? [];
+      return only === undefined || others.length > 0
+        ? undefined
+        : attachTo(shortName(only.instance).split("/").at(-1) ?? "");
+    },
     run: async (row, { connection, request: { requestId, validateOnly }, options }) => {
       const names = new Set((row.resource.status?.usedBy ?? []).map(({ instance }) => instance));
       for (const [index, name] of [...names].entries()) {

@@ -61,3 +61,19 @@ const nonAscii = /[^\x20-\x7e]/gu;
 export function toAscii(text: string): string {
   return text.replace(nonAscii, (character) => asciiOf[character] ?? "?".repeat(textWidth(character)));
 }
+
+/** What the console of Linux has in its usual font, code page 437: light and double lines, blocks, shades and arrows. */
+const onConsole = /[─│┌┐└┘├┤┬┴┼═║╔╗╚╝╠╣╦╩╬╞╡╥╨╪╫╟╢╤╧░▒▓█▄▀▌▐■·→←↑↓↔±≈°²]/u;
+/** Lines that it does not have, by their nearest likeness. */
+const likeLines: Readonly<Record<string, string>> = {
+  ...{ "━": "─", "┃": "│", "╭": "┌", "╮": "┐", "╰": "└", "╯": "┘", "┏": "┌", "┓": "┐", "┗": "└", "┛": "┘" },
+  ...{ "┣": "├", "┫": "┤", "┳": "┬", "┻": "┴", "╋": "┼", "●": "■" },
+};
+
+/** The same text with what the console of Linux can show, as wide as it was. */
+export function toConsole(text: string): string {
+  return text.replace(nonAscii, (character) => {
+    if (onConsole.test(character)) return character;
+    return likeLines[character] ?? toAscii(character);
+  });
+}

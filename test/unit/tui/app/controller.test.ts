@@ -81,6 +81,41 @@ describe("acting on one instance", () => {
   });
 });
 
+describe("undo", () => {
+  it("does the inverse of what was done last, after asking where several are concerned; an undo is not undone", async () => {
+    const { model, program, gateway, press } = onInstances();
+    press("ctrl-u");
+    expect(model.notice?.text).toContain("nothing was done from here");
+    press("P");
+    await eventually(() => expect(program.requests.undo.all).toHaveLength(1));
+    expect(gateway.calls).toEqual([`protect ${vm0}`]);
+    const spec = { deleteProtection: true };
+    model.fleet.apply(upsertWhole({ name: vm0, spec }), model.nowMs);
+    press(":", ..."undos", "enter");
+    expect(
+      model.screen
+        .draw(80, 10)
+        .lines[0]?.line.map(({ text }) => text)
+        .join(""),
+    ).toContain("protect instance alpha/vm0");
+    press("esc", "ctrl-u");
+    await eventually(() => expect(gateway.calls).toEqual([`protect ${vm0}`, `unprotect ${vm0}`]));
+    press("ctrl-u");
+    expect(model.notice?.text).toContain("nothing was done from here");
+  });
+
+  it("is not offered for what has no inverse, or has failed", async () => {
+    const { model, gateway, press } = onInstances();
+    press("x", "y");
+    await eventually(() => expect(gateway.calls).toEqual([`stop ${vm0}`]));
+    gateway.failure = new Error("no");
+    press("down", "P");
+    await eventually(() => expect(model.notice?.text).toContain("cannot protect"));
+    press("ctrl-u");
+    expect(model.notice?.text).toContain("nothing was done from here");
+  });
+});
+
 describe("giving the terminal away", () => {
   it("logs in to what is under the cursor, and shows the screen of a machine that has one", () => {
     const { model, done, gateway, press } = onInstances();

@@ -132,6 +132,7 @@ describe("the key table", () => {
       "a",
       "c",
       "ctrl-d",
+      "ctrl-u",
       "m",
       "n",
       "p",

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Instance } from "../../../../proto/gen/zor/v1/instance.js";
+import { Wire } from "../../../../proto/gen/zor/v1/wire.js";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
-import { confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
+import { blastText, confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
 import { makeModel } from "../program.js";
 import { feedFleet, upsert, upsertHost } from "../steps.js";
@@ -111,5 +112,23 @@ describe("the confirmation", () => {
     ["delete", ["hosts/alpha"], "alpha"],
   ])("of %s %j is %j", (verb, names, phrase) => {
     expect(confirmationOf(impactOf(verb, names))).toBe(phrase);
+  });
+});
+
+describe("how far something reaches", () => {
+  it("is said in a line: how many, on how many hosts, and what that cuts", () => {
+    const made = makeModel(0);
+    feedFleet(made, { hosts: 2, instancesPerHost: 15, nowMs: 0 });
+    const spec = { a: "hosts/alpha/instances/vm0/nics/eth0", b: "hosts/beta/instances/vm0/nics/eth0" };
+    made.fleet.apply(upsert({ kind: "wire", value: Wire.fromPartial({ name: "hosts/alpha/wires/w", spec }) }), 0);
+    const kind = made.kinds.get("instance");
+    const [reset] = kind.actions.filter(({ verb }) => verb === "reset");
+    if (reset === undefined) throw new Error("instances are reset");
+    const impact = planImpact(made.fleet, kind, { ...reset, whyNot: () => undefined }, [
+      ...made.fleet.rowsOf("instance"),
+    ]);
+    expect(blastText(impact)).toBe("reset 30 instances on 2 hosts, cuts 1 wire");
+    expect(confirmationOf(impact, 20)).toBe("30");
+    expect(confirmationOf(impact, 30)).toBe("y");
   });
 });

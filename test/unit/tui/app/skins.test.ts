@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { lookOfTerminal, styleOf, withSkin } from "../../../../tui/app/theme.js";
+import { findSkin, skins, tones } from "../../../../tui/kit/skin.js";
+import { toConsole } from "../../../../tui/kit/text/ascii.js";
+import { textWidth } from "../../../../tui/kit/text/text-width.js";
+import { makeProgram, spell, textOf } from "../program.js";
+
+const terminal = { unicode: true, colors: true };
+
+describe("skins", () => {
+  it("have a style for each tone, and those for trouble differ from what is well", () => {
+    for (const skin of Object.values(skins)) {
+      for (const tone of tones) expect(skin.tones[tone]).toBeDefined();
+      expect(skin.tones.bad).not.toEqual(skin.tones.good);
+    }
+  });
+
+  it("are extended by a user's, also one of their own or of the same name; a circle is none", () => {
+    const users = {
+      mine: { extends: "light", tones: { good: { color: "blue" } } },
+      more: { extends: "mine", ascii: true },
+      dark: { tones: { warn: { color: "white" } } },
+      one: { extends: "two" },
+      two: { extends: "one" },
+      lost: { extends: "nothing" },
+    };
+    expect(findSkin("more", users)).toMatchObject({
+      ascii: true,
+      tones: { good: { color: "blue" }, warn: { color: "magenta" } },
+    });
+    expect(findSkin("dark", users)?.tones).toMatchObject({ warn: { color: "white" }, good: { color: "green" } });
+    for (const name of ["one", "lost", "nothing", "constructor"]) expect(findSkin(name, users)).toBeUndefined();
+  });
+
+  it("make no terminal do what it cannot: NO_COLOR has no colours in any, and none has less than ASCII", () => {
+    const values = { settings: { skin: "high-contrast", typeNumberAbove: 20 }, skins: {} };
+    const look = withSkin({ ...terminal, colors: false }, values);
+    for (const tone of tones) {
+      expect(styleOf(tone, look)).not.toHaveProperty("color");
+      expect(styleOf(tone, look)).not.toHaveProperty("backgroundColor");
+    }
+    expect(withSkin(terminal, { ...values, settings: { ...values.settings, skin: "ascii" } }).unicode).toBe(false);
+    expect(withSkin({ ...terminal, unicode: false }, values).unicode).toBe(false);
+    expect(styleOf("good", withSkin(terminal, { ...values, settings: { ...values.settings, skin: "lost" } }))).toEqual({
+      color: "green",
+    });
+  });
+
+  it("are chosen by :skin, and kept", () => {
+    const { model, program, press } = makeProgram();
+    press(":", ...spell("skin light"), "enter");
+    expect(program.settings.values.settings.skin).toBe("light");
+    press(":", ...spell("skin pink"), "enter");
+    expect(model.notice?.text).toContain('there is no skin "pink"');
+    press(":", ..."skin", "enter");
+    expect(textOf(model.screen).join("\n")).toContain("* light");
+    press("enter");
+    expect(program.settings.values.settings.skin).toBe("dark");
+  });
+});
+
+describe("the console of Linux", () => {
+  it("is shown what its font has, as wide as before", () => {
+    expect(lookOfTerminal({ TERM: "linux", LANG: "C.UTF-8" })).toEqual({ ...terminal, console: true });
+    const text = "❯ ● running ◐ ╭──╮ ┏━┓ ═ ↑ … 日本";
+    expect(toConsole(text)).toBe("> ■ running ~ ┌──┐ ┌─┐ ═ ↑ ~ ????");
+    expect(textWidth(toConsole(text))).toBe(textWidth(text));
+  });
+});
