@@ -11,8 +11,9 @@ import type { RecordedEvent } from "../lib/watch/watch-log.js";
 import { EventSeverity } from "../proto/gen/zor/v1/event.js";
 import { Fleet } from "./fleet/fleet.js";
 import { HostEvents } from "./fleet/host-events.js";
-import { type HubSshSettings, SshWays } from "./fleet/ssh-ways.js";
 import { ParkedSockets } from "./fleet/parked-sockets.js";
+import { type HubSshSettings, SshWays } from "./fleet/ssh-ways.js";
+import { AskedFigures } from "./kinds/host/figures/asked-figures.js";
 import type { AddressBook } from "./kit/address-book.js";
 import type { HubKind, HubKindPart, HubParts } from "./kit/hub-kind.js";
 import { HubOperations } from "./kit/hub-operations.js";
@@ -23,11 +24,15 @@ import { Remarks } from "./kit/remarks.js";
 import { StoredRequests } from "./kit/requests.js";
 import { Router } from "./kit/router.js";
 import { Topology } from "./kit/topology.js";
+import { Turns } from "./kit/turns.js";
 import { InnerCalls } from "./kit/waves/inner-calls.js";
 import { RelayHandle } from "./relay/relay-handle.js";
 import { RelayMeter } from "./relay/relay-meter.js";
 import { RelayTickets } from "./relay/relay-tickets.js";
 import type { HubState } from "./state-directory.js";
+import { LinkEnds } from "./views/link-ends.js";
+import type { FactSource } from "./views/tables.js";
+import { Views } from "./views/views.js";
 
 /** How often what is observed is stored: when hosts were last heard, and bytes relayed. That much is lost in a crash of the hub. */
 const storeObservedMs = 30_000;
@@ -104,6 +109,17 @@ export class Core {
       relayedBytes: (hostUid) => meter.ofHost(hostUid),
     });
     fleet.addPart(hostEvents);
+    const [router, turns] = [new Router(fleet), new Turns()];
+    const figures = new AskedFigures({ fleet, router, log, stop: stop.signal });
+    const ends = new LinkEnds(inventory.log);
+    const facts: FactSource = {
+      nowMs: () => Date.now(),
+      figure: (name, figure) => figures.figure(name, figure),
+      links: (name) => ends.of(name),
+      hold: () => figures.hold(),
+      onFigure: (listener) => figures.onFigure(listener),
+    };
+    const views = new Views({ log: inventory.log, facts, turns });
     const parts: HubParts = {
       ...{
         store,
@@ -122,8 +138,8 @@ export class Core {
       operations: new HubOperations({ store, inventory, log, audit, stop: stop.signal }),
       calls: new InnerCalls(),
       requests: new StoredRequests(store),
-      router: new Router(fleet),
-      lister: new Lister(fleet, inventory),
+      ...{ router, views },
+      lister: new Lister(fleet, inventory, { turns, finder: views.tables }),
       references: new References(),
       topology: new Topology(inventory),
       remarks: new Remarks(),
@@ -143,9 +159,10 @@ export class Core {
 
   /** Stops everything; what is on the hosts goes on. */
   async close(): Promise<void> {
-    const { relay, operations, fleet, events, audit } = this.parts;
+    const { relay, operations, fleet, events, audit, views } = this.parts;
     clearInterval(this.#storing);
     this.#stop.abort();
+    views.close();
     await relay.close();
     await this.#storeObserved();
     for (const kind of this.kinds.toReversed()) await kind.close?.();

@@ -14,6 +14,7 @@ import { HookServiceService } from "../proto/gen/zor/v1/hook_service.js";
 import { RenewServiceService } from "../proto/gen/zor/v1/join_service.js";
 import { HubLogServiceService } from "../proto/gen/zor/v1/log_service.js";
 import { VersionServiceService } from "../proto/gen/zor/v1/version_service.js";
+import { ViewServiceService } from "../proto/gen/zor/v1/view_service.js";
 import { WatchServiceService } from "../proto/gen/zor/v1/watch_service.js";
 import { hubLogHandlers } from "./hub-log.js";
 import { type AnyHandler, handlersOf, type KindHandlers } from "./kit/handlers.js";
@@ -23,6 +24,7 @@ import { ListAnswers } from "./kit/kept-items.js";
 import type { InnerCalls } from "./kit/waves/inner-calls.js";
 import type { Certificates } from "./pki/certificates.js";
 import { renewHandlers } from "./pki/renew-service.js";
+import type { Views } from "./views/views.js";
 
 /** What the services of a hub are made of. */
 export interface ServedParts extends HostMethodParts {
@@ -35,13 +37,15 @@ export interface ServedParts extends HostMethodParts {
   readonly keptLog: KeptLog | undefined;
   /** To be told how methods are carried out. */
   readonly calls: InnerCalls;
+  /** Live windows over queries. */
+  readonly views: Views;
   /** What kinds add. */
   readonly kinds: readonly HubKindPart[];
 }
 
 /** Adds everything the main listener serves: what kinds add, and all methods of kinds that live on hosts. */
 export function addMainServices(server: Server, parts: ServedParts, options: ServiceOptions): Health {
-  const { inventory, certificates, keptLog, kinds, events, hooks, calls } = parts;
+  const { inventory, certificates, keptLog, kinds, events, hooks, calls, views } = parts;
   const own: KindHandlers = Object.assign(
     {
       ...handlersOf(
@@ -52,6 +56,9 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
       ...handlersOf(EventServiceService, eventMethods(events)),
       ...handlersOf(HookServiceService, hooks.methods),
       ...handlersOf(VersionServiceService, versionHandlers("hub")),
+      ...handlersOf(ViewServiceService, {
+        watchView: (request, { caller, signal }) => views.watch(request, { caller: caller.identity, signal }),
+      }),
     },
     ...kinds.map(({ handlers }) => handlers),
   );

@@ -7,6 +7,7 @@ import type { Fleet } from "../fleet/fleet.js";
 import type { Certificates } from "../pki/certificates.js";
 import type { RelayHandle } from "../relay/relay-handle.js";
 import type { Change, Store } from "../store/store.js";
+import type { Views } from "../views/views.js";
 import type { AddressBook } from "./address-book.js";
 import type { KindHandlers } from "./handlers.js";
 import type { HubOperations } from "./hub-operations.js";
@@ -39,6 +40,8 @@ export interface HubParts {
   readonly requests: StoredRequests;
   readonly router: Router;
   readonly lister: Lister;
+  /** Live windows over queries. */
+  readonly views: Views;
   /** Which resources cannot be without which. */
   readonly references: References;
   /** What joins lans. */

@@ -1,11 +1,15 @@
 import { kindNamed } from "../../lib/kinds/kinds.js";
 import { type ListPage, type ListRequest, listPage } from "../../lib/list/list.js";
-import { readQuery, tokenAfter } from "../../lib/list/query.js";
+import { type ListQuery, readQuery, tokenAfter } from "../../lib/list/query.js";
+import type { Facts } from "../../lib/query/facts.js";
+import type { Query } from "../../lib/query/tree.js";
+import type { Kept } from "../../lib/watch/kept.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Inventory } from "./inventory.js";
 import { KeptItems } from "./kept-items.js";
 import { OrderedLists } from "./ordered-lists.js";
+import { Turns } from "./turns.js";
 
 /** A page with what is missing from it. */
 export interface FleetPage<Items> {
@@ -30,15 +34,37 @@ export interface KeptList {
 /** A page ends before it has more bytes than this, but has one item at least: a message must not be larger than 8 MiB. */
 const mostBytes = 4 * 1024 * 1024;
 
+/** Finds resources without looking at all of them, and knows what queries ask for besides. */
+export interface Finder {
+  readonly facts: Facts & {
+    /** Somebody asks for what is measured, until what is returned is called. */
+    hold(caller: string): Promise<() => void>;
+  };
+  find(wanted: {
+    readonly kind: string;
+    readonly parent: string;
+    readonly query: Query;
+    readonly caller: string;
+  }): Promise<readonly Kept[]>;
+}
+
 /** Lists what the hub knows, without asking a host, and names the hosts of which it may be old. */
 export class Lister {
   readonly #fleet: Pick<Fleet, "unreachable">;
   readonly #inventory: Inventory;
-  readonly #ordered = new OrderedLists(mostBytes);
+  readonly #ordered: OrderedLists;
+  readonly #finder: Finder | undefined;
 
-  constructor(fleet: Pick<Fleet, "unreachable">, inventory: Inventory) {
+  /** @param options.finder default: a filter looks at everything, and nothing is measured. */
+  constructor(
+    fleet: Pick<Fleet, "unreachable">,
+    inventory: Inventory,
+    { turns = new Turns(), finder }: { readonly turns?: Turns; readonly finder?: Finder } = {},
+  ) {
     this.#fleet = fleet;
     this.#inventory = inventory;
+    this.#ordered = new OrderedLists(mostBytes, turns);
+    this.#finder = finder;
   }
 
   /**
@@ -54,11 +80,24 @@ export class Lister {
   }
 
   /**
-   * A page of the inventory. By name it costs what is on it; a filter or another order look at everything once, with the first page.
+   * A page of the inventory. By name it costs what is on it; another order looks at everything once, with the first page, and so does a filter, unless
+   * it says of host, state, kind or a label what it is.
    * @throws {ZorError} NOT_FOUND for an unknown host, INVALID_ARGUMENT for a bad page, filter or order.
    */
-  async kept({ kind, host, request, caller, defaultOrder = "name" }: KeptList): Promise<FleetPage<KeptItems>> {
-    const query = readQuery(request, kindNamed(kind).type, { defaultOrder });
+  async kept(list: KeptList): Promise<FleetPage<KeptItems>> {
+    const { kind, request, defaultOrder = "name" } = list;
+    const facts = this.#finder?.facts;
+    const query = readQuery(request, kindNamed(kind).type, { defaultOrder, facts });
+    const isMeasured = query.filter.isMeasured || query.order.isMeasured;
+    const release = isMeasured ? await facts?.hold(list.caller) : undefined;
+    try {
+      return await this.#page(list, query);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #page({ kind, host, request, caller }: KeptList, query: ListQuery): Promise<FleetPage<KeptItems>> {
     const now = new Date();
     const ofAll = host === "-" || host === "";
     const unreachable = this.#fleet.unreachable(now, ofAll ? undefined : host);
@@ -71,7 +110,11 @@ export class Lister {
       const nextPageToken = more && last !== undefined ? tokenAfter(query, { value: last.name, name: last.name }) : "";
       return { items: new KeptItems(items), nextPageToken, totalSize: index.count(parent), unreachable };
     }
-    const { items, last, total } = await this.#ordered.page({ kind, index, parent, query, caller });
+    const finder = this.#finder;
+    // Of events the oldest are forgotten without a word.
+    const isFound = finder !== undefined && request.filter.trim() !== "" && kind !== "event";
+    const find = isFound ? () => finder.find({ kind, parent, query: query.filter.query, caller }) : undefined;
+    const { items, last, total } = await this.#ordered.page({ kind, index, parent, query, caller }, find);
     const nextPageToken = last === undefined ? "" : tokenAfter(query, last);
     return { items: new KeptItems(items), nextPageToken, totalSize: total, unreachable };
   }

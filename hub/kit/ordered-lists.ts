@@ -1,12 +1,9 @@
 import { compareKeys, firstAfter, type ListQuery, type SortKey } from "../../lib/list/query.js";
 import type { Kept } from "../../lib/watch/kept.js";
 import type { KindIndex } from "../../lib/watch/kind-index.js";
-import { Turns, type Work } from "./turns.js";
+import { sortedRuns } from "./sorted-runs.js";
+import type { Turns, Work } from "./turns.js";
 
-/** Items are looked at so many at a time. */
-const stride = 32;
-/** Runs that are sorted at once. */
-const runLength = 2048;
 /** Lists are remembered for so long after a page, so many of them, with so many items together. */
 const keepMs = 60_000;
 const mostLists = 32;
@@ -29,6 +26,8 @@ export interface ListSource {
   /** "hosts/alpha", or "": all. */
   readonly parent: string;
   readonly query: ListQuery;
+  /** Those that match the filter, where they were found already. */
+  readonly matching?: readonly Kept[];
   /** Identity of the caller. */
   readonly caller: string;
 }
@@ -48,21 +47,23 @@ export interface OrderedPage {
  */
 export class OrderedLists {
   readonly #lists = new Map<string, List>();
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
   readonly #mostBytes: number;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param mostBytes of the items of a page. */
-  constructor(mostBytes: number) {
+  constructor(mostBytes: number, turns: Turns) {
     this.#mostBytes = mostBytes;
+    this.#turns = turns;
   }
 
-  async page(source: ListSource): Promise<OrderedPage> {
+  /** @param find finds what matches the filter, when that is asked for. */
+  async page(source: ListSource, find?: () => Promise<readonly Kept[]>): Promise<OrderedPage> {
     const { query, index } = source;
     const { after, size, order } = query;
     const key = JSON.stringify([source.kind, source.parent, query.fingerprint]);
     const known = after === undefined ? undefined : this.#lists.get(key);
-    const items = known?.items ?? (await this.#turns.run(source.caller, select(source)));
+    const items = known?.items ?? (await this.#select(source, find));
     const found: Kept[] = [];
     let at = after === undefined ? 0 : firstAfter(items, after, order.descending);
     let bytes = 0;
@@ -81,6 +82,12 @@ export class OrderedLists {
       last: last === undefined ? undefined : { value: last.value, name: last.name },
       total: items.length,
     };
+  }
+
+  async #select(source: ListSource, find?: () => Promise<readonly Kept[]>): Promise<readonly Placed[]> {
+    const matching = await find?.();
+    const found = matching === undefined ? source : { ...source, matching };
+    return await this.#turns.run(source.caller, select(found));
   }
 
   #remember(key: string, items: readonly Placed[]): void {
@@ -105,48 +112,16 @@ export class OrderedLists {
   }
 }
 
-/** All that match, in order: sorted in runs, which are merged. */
-function* select({ index, parent, query }: ListSource): Work<readonly Placed[]> {
+/** All that match, in order. */
+function* select({ index, parent, query, matching }: ListSource): Work<readonly Placed[]> {
   const { filter, order } = query;
   const compare = (left: Placed, right: Placed): number => compareKeys(left, right, order.descending);
-  let runs: Placed[][] = [];
-  let run: Placed[] = [];
-  let seen = 0;
-  // As they are now: each is what it is, whatever happens to the resource meanwhile.
-  for (const kept of [...index.all(parent)]) {
-    seen += 1;
-    if (seen % stride === 0) yield;
+  const pick = (kept: Kept): Placed | undefined => {
     const { value } = kept;
-    if (!filter.matches(value)) continue;
-    run.push({ kept, value: order.valueOf(value), name: kept.name });
-    if (run.length < runLength) continue;
-    runs.push(run.sort(compare));
-    run = [];
-  }
-  runs.push(run.sort(compare));
-  while (runs.length > 1) {
-    const merged: Placed[][] = [];
-    for (let at = 0; at < runs.length; at += 2) {
-      merged.push(yield* merge(runs[at] ?? [], runs[at + 1] ?? [], compare));
-    }
-    runs = merged;
-  }
-  return (runs[0] ?? []).slice(0, query.limit);
-}
-
-function* merge(left: Placed[], right: Placed[], compare: (a: Placed, b: Placed) => number): Work<Placed[]> {
-  const all: Placed[] = [];
-  let [i, j] = [0, 0];
-  while (i < left.length || j < right.length) {
-    const [a, b] = [left[i], right[j]];
-    if (b === undefined || (a !== undefined && compare(a, b) <= 0)) {
-      if (a !== undefined) all.push(a);
-      i += 1;
-    } else {
-      all.push(b);
-      j += 1;
-    }
-    if (all.length % runLength === 0) yield;
-  }
-  return all;
+    if (matching === undefined && !filter.matches(value)) return undefined;
+    return { kept, value: order.valueOf(value), name: kept.name };
+  };
+  // As they are now: each is what it is, whatever happens to the resource meanwhile.
+  const sorted = yield* sortedRuns(matching ?? [...index.all(parent)], pick, compare);
+  return sorted.slice(0, query.limit);
 }

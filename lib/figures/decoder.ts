@@ -39,8 +39,8 @@ export class FigureDecoder {
     this.#maxValues = maxValues;
   }
 
-  /** Takes a response in. @throws {Error} for one that contradicts those before. */
-  take(response: WatchFiguresResponse): void {
+  /** Takes a response in, and tells of what it says something new. @throws {Error} for one that contradicts those before. */
+  take(response: WatchFiguresResponse): ReadonlySet<Watched> {
     const { host: name, anew, silent, timeMillis, subjects, gone, steps, changes } = response;
     let host = this.#hosts.get(name);
     if (host === undefined || anew) {
@@ -49,6 +49,7 @@ export class FigureDecoder {
     }
     host.silent = silent;
     if (timeMillis > 0n) host.timeMs = Number(timeMillis);
+    const changed = new Set<Watched>();
     for (const { number, name: subjectName, part, figures } of subjects) {
       if (host.slots.length + figures.length > this.#maxValues) throw new Error(`${name} tells of too many figures`);
       const subject: Watched = {
@@ -58,9 +59,14 @@ export class FigureDecoder {
         values: new Map(figures.map((each) => [each, 0])),
       };
       host.subjects.set(number, subject);
+      changed.add(subject);
       for (const figure of figures) host.slots.push({ subject, figure });
     }
-    for (const number of gone) host.subjects.delete(number);
+    for (const number of gone) {
+      const subject = host.subjects.get(number);
+      if (subject !== undefined) changed.add(subject);
+      host.subjects.delete(number);
+    }
     let at = -1;
     for (const [index, step] of steps.entries()) {
       at += step;
@@ -68,7 +74,14 @@ export class FigureDecoder {
       if (slot === undefined) throw new Error(`${name} tells of a figure that it has not named`);
       const { values } = slot.subject;
       values.set(slot.figure, (values.get(slot.figure) ?? 0) + Number(changes[index] ?? 0n));
+      changed.add(slot.subject);
     }
+    return changed;
+  }
+
+  /** What is measured on a host ("hosts/{host}") now. */
+  ofHost(host: string): Iterable<Watched> {
+    return this.#hosts.get(host)?.subjects.values() ?? [];
   }
 
   /** Forgets all that was told of a host ("hosts/{host}"). */

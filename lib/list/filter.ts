@@ -7,6 +7,8 @@ import type { Query } from "../query/tree.js";
 export interface ResourceFilter {
   /** Top-level fields, by ts-proto's names, that it looks at; whoever keeps resources encoded needs to decode no others. */
   readonly fields: ReadonlySet<string>;
+  /** Whether it asks for what is measured. */
+  readonly isMeasured: boolean;
   /** As it was written, with what it may say of order and number. */
   readonly query: Query;
   /** @param resource message in the form of ts-proto. */
@@ -36,12 +38,14 @@ export interface ResourceFilter {
 export function parseFilter(filter: string, type: string, facts: Facts = noFacts): ResourceFilter {
   const fields = new Set<string>();
   const query = parseQuery(filter);
+  const seen = { isMeasured: false };
   const matches = compileQuery<unknown>(query.tree, {
     ...{ where: "filter", type, words: "name" },
     bind: (field) => {
       for (const top of field.tops) fields.add(top);
+      if (field.source === "figures") seen.isMeasured = true;
       return (resource) => field.read(resource, facts);
     },
   });
-  return { fields, query, matches };
+  return { fields, isMeasured: seen.isMeasured, query, matches };
 }

@@ -18,6 +18,8 @@ export interface Order {
   readonly descending: readonly boolean[];
   /** Top-level fields, by ts-proto's names, that it looks at. */
   readonly fields: ReadonlySet<string>;
+  /** Whether it asks for what is measured. */
+  readonly isMeasured: boolean;
   /** @param resource message in the form of ts-proto. */
   valueOf(resource: unknown): OrderValue;
 }
@@ -41,6 +43,7 @@ export function parseOrder(orderBy: string, type: string, facts: Facts = noFacts
     text: `${key.text} ${descending}`,
     descending: [descending],
     fields: new Set(key.tops),
+    isMeasured: key.isMeasured,
     valueOf: key.read,
   };
 }
@@ -53,6 +56,7 @@ export function orderOf(where: string, sort: readonly SortField[], type: string,
     text: sort.map(({ path, descending }) => `${pathText(path)} ${descending}`).join(","),
     descending: sort.map(({ descending }) => descending),
     fields: new Set(keys.flatMap(({ tops }) => tops)),
+    isMeasured: keys.some(({ isMeasured }) => isMeasured),
     valueOf: keys.length === 1 && only !== undefined ? only.read : (resource) => keys.map(({ read }) => read(resource)),
   };
 }
@@ -74,12 +78,19 @@ function valuesOf(value: OrderValue): readonly SortValue[] {
 }
 
 function byName(descending: boolean): Order {
-  return { text: `name ${descending}`, descending: [descending], fields: new Set(["name"]), valueOf: nameOf };
+  return {
+    text: `name ${descending}`,
+    descending: [descending],
+    fields: new Set(["name"]),
+    isMeasured: false,
+    valueOf: nameOf,
+  };
 }
 
 interface Key {
   readonly text: string;
   readonly tops: readonly string[];
+  readonly isMeasured: boolean;
   readonly read: (resource: unknown) => SortValue;
 }
 
@@ -87,7 +98,8 @@ function keyOf(wanted: { where: string; type: string; path: Path; facts: Facts }
   const { where, type, path, facts } = wanted;
   const field = findQueryField(where, type, path);
   const sorted = sortReader(where, field);
-  return { text: field.text, tops: field.tops, read: (resource) => sorted(field.read(resource, facts)) };
+  const isMeasured = field.source === "figures";
+  return { text: field.text, tops: field.tops, isMeasured, read: (resource) => sorted(field.read(resource, facts)) };
 }
 
 function nameOf(resource: unknown): SortValue {

@@ -149,3 +149,28 @@ function alike(where: string, field: QueryField, pattern: string): Test {
   }
   throw invalidArgument(where, `${text} is no text: "~" is for texts; compare it with = or <`);
 }
+
+/** What a query for one kind, or many, makes no sense of: each error that all kinds agree in. */
+export class BadTerms {
+  readonly #errors = new Map<QueryTree, QueryError[]>();
+
+  note(term: QueryTree, error: QueryError): void {
+    this.#errors.set(term, [...(this.#errors.get(term) ?? []), error]);
+  }
+
+  /** @throws {QueryError} for a term that made no sense for any of the kinds. */
+  throwCommon(kinds: number): void {
+    for (const errors of this.#errors.values()) {
+      const [first] = errors;
+      if (first !== undefined && errors.length === kinds) throw clearest(errors) ?? first;
+    }
+  }
+}
+
+/** Of several errors about one term the one that has a guess. */
+function clearest(errors: readonly ZorError[]): ZorError | undefined {
+  return (
+    errors.find(({ message }) => message.includes("did you mean")) ??
+    errors.find(({ message }) => message.includes(" is not a value of "))
+  );
+}

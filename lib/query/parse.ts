@@ -23,6 +23,11 @@ export function parseQuery(text: string, options: ScanOptions = {}): Query {
   return new Parser(scanner).parse();
 }
 
+/** Reads what a list is sorted by, "mem desc, name". @throws {QueryError} */
+export function parseSort(text: string, options: ScanOptions = {}): readonly SortField[] {
+  return new Parser(new Scanner(text, options)).parseSort();
+}
+
 class Parser {
   readonly #scanner: Scanner;
   #depth = 0;
@@ -43,6 +48,12 @@ class Parser {
       else throw scanner.unexpected("and, or, a term or the end");
     }
     return { tree, sort, limit };
+  }
+
+  parseSort(): readonly SortField[] {
+    const fields = this.#sortFields();
+    if (!this.#scanner.isAtEnd) throw this.#scanner.unexpected('"asc", "desc", a comma or the end');
+    return fields;
   }
 
   /** Whether what follows the terms comes next. */

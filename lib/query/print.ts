@@ -15,12 +15,12 @@ export function printQuery({ tree, sort, limit }: Query): string {
 }
 
 /** What is sorted by, as text. */
-function printSort(sort: readonly SortField[]): string {
+export function printSort(sort: readonly SortField[]): string {
   return sort.map(({ path, descending }) => `${printPath(pathText(path))}${descending ? " desc" : ""}`).join(", ");
 }
 
 /** A filter as text. */
-function printTree(tree: QueryTree): string {
+export function printTree(tree: QueryTree): string {
   switch (tree.type) {
     case "all":
     case "any":

@@ -150,7 +150,7 @@ function derived(kind: string, path: Path): QueryField | undefined {
 }
 
 /** Reads the word of a resource's state, "RUNNING"; "" of kinds without one. @param kind singular. */
-function stateReader(kind: string): (resource: unknown) => string {
+export function stateReader(kind: string): (resource: unknown) => string {
   const message = kind === "" ? undefined : messageOf(kind);
   if (message === undefined) return () => "";
   const status = findMember(message, "status");
@@ -241,7 +241,9 @@ function unknown(where: string, type: string, kind: string, path: Path): never {
   } catch (error) {
     const [violation] = error instanceof ZorError ? error.violations : [];
     if (violation === undefined || violation.description.includes("did you mean")) throw error;
-    const label = kind !== "" && path.length === 1 && words.includes("labels") ? `; a label is label.${first}` : "";
+    const isPlain = /^[A-Za-z0-9_-]{1,40}$/.test(first);
+    const isLabel = isPlain && path.length === 1 && words.includes("labels");
+    const label = isLabel ? `; a label is label.${first}` : "";
     const guess = near === undefined ? label : `; did you mean ${quote(near)}?`;
     throw invalidArgument(where, `${violation.description}${guess}`);
   }

@@ -125,6 +125,15 @@ export class WatchLog {
     }
   }
 
+  /** Tells of every change of resources of a kind from now on, in the moment in which it happens, until what is returned is called. */
+  observe(kind: string, follower: Follower): () => void {
+    this.#followers.set(kind, [...(this.#followers.get(kind) ?? []), follower]);
+    return () => {
+      const left = (this.#followers.get(kind) ?? []).filter((each) => each !== follower);
+      this.#followers.set(kind, left);
+    };
+  }
+
   /** One resource, as it is now. Not to be changed. */
   find<K extends keyof ResourceTypes>(kind: K, name: string): ResourceTypes[K] | undefined;
   find(kind: string, name: string): NamedMessage | undefined;

@@ -51,6 +51,7 @@ import { Tap } from "./zor/v1/tap.js";
 import { TapServiceService } from "./zor/v1/tap_service.js";
 import { TokenServiceService } from "./zor/v1/token_service.js";
 import { VersionServiceService } from "./zor/v1/version_service.js";
+import { ViewServiceService } from "./zor/v1/view_service.js";
 import { Volume } from "./zor/v1/volume.js";
 import { VolumeServiceService } from "./zor/v1/volume_service.js";
 import { Vtep } from "./zor/v1/vtep.js";
@@ -147,6 +148,7 @@ export const serviceTable = {
   "zor.v1.TapService": TapServiceService,
   "zor.v1.TokenService": TokenServiceService,
   "zor.v1.VersionService": VersionServiceService,
+  "zor.v1.ViewService": ViewServiceService,
   "zor.v1.VolumeService": VolumeServiceService,
   "zor.v1.VtepService": VtepServiceService,
   "zor.v1.WatchService": WatchServiceService,

@@ -208,6 +208,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.TokenService/CreateToken": {"kind":"","access":"admin","verb":"custom","route":""},
   "/zor.v1.TokenService/RevokeIdentity": {"kind":"","access":"admin","verb":"custom","route":""},
   "/zor.v1.VersionService/GetVersion": {"kind":"","access":"identified","verb":"custom","route":"","reads":true},
+  "/zor.v1.ViewService/WatchView": {"kind":"","access":"viewer","verb":"custom","route":""},
   "/zor.v1.VolumeService/CreateVolume": {"kind":"volume","access":"operator","verb":"create","route":"parent","id":"volumeId","request":"volume","response":"operation"},
   "/zor.v1.VolumeService/GetVolume": {"kind":"volume","access":"viewer","verb":"get","route":"name","response":"volume"},
   "/zor.v1.VolumeService/ListVolumes": {"kind":"volume","access":"viewer","verb":"list","route":"parent","response":"volumes"},

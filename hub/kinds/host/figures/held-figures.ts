@@ -83,7 +83,7 @@ function toReading({ name, part, values }: Watched): FigureReading {
 }
 
 /** The hub asks for itself, and without end. */
-function contextOf(signal: AbortSignal): CallContext {
+export function contextOf(signal: AbortSignal): CallContext {
   return {
     caller: { identity: "zor://hub/hub", kind: "hub", id: "hub", role: Role.ROLE_ADMIN },
     signal,

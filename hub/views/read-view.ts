@@ -1,0 +1,153 @@
+import { toMs } from "../../lib/duration.js";
+import { invalidArgument } from "../../lib/errors.js";
+import { allKinds, kindNamed } from "../../lib/kinds/kinds.js";
+import { checkKinds } from "../../lib/kinds/resource.js";
+import { parseName } from "../../lib/names.js";
+import { BadTerms, compileQuery, type Predicate } from "../../lib/query/compile.js";
+import { parseQuery, parseSort } from "../../lib/query/parse.js";
+import { parsePath } from "../../lib/query/path.js";
+import { printSort, printTree } from "../../lib/query/print.js";
+import { pointing, QueryError } from "../../lib/query/query-error.js";
+import { findQueryField, type QueryField } from "../../lib/query/query-field.js";
+import { type SortValue, sortReader } from "../../lib/query/sort-keys.js";
+import type { QueryTree, SortField } from "../../lib/query/tree.js";
+import type { WatchViewRequest } from "../../proto/gen/zor/v1/view_service.js";
+import { type FieldPick, readFields } from "./pick-fields.js";
+import type { Row, RowTable } from "./row-table.js";
+import type { Tables } from "./tables.js";
+
+const [mostKinds, mostRows, usualRows, mostColumns, mostNames] = [20, 1000, 100, 32, 1000];
+const [leastMs, mostMs, usualMs] = [50, 60_000, 100];
+
+/** A request to watch a view, as it was understood. */
+export interface ReadView {
+  readonly kinds: readonly ReadKind[];
+  readonly tree: QueryTree;
+  readonly parent: string;
+  readonly descending: readonly boolean[];
+  /** Stand for the order of the kinds, and for what is selected of it. */
+  readonly orderKey: string;
+  readonly selectionKey: string;
+  /** Most rows that the query asks for. */
+  readonly limit: number;
+  readonly window: { readonly offset: number; readonly anchor: string; readonly rows: number };
+  readonly fields: FieldPick | undefined;
+  readonly columns: readonly string[];
+  readonly intervalMs: number;
+  /** Whether it asks for what is measured. */
+  readonly isMeasured: boolean;
+}
+
+/** What is asked of one kind. */
+interface ReadKind {
+  readonly table: RowTable;
+  readonly passes: Predicate<Row>;
+  readonly keysOf: (row: Row) => readonly SortValue[];
+  readonly valuesOf: readonly ((row: Row) => unknown)[];
+  readonly fieldsOf: readonly (QueryField | undefined)[];
+}
+
+/** @throws {ZorError} INVALID_ARGUMENT that names the field, of queries the column as well. */
+export function readView(request: WatchViewRequest, tables: Tables): ReadView {
+  const kinds = kindsOf(request);
+  const { parent, anchor, offset } = request;
+  if (parent !== "") parseName("parent", parent);
+  if (anchor !== "") parseName("anchor", anchor);
+  if (anchor === "" && offset < 0) throw invalidArgument("offset", "must not be negative without an anchor");
+  if (request.limit < 0 || request.limit > mostRows) throw invalidArgument("limit", `is not between 0 and ${mostRows}`);
+  if (request.columns.length > mostColumns) throw invalidArgument("columns", `are more than ${mostColumns}`);
+  if (request.known.length > mostNames) throw invalidArgument("known", `are more than ${mostNames}`);
+  for (const name of request.known) parseName("known", name);
+  const query = parseQuery(request.query, { where: "query" });
+  const isByRequest = request.orderBy.trim() !== "";
+  const sort = isByRequest ? parseSort(request.orderBy, { where: "order_by" }) : query.sort;
+  const seen = { isMeasured: false };
+  const look = (field: QueryField): QueryField => {
+    if (field.source === "figures") seen.isMeasured = true;
+    return field;
+  };
+  const bad = new BadTerms();
+  const where = isByRequest ? "order_by" : "query";
+  const read = kinds.map((kind): ReadKind => {
+    const { type } = kindNamed(kind);
+    const table = tables.of(kind);
+    const passes = compileQuery<Row>(query.tree, {
+      ...{ where: "query", type, words: "text" },
+      bind: (field) => table.bind(look(field)),
+      onBad: (term, error) => bad.note(term, error),
+    });
+    const keys = sort.map((field) => sortKey({ where, type, table, field, isOnly: kinds.length === 1, look }));
+    const fieldsOf = request.columns.map((column) => findColumn(type, column, kinds.length === 1));
+    const valuesOf = fieldsOf.map((field) => (field === undefined ? () => undefined : table.bind(look(field))));
+    return { table, passes, keysOf: (row) => keys.map((key) => key(row)), valuesOf, fieldsOf };
+  });
+  bad.throwCommon(kinds.length);
+  if (kinds.length > 1) checkColumns(request.columns, read);
+  const orderKey = JSON.stringify([kinds, printSort(sort)]);
+  return {
+    ...{ kinds: read, tree: query.tree, parent, orderKey, isMeasured: seen.isMeasured, columns: request.columns },
+    descending: sort.map(({ descending }) => descending),
+    selectionKey: JSON.stringify([orderKey, parent, printTree(query.tree)]),
+    limit: query.limit ?? Number.POSITIVE_INFINITY,
+    window: { offset, anchor, rows: request.limit === 0 ? usualRows : request.limit },
+    fields: readFields(request.fields, kinds),
+    intervalMs: intervalOf(request),
+  };
+}
+
+function kindsOf({ kinds }: WatchViewRequest): readonly string[] {
+  const known = allKinds().map(({ singular }) => singular);
+  checkKinds("kinds", kinds, known);
+  if (kinds.length > mostKinds) throw invalidArgument("kinds", `are more than ${mostKinds}`);
+  if (kinds.length === 0) return known.filter((kind) => kind !== "event");
+  return [...new Set(kinds)].sort();
+}
+
+interface SortOptions {
+  readonly where: string;
+  readonly type: string;
+  readonly table: RowTable;
+  readonly field: SortField;
+  readonly isOnly: boolean;
+  readonly look: (field: QueryField) => QueryField;
+}
+
+function sortKey({ where, type, table, field, isOnly, look }: SortOptions): (row: Row) => SortValue {
+  return pointing(where, field.place, () => {
+    try {
+      const found = look(findQueryField(where, type, field.path));
+      const sorted = sortReader(where, found);
+      const read = table.bindStill(found);
+      return (row: Row) => sorted(read(row));
+    } catch (error) {
+      // Of several kinds some have none: they come last.
+      if (isOnly) throw error;
+      return () => "";
+    }
+  });
+}
+
+function findColumn(type: string, column: string, isOnly: boolean): QueryField | undefined {
+  try {
+    return findQueryField("columns", type, parsePath("columns", column));
+  } catch (error) {
+    if (isOnly) throw error;
+    return undefined;
+  }
+}
+
+/** A column that no kind has is a mistake. */
+function checkColumns(columns: readonly string[], kinds: readonly ReadKind[]): void {
+  for (const [at, column] of columns.entries()) {
+    if (kinds.every(({ fieldsOf }) => fieldsOf[at] === undefined)) {
+      throw new QueryError("columns", `no kind has a field ${column}`, { from: 0, to: column.length });
+    }
+  }
+}
+
+function intervalOf({ interval }: WatchViewRequest): number {
+  if (interval === undefined) return usualMs;
+  const ms = toMs(interval);
+  if (ms >= leastMs && ms <= mostMs) return ms;
+  throw invalidArgument("interval", `is not between ${leastMs} ms and ${mostMs / 1000} s`);
+}
