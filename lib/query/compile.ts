@@ -1,4 +1,4 @@
-import { invalidArgument } from "../errors.js";
+import { invalidArgument, type ZorError } from "../errors.js";
 import { comparison, contains, enumNames } from "../list/comparison.js";
 import type { Test } from "../list/field.js";
 import { quote } from "../names.js";
