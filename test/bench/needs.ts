@@ -38,12 +38,8 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
     program("qemu-system-x86_64", "qemu-system-x86"),
     program("ovs-vswitchd", "openvswitch-switch"),
   ],
-<<<<<<< HEAD
   tui: [program("setsid", "util-linux")],
-=======
-  tui: [],
   views: [],
->>>>>>> 41791245 (feat(views): WatchView, a live window over a query; lists that say what they want look at nothing else)
 };
 
 /** What a machine is like, as far as benchmarks care. */
