@@ -87,6 +87,7 @@ function screenLines(model: Model, controller: Controller, width: number, height
   const body = drawBody(model, width, bodyHeight);
   const { lines, aside } = body;
   const message = aside === undefined ? spoken : messageLines(model, controller.completions(), width, aside);
+  controller.clicks.drawn(header.length + 1, lines.slice(0, bodyHeight));
   const blank = Array.from({ length: Math.max(0, bodyHeight - lines.length) }, () => ({ line: [] }));
   return [
     ...header.map((line) => ({ line })),

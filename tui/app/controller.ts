@@ -3,6 +3,7 @@ import type { Model } from "../kit/model.js";
 import { commandsHere } from "../screens/commands.js";
 import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
+import { Clicks } from "./clicks.js";
 import { Prompts } from "./prompts.js";
 
 /** How long the first ctrl-c waits for the second. */
@@ -23,6 +24,7 @@ export class Controller {
   readonly #model: Model;
   readonly #program: Program;
   readonly #prompts: Prompts;
+  readonly clicks: Clicks;
   #interruptedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Opens the first screen. */
@@ -30,6 +32,7 @@ export class Controller {
     this.#model = program.model;
     this.#program = program;
     this.#prompts = new Prompts(program);
+    this.clicks = new Clicks(program, (chord) => this.press(chord));
     const scope = host === undefined ? undefined : { title: host, host };
     this.#model.openOnly(new TableScreen(program, kind ?? this.#model.kinds.all[0]?.kind ?? "", scope));
     this.#prompts.run(line);
@@ -70,10 +73,11 @@ export class Controller {
 
   /** What the terminal sends, before it is taken for keys; returns what is to be taken for keys. */
   typed(data: string): string {
+    const left = this.clicks.take(data);
     const { prompt, screen } = this.#model;
-    if (prompt !== undefined || screen.isTyping !== true || screen.typed === undefined) return data;
+    if (left === "" || prompt !== undefined || screen.isTyping !== true || screen.typed === undefined) return left;
     this.#model.hush();
-    const rest = screen.typed(data);
+    const rest = screen.typed(left);
     this.#model.changed();
     return rest;
   }

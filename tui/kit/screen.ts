@@ -62,6 +62,8 @@ export interface Screen {
   pasted?(text: string): boolean;
   /** Ctrl-C: true when there is something that it takes instead, such as text that would be lost. */
   interrupt?(): boolean;
+  /** The mouse was pressed on its body, a second time at once for `isDouble`. Default: goes to a line that can be selected; twice, opens it. */
+  click?(place: { readonly column: number; readonly line: number; readonly isDouble: boolean }): void;
   /** Puts the cursor on a resource, as soon as it is there; false: it shows none of that kind. */
   goTo?(kind: string, name: string): boolean;
   /** Keys that {@link press} takes, in lines of at most `width` cells. */

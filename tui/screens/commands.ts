@@ -14,10 +14,11 @@ import { formCommands } from "./form/commands.js";
 import { frameCommands } from "./frames/frame-commands.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { deskCommands } from "./desk-commands.js";
-import { cableCommands } from "./map/cabling.js";
+import { cableCommands } from "./map/cable-commands.js";
 import { lookCommands } from "./look-commands.js";
 import { showMachineScreen } from "./machine-screen/machine-screen.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
+import { mouseCommand } from "./mouse-commands.js";
 import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
@@ -58,6 +59,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
     tableKeys(program),
     ...formCommands(program),
     ...cableCommands(program),
+    mouseCommand(program),
     {
       id: "details",
       keys: ["d"],

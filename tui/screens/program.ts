@@ -26,6 +26,12 @@ export interface FollowOptions {
   readonly source?: "console" | "runtime";
 }
 
+/** The mouse of the terminal. */
+export interface Mouse {
+  readonly isOn: boolean;
+  set(isOn: boolean): void;
+}
+
 /** What screens and their keys work with. */
 export interface Program {
   readonly model: Model;
@@ -66,6 +72,7 @@ export interface Program {
   readonly screens: MachineScreens;
   readonly frames: FrameSource;
   readonly figures: FiguresSource;
+  readonly mouse: Mouse;
   /** What the user has set. */
   readonly settings: Settings;
   /** What earlier runs have left. */

@@ -30,6 +30,7 @@ import { anyKey } from "./any-key.js";
 import { Forwards } from "../screens/ways/forwards.js";
 import { saveText } from "./save-text.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
+import { TerminalMouse } from "./mouse.js";
 import { stopUntilContinued } from "./job-control.js";
 import { steadyClock } from "./steady-clock.js";
 import { inputPast, outputThrough } from "./terminal-seams.js";
@@ -74,13 +75,14 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     stop.abort();
     instance?.unmount();
   };
+  const mouse = new TerminalMouse((data) => process.stdout.write(data));
   let suspended = false;
   const suspend = async (work: () => Promise<void>): Promise<void> => {
     if (screen === undefined || suspended) return;
     suspended = true;
     try {
       await screen.suspend(async () => {
-        await work();
+        await mouse.away(work);
         // A paused standard input stops reading one tick later; Ink must not begin to read before that.
         await nextTurn();
       });
@@ -120,6 +122,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
       return edited;
     },
     captures: new Captures(model, (name, how) => gateway.capture(name, how), stop.signal),
+    mouse,
     settings,
     remembered,
     run: (line) => controller.run(line),
@@ -239,6 +242,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     },
   );
   const trimmer = new HeapTrimmer(ownHeap());
+  if (settings.values.settings.mouse === true) mouse.set(true);
   const ticking = setInterval(() => {
     model.tick();
     void readSettings();

@@ -140,10 +140,15 @@ const skins: SettingsFile<Readonly<Record<string, UserSkin>>> = {
   head: '# Skins of zor tui: "mine: {extends: light, tones: {good: {color: blue}}}"; :skin mine chooses one.',
 };
 
-const settings: SettingsFile<{ readonly skin?: string | undefined; readonly typeNumberAbove: number }> = {
+const settings: SettingsFile<{
+  readonly skin?: string | undefined;
+  readonly mouse?: boolean | undefined;
+  readonly typeNumberAbove: number;
+}> = {
   name: "settings.yaml",
   schema: z.strictObject({
     skin: z.string().optional(),
+    mouse: z.boolean().optional(),
     typeNumberAbove: z.number().int().min(1).max(10_000).default(20),
   }),
   empty: { typeNumberAbove: 20 },

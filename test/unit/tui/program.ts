@@ -6,6 +6,7 @@ import { Model, type Session } from "../../../tui/kit/model.js";
 import type { TuiKind } from "../../../tui/kit/kind.js";
 import type { Screen } from "../../../tui/kit/screen.js";
 import type { Program } from "../../../tui/screens/program.js";
+import { TerminalMouse } from "../../../tui/session/mouse.js";
 import { Cabling } from "../../../tui/screens/map/cabling.js";
 import { Forwards } from "../../../tui/screens/ways/forwards.js";
 import { Captures } from "../../../tui/screens/captures.js";
@@ -79,6 +80,7 @@ export function makeProgram(
     figures: gateway.figures,
     changes: gateway.changes,
     cabling: new Cabling(),
+    mouse: new TerminalMouse((data) => done.push(JSON.stringify(data))),
     editText: (text, check) => gateway.editText(text, check),
     captures: new Captures(model, (name, how) => gateway.capture(name, how), signal),
     settings,

@@ -10,7 +10,7 @@ import type { TableState, TableWindow } from "./table-state.js";
 import { distinctWidth, fitText, textWidth } from "../text/text-width.js";
 
 /** Room for the cursor and the mark. */
-const gutter = 2;
+export const gutter = 2;
 
 /** A row as it is drawn. */
 export interface FrameRow {

@@ -127,9 +127,14 @@ export class TableState {
 
   /** Sorts by a column; by the one that it is sorted by already the other way round. */
   sortByColumn(column: Column): void {
+    this.setLook(this.lookSortedBy(column));
+  }
+
+  /** How it looks sorted by a column; by the one that it is sorted by already the other way round. */
+  lookSortedBy(column: Column): TableLook {
     const same = column.id === this.#query.sortBy.id;
     const descending = same ? !this.#query.descending : (column.descending ?? false);
-    this.setLook({ ...this.#look, sort: { by: column.id, descending } });
+    return { ...this.#look, sort: { by: column.id, descending } };
   }
 
   /** All rows, in order. */
@@ -147,6 +152,15 @@ export class TableState {
   /** Puts the cursor on a row, if it is there. */
   select(name: string): void {
     this.#cursorName = name;
+  }
+
+  /** Puts the cursor on a row by its line on the screen; false: there is none. */
+  pick(line: number, nowMs: number): boolean {
+    const row = this.rows(nowMs).at(this.#top + line);
+    if (row === undefined) return false;
+    this.#awaited = undefined;
+    this.#cursorName = row.name;
+    return true;
   }
 
   /** Puts the cursor on a row as soon as it is there, unless it is moved before. */

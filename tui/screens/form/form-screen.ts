@@ -142,16 +142,11 @@ export class FormScreen implements Screen {
     return true;
   }
 
-  click(_column: number, line: number, isDouble: boolean): void {
+  click({ line, isDouble }: { readonly line: number; readonly isDouble: boolean }): void {
     if (this.#preview !== undefined || line >= this.#room) return;
     const before = this.#cursor.row();
     if (!this.#cursor.point(this.#top + line)) return;
     if (isDouble || sameRow(before, this.#cursor.row())) this.#change(() => this.#cursor.enter());
-  }
-
-  scroll(by: number): void {
-    if (this.#preview !== undefined) this.#preview.move(by);
-    else this.#cursor.move(by);
   }
 
   closed(): void {

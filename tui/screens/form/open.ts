@@ -7,7 +7,6 @@ import type { MessageJson } from "../../kit/input/fields.js";
 import { idOf } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Program } from "../program.js";
-import { TableScreen } from "../table/table-screen.js";
 import { Form, type FormAim, freeId, jsonOf } from "./form.js";
 import { FormScreen, type Taken } from "./form-screen.js";
 
@@ -66,9 +65,8 @@ function open(program: Program, kind: Kind, aim: Pick<FormAim, "base" | "filled"
 function goTo(program: Program, kind: string, name: string): void {
   const { model } = program;
   if (model.screen.goTo?.(kind, name) === true) return;
-  const screen = new TableScreen(program, kind);
-  screen.goTo(kind, name);
-  model.push(screen);
+  program.openTable(kind);
+  model.screen.goTo?.(kind, name);
 }
 
 /** The host that somebody looks at, or the only one. */

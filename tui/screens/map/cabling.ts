@@ -1,105 +1,24 @@
-import { invalidArgument } from "../../../lib/errors.js";
-import { kindNamed } from "../../../lib/kinds/kinds.js";
-import type { Command } from "../../kit/keys/command.js";
-import { shortName } from "../../kit/resource-name.js";
-import type { Row } from "../../kit/row.js";
-import { openEdit, openNew } from "../form/open.js";
-import type { Program } from "../program.js";
-import { type CableEnd, canEnd, endText, freeEnds, joiningOf } from "./joining.js";
+import { type CableEnd, endText } from "./joining.js";
 
 /** A cable that is being drawn: one end is marked, and the other is looked for. */
 export class Cabling {
-  #from: CableEnd | undefined;
+  #end: CableEnd | undefined;
 
-  /** Where the cable begins, for people; undefined: none is drawn. */
+  /** The marked end; undefined: none is drawn. */
+  get end(): CableEnd | undefined {
+    return this.#end;
+  }
+
+  /** Where the cable begins, for people. */
   get from(): string | undefined {
-    return this.#from === undefined ? undefined : endText(this.#from);
+    return this.#end === undefined ? undefined : endText(this.#end);
   }
 
-  /** Marks an end; with one marked, draws the cable to this one. */
-  mark(program: Program, row: Row): void {
-    chooseEnd(program, row, (end) => {
-      const from = this.#from;
-      this.#from = from === undefined ? end : undefined;
-      if (from !== undefined) join(program, from, end);
-      else
-        program.model.say(
-          `cable from ${endText(end)}: go to the other end, and W there draws it; esc on the map drops it`,
-        );
-    });
-  }
-
-  /** Draws a cable between two things. */
-  join(program: Program, one: Row, other: Row): void {
-    this.#from = undefined;
-    chooseEnd(program, one, (a) => chooseEnd(program, other, (b) => join(program, a, b)));
+  mark(end: CableEnd): void {
+    this.#end = end;
   }
 
   drop(): void {
-    this.#from = undefined;
+    this.#end = undefined;
   }
-}
-
-/** The commands that draw cables. */
-export function cableCommands(program: Program): readonly Command[] {
-  const { model, cabling } = program;
-  return [
-    {
-      keys: ["W"],
-      words: ["cable"],
-      title: "mark an end of a new cable; on another thing: draw it from there to here",
-      group: "Act",
-      changes: true,
-      when: () => canEnd(model.fleet, model.screen.kind?.kind ?? ""),
-      run: () => {
-        const row = model.screen.subject();
-        if (row !== undefined) cabling.mark(program, row);
-      },
-    },
-    {
-      keys: [],
-      words: ["join"],
-      title: "draw a cable between the two marked rows",
-      group: "Act",
-      changes: true,
-      run: () => {
-        const [one, other, ...more] = model.screen.targets();
-        const fits = one !== undefined && other !== undefined && more.length === 0;
-        if (fits && canEnd(model.fleet, one.kind)) cabling.join(program, one, other);
-        else model.say("mark the two ends first, with space; ends of different kinds with W", "warn");
-      },
-    },
-  ];
-}
-
-/** The free end of a thing; asks where there are several. */
-function chooseEnd({ model }: Program, row: Row, go: (end: CableEnd) => void): void {
-  const ends = freeEnds(model.fleet, row);
-  const [only] = ends;
-  if (only === undefined) {
-    const what = shortName(row.name);
-    model.say(`${what} has no place that is free: E changes what is plugged in where, and adds interfaces`, "warn");
-  } else if (ends.length === 1) {
-    go(only);
-  } else {
-    model.prompt = {
-      type: "input",
-      text: "",
-      title: `which interface of ${shortName(row.name)}`,
-      choices: ends.map(({ word }) => word),
-      go: (text) => {
-        const end = ends.find(({ word }) => word === text);
-        if (end === undefined)
-          throw invalidArgument("interface", `it is one of ${ends.map(({ word }) => word).join(", ")}`);
-        go(end);
-      },
-    };
-  }
-}
-
-function join(program: Program, a: CableEnd, b: CableEnd): void {
-  const joining = joiningOf(program.model.fleet, a, b);
-  if (joining.type === "none") program.model.say(joining.why, "warn");
-  else if (joining.type === "plug") openEdit(program, joining.row, joining.json);
-  else openNew(program, kindNamed(joining.kind), joining.filled);
 }

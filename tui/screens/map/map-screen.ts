@@ -8,6 +8,7 @@ import type { Rect } from "../../kit/map/rect.js";
 import { type Scene, type SceneThing, type Zoom, zooms } from "../../kit/map/scene.js";
 import { firstHost, SceneMaker } from "../../kit/map/scene-maker.js";
 import { scrolled, type Seen } from "../../kit/map/scroll.js";
+import { thingAt } from "../../kit/map/thing-at.js";
 import { type Direction, nearestTo, nextFrom, Walk } from "../../kit/map/walk.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
@@ -17,6 +18,7 @@ import type { Line } from "../../kit/text/segment.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { back } from "../move-commands.js";
 import type { Program } from "../program.js";
+import { markEnd } from "./cable-commands.js";
 import { TableScreen } from "../table/table-screen.js";
 
 /** Cells of the mini-map, and of the terminal that there has to be beside it. */
@@ -85,6 +87,24 @@ export class MapScreen implements Screen {
 
   line(): string {
     return "map";
+  }
+
+  click({
+    column,
+    line,
+    isDouble,
+  }: {
+    readonly column: number;
+    readonly line: number;
+    readonly isDouble: boolean;
+  }): void {
+    if (column >= this.#seen.width) return;
+    const name = thingAt(this.#scene(), { x: this.#offset.x + column, y: this.#offset.y + line });
+    if (name === undefined) return;
+    this.#cursor = name;
+    this.#left = undefined;
+    this.#scene();
+    if (isDouble) this.#open();
   }
 
   goTo(kind: string, name: string): boolean {
@@ -276,7 +296,7 @@ export class MapScreen implements Screen {
     const row = this.subject();
     const { cabling } = this.#program;
     if (cabling.from !== undefined && row !== undefined && thing?.members === undefined) {
-      cabling.mark(this.#program, row);
+      markEnd(this.#program, row);
       return;
     }
     if (thing?.members !== undefined) {

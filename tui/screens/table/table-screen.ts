@@ -5,7 +5,9 @@ import { pluralOf } from "../../kit/kind-table.js";
 import type { TuiKind } from "../../kit/kind.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, MoreKeys, Screen } from "../../kit/screen.js";
-import { drawTable } from "../../kit/table/table-frame.js";
+import type { Column } from "../../kit/table/column.js";
+import type { Layout } from "../../kit/table/layout.js";
+import { drawTable, gutter } from "../../kit/table/table-frame.js";
 import type { TableLook } from "../../kit/table/table-look.js";
 import type { TableScope } from "../../kit/table/scope.js";
 import { TableState } from "../../kit/table/table-state.js";
@@ -29,6 +31,7 @@ export class TableScreen implements Screen {
   readonly #program: Program;
   readonly #view: TableView | undefined;
   #widths: ReadonlyMap<string, number> = new Map();
+  #layout: Layout = { columns: [], gap: 0 };
   #seenSettings: number;
 
   constructor(program: Program, kind: string, scope?: TableScope, filter = "", view?: TableView) {
@@ -93,11 +96,41 @@ export class TableScreen implements Screen {
     const { fleet, nowMs } = this.#program.model;
     this.#followSettings();
     const { header, rows, window, cutText, layout } = drawTable(this.table, fleet, { width, height, nowMs });
+    this.#layout = layout;
     this.#widths = new Map(layout.columns.map(({ column, width: cells }) => [column.id, cells]));
     const { top, matched, total } = window;
     const body = { extent: { top, shown: rows.length, length: matched }, facts: this.#facts(matched, total) };
     if (rows.length > 0) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
     return { ...body, lines: emptyLines(this.#program.model, this.table).map((line) => ({ line })) };
+  }
+
+  /** The titles sort, a row is gone to, and opened by a second press. */
+  click({
+    column,
+    line,
+    isDouble,
+  }: {
+    readonly column: number;
+    readonly line: number;
+    readonly isDouble: boolean;
+  }): void {
+    if (line === 0) {
+      const title = this.#titleAt(column);
+      if (title !== undefined) this.keepLook(this.table.lookSortedBy(title));
+      return;
+    }
+    if (!this.table.pick(line - 1, this.#program.model.nowMs)) return;
+    if (isDouble) this.#open();
+  }
+
+  #titleAt(column: number): Column | undefined {
+    let from = gutter;
+    for (const { column: placed, width } of this.#layout.columns) {
+      // What is between two titles is the first one's.
+      if (column >= from && column < from + width + this.#layout.gap) return placed;
+      from += width + this.#layout.gap;
+    }
+    return undefined;
   }
 
   line(): string | undefined {
