@@ -6,8 +6,12 @@ import { actionCommands, commandsEverywhere } from "./commands.js";
 import { ConsoleScreen } from "./console/console-screen.js";
 import { DetailScreen } from "./detail/detail-screen.js";
 import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
+import { type FrameList, FrameScreen } from "./frames/frame-screen.js";
+import { FramesScreen } from "./frames/frames-screen.js";
 import { HelpScreen } from "./help/help-screen.js";
 import { LogScreen } from "./log/log-screen.js";
+import { MachineScreen } from "./machine-screen/machine-screen.js";
+import type { MachineView } from "./machine-screen/screen-opener.js";
 import { MapScreen } from "./map/map-screen.js";
 import { MenuScreen } from "./menu/menu-screen.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
@@ -28,6 +32,9 @@ const screens: readonly (readonly [place: string, make: (program: Program, kind:
   ["in the pulse", (program) => new PulseScreen(program)],
   ["in logs", (program) => new LogScreen(program, [])],
   ["in consoles", (program) => new ConsoleScreen(program, false)],
+  ["on screens of machines", (program, kind) => new MachineScreen(program, program.model.kinds.get(kind), "")],
+  ["among frames", (program, kind) => new FramesScreen(program, program.model.kinds.get(kind), "")],
+  ["in a frame", (program) => new FrameScreen(program, noFrames)],
   ["in use", (program) => new UsageScreen(program, "instances")],
   ["in histories", (program, kind) => new HistoryScreen(program, program.model.kinds.get(kind), "")],
   ["in a diagnosis", (program) => new DiagnosisScreen(program, "")],
@@ -35,6 +42,14 @@ const screens: readonly (readonly [place: string, make: (program: Program, kind:
   ["in menus", (program) => new MenuScreen(program, { title: "", items: () => [] })],
   ["in the help", (program) => new HelpScreen(program, () => [])],
 ];
+
+const noFrames: FrameList = { current: undefined, places: [], step: () => undefined };
+const noScreen: MachineView = {
+  picture: undefined,
+  takeChanged: () => undefined,
+  type: () => undefined,
+  press: () => undefined,
+};
 
 /** Every command of the whole program as it is without a user's keys, with where it is bound; none of the screens asks for anything. */
 export function everyCommand(program: Program): readonly PlacedCommand[] {
@@ -59,6 +74,8 @@ function silenced(program: Program): Program {
     signal: AbortSignal.abort(),
     followLog: nothing,
     diagnose: nothing,
+    screens: { ...program.screens, open: () => noScreen },
+    frames: { ...program.frames, watch: async () => "" },
     figures: { watch: async () => undefined, readHistory: async () => [] },
   };
 }

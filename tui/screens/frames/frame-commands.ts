@@ -8,7 +8,7 @@ export function frameCommands(program: Program): readonly Command[] {
   const { model } = program;
   return [
     {
-      keys: ["L"],
+      keys: ["ctrl-k"],
       words: ["frames"],
       title: "live: the frames that pass what is under the cursor, decoded",
       group: "Look",

@@ -22,7 +22,7 @@ const pings = (from: number, to: number) => Array.from({ length: to - from + 1 }
 function onFrames(): TestProgram {
   const program = makeProgram();
   feedFleet(program.model, { hosts: 1, instancesPerHost: 1, nowMs: program.model.nowMs });
-  program.press("2", "L");
+  program.press("2", "ctrl-k");
   return program;
 }
 
@@ -148,7 +148,7 @@ describe("the frames of something", () => {
     program.press("esc");
     expect(program.model.screen).not.toBeInstanceOf(FramesScreen);
     program.gateway.failure = new Error("you may only look");
-    program.press("L");
+    program.press("ctrl-k");
     await eventually(() => expect(shown(program)).toContain("the capture has ended: you may only look; B begins anew"));
   });
 
