@@ -4,22 +4,14 @@ import { isMap, parseDocument, stringify } from "yaml";
 import { invalidArgument } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import { isId, quote } from "../../lib/names.js";
-import { commandTable, otherPrograms } from "./command-table.js";
 
 /** Aliases by their words: what each stands for, as it was written. */
 export type Aliases = ReadonlyMap<string, string>;
 
 const fileName = "aliases.yaml";
 
-/** Words that are commands, or programs, of zor: no alias can be one. */
-export function isCommand(word: string): boolean {
-  return (
-    commandTable.some(({ name }) => name === word) ||
-    otherPrograms.some(([name]) => name === word) ||
-    word === "help" ||
-    word === "complete"
-  );
-}
+/** Whether a word is a command, or a program, of zor: no alias can be one. */
+export type IsCommand = (word: string) => boolean;
 
 /** @throws {ZorError} INVALID_ARGUMENT naming the file, when it is no mapping of words to texts. */
 export async function readAliases(directory: string): Promise<Aliases> {
@@ -44,7 +36,7 @@ export async function writeAliases(directory: string, aliases: Aliases): Promise
 }
 
 /** Checks an alias that is to be kept. @throws {ZorError} INVALID_ARGUMENT */
-export function checkAlias(word: string, text: string): void {
+export function checkAlias(word: string, text: string, isCommand: IsCommand): void {
   if (!isId(word)) throw invalidArgument("alias", `${quote(word)} is not a word that can be an alias`);
   if (isCommand(word)) throw invalidArgument("alias", `${word} is a command of zor, and no alias can stand before it`);
   const [first = ""] = splitWords(text);
@@ -56,7 +48,7 @@ export function checkAlias(word: string, text: string): void {
  * The words that an alias stands for, as a shell would read them: parted by spaces, with quotes around those that hold some. Nothing is
  * expanded. @throws {ZorError} INVALID_ARGUMENT when a quote is not closed.
  */
-export function splitWords(text: string): readonly string[] {
+function splitWords(text: string): readonly string[] {
   const words: string[] = [];
   const token = /\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)/y;
   while (token.lastIndex < text.length && text.slice(token.lastIndex).trim() !== "") {
@@ -75,9 +67,9 @@ export function splitWords(text: string): readonly string[] {
   return words;
 }
 
-/** Words with the one at a place replaced by what it stands for, if it is an alias. */
+/** Words with the one at a place, which is no command, replaced by what it stands for, if it is an alias. */
 export async function expandAlias(words: readonly string[], at: number, directory: string): Promise<readonly string[]> {
   const word = words[at] ?? "";
-  const text = isCommand(word) ? undefined : (await readAliases(directory)).get(word);
+  const text = (await readAliases(directory)).get(word);
   return text === undefined ? words : [...words.slice(0, at), ...splitWords(text), ...words.slice(at + 1)];
 }

@@ -198,6 +198,12 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "token", summary: "issue join tokens, revoke identities", load: () => import("./commands/token.js") },
   { name: "join", summary: "turn a token into an identity and a context", load: () => import("./commands/join.js") },
   { name: "context", summary: "choose which hub or agent to talk to", load: () => import("./commands/context.js") },
+  {
+    name: "inventory",
+    summary: "be the inventory of Ansible, which then reaches every instance",
+    load: () => import("./commands/inventory.js"),
+  },
+  { name: "mcp", summary: "let an assistant look at the fleet (MCP)", load: () => import("./commands/mcp.js") },
   { name: "alias", summary: "words of your own for commands", load: () => import("./commands/alias.js") },
   { name: "api", summary: "call any method of the API by reflection", load: () => import("./commands/api.js") },
   {

@@ -74,8 +74,8 @@ async function runWords(argv: readonly string[], io: CliIo): Promise<number> {
 /** A command line with the alias in it, if its first word is one, replaced by what it stands for. */
 async function withoutAlias(argv: readonly string[], { env }: CliIo): Promise<readonly string[]> {
   const word = calledCommand(argv);
-  const isKnown = (name: string): boolean => name === "help" || name === "complete";
-  if (word === undefined || isKnown(word) || commandTable.some(({ name }) => name === word)) return argv;
+  if (word === undefined || word === "help" || word === "complete") return argv;
+  if (commandTable.some(({ name }) => name === word) || otherPrograms.some(([name]) => name === word)) return argv;
   const { expandAlias } = await import("./aliases.js");
   return await expandAlias(argv, argv.indexOf(word), configDirectory(env));
 }

@@ -16,5 +16,6 @@ it("docs/cli.md and the manual pages are made of the commands as they are; npm r
     names.push(name);
     await expect(manualOf(page)).toMatchFileSnapshot(`${root}/man/${name}`);
   }
-  expect(readdirSync("man").sort(), "pages of commands that there are").toEqual(names.sort());
+  const surplus = readdirSync("man").filter((name) => !names.includes(name));
+  expect(surplus, "pages of commands that are gone").toEqual([]);
 });

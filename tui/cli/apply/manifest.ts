@@ -74,7 +74,7 @@ async function filesBelow(path: string): Promise<readonly string[]> {
 }
 
 /** The resources of a text. @throws {ZorError} INVALID_ARGUMENT */
-function parseManifests(place: string, source: string): Manifest[] {
+export function parseManifests(place: string, source: string): Manifest[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(source, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): string => {

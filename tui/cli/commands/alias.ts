@@ -1,13 +1,15 @@
 import { notFound } from "../../../lib/errors.js";
 import { nearest } from "../../../lib/nearest.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { checkAlias, isCommand, readAliases, writeAliases } from "../aliases.js";
+import { checkAlias, type IsCommand, readAliases, writeAliases } from "../aliases.js";
 import { asList, type Registrar, withExamples, withNotes } from "../command.js";
 import type { ListForm } from "../output/list-form.js";
 import { printList } from "../output/print-list.js";
 
 /** `zor alias list|set|remove`. */
 export function define({ program, open }: Registrar): void {
+  const isCommand: IsCommand = (word) =>
+    word === "complete" || program.commands.some((command) => command.name() === word);
   const group = program
     .command("alias")
     .description("Words of your own for commands that you type often.")
@@ -46,7 +48,7 @@ export function define({ program, open }: Registrar): void {
     .argument("<command>", "what it stands for, in quotes; what is typed after the alias follows")
     .action(async (word: string, text: string) => {
       const session = open(set);
-      checkAlias(word, text);
+      checkAlias(word, text, isCommand);
       const aliases = new Map(await readAliases(session.configDirectory));
       await writeAliases(session.configDirectory, aliases.set(word, text));
       session.print(escapeText(`zor ${word} means: zor ${text}`));

@@ -5,7 +5,7 @@ import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { isId } from "../../../lib/names.js";
 import { shortName } from "../../kit/resource-name.js";
 import { KindArgument, NicOption, type Registrar, ResourceArgument, ResourceOption } from "../command.js";
-import { expandAlias, isCommand, readAliases } from "../aliases.js";
+import { expandAlias, readAliases } from "../aliases.js";
 import { completeInside, isInsidePath } from "../complete-files.js";
 import { commandTable, otherPrograms } from "../command-table.js";
 import { kindsWith, listKind } from "../kinds.js";
@@ -25,7 +25,8 @@ export function define(registrar: Registrar): void {
       const session = registrar.open(command);
       const root = new RootCommand();
       const aliases = await readAliases(session.configDirectory).catch(() => new Map<string, string>());
-      const words = typed.length < 2 ? typed : await expandAlias(typed, 0, session.configDirectory).catch(() => typed);
+      const isOther = typed.length > 1 && !isCommand(typed[0] ?? "");
+      const words = isOther ? await expandAlias(typed, 0, session.configDirectory).catch(() => typed) : typed;
       const program = await wholeProgram(registrar);
       const place = placeOf(program, words);
       const names = await namesOf(session, place);
@@ -35,6 +36,10 @@ export function define(registrar: Registrar): void {
       for (const [alias, text] of aliases) if (!isCommand(alias)) root.command(alias, `zor ${text}`);
       root.parse(words.length === 0 ? [""] : [...words]);
     });
+}
+
+function isCommand(word: string): boolean {
+  return commandTable.some(({ name }) => name === word) || otherPrograms.some(([name]) => name === word);
 }
 
 /** Every command with its arguments and options. */

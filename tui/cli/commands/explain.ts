@@ -58,24 +58,28 @@ async function explain(
     else for (const { kind, comment } of kinds) session.print(`${kind.padEnd(10)} ${comment}`);
     return;
   }
-  const { message, field, methods } = find(what);
-  const depth = recursive ? Number.POSITIVE_INFINITY : 1;
-  const facts =
-    field === undefined
-      ? {
-          name: what,
-          type: message?.typeName ?? "",
-          comment: commentOf(message?.typeName ?? ""),
-          marks: [],
-          fields: fieldsOf(message, depth),
-        }
-      : factsOf(field, depth + 1);
+  const facts = factsOf(what, recursive);
   if (isStructured(output)) {
-    await session.printJson(output, { ...facts, ...(methods.length === 0 ? {} : { methods }) });
+    await session.printJson(output, facts);
     return;
   }
   const width = session.io.terminal.output.isTTY === true ? (session.io.terminal.output.columns ?? 80) : 100;
-  for (const line of textOf(facts, methods, width)) session.print(line);
+  for (const line of textOf(facts, width)) session.print(line);
+}
+
+/** What is said of a kind, a field or a message. @throws {ZorError} INVALID_ARGUMENT with the nearest, when there is no such thing. */
+export function factsOf(what: string, recursive = false): Facts {
+  const { message, field, methods } = find(what);
+  const depth = recursive ? Number.POSITIVE_INFINITY : 1;
+  const more = methods.length === 0 ? {} : { methods };
+  if (field !== undefined) return { ...fieldFacts(field, depth + 1), ...more };
+  const type = message?.typeName ?? "";
+  return { name: what, type, comment: commentOf(type), marks: [], fields: fieldsOf(message, depth), ...more };
+}
+
+/** What is said of a thing, and of a kind what can be done to it. */
+interface Facts extends FieldFacts {
+  readonly methods?: readonly string[];
 }
 
 /** What a person means: a message, or a field with what is below it. */
@@ -132,10 +136,10 @@ function fieldsOf(
   above: readonly string[] = [],
 ): readonly FieldFacts[] {
   if (message === undefined || depth <= 0 || isValue(message) || above.includes(message.typeName)) return [];
-  return message.fields.map((field) => factsOf(field, depth, [...above, message.typeName]));
+  return message.fields.map((field) => fieldFacts(field, depth, [...above, message.typeName]));
 }
 
-function factsOf(field: DescField, depth: number, above: readonly string[] = []): FieldFacts {
+function fieldFacts(field: DescField, depth: number, above: readonly string[] = []): FieldFacts {
   const comment = commentOf(`${field.parent.typeName}.${field.name}`);
   const inner = fieldsOf(field.message, depth - 1, above);
   return {
@@ -184,7 +188,7 @@ function isValue({ typeName }: DescMessage): boolean {
   return typeName.startsWith("google.protobuf.");
 }
 
-function textOf(facts: FieldFacts, methods: readonly string[], width: number): string[] {
+function textOf({ methods = [], ...facts }: Facts, width: number): string[] {
   const marks = facts.marks.length === 0 ? "" : `  (${facts.marks.join("; ")})`;
   const lines = [`${facts.name}  <${facts.type}>${marks}`];
   if (facts.comment !== "") lines.push(...indented(facts.comment, 2, width));
