@@ -1,7 +1,15 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { failedPrecondition } from "../../lib/errors.js";
-import { boundCommand } from "../../lib/owned-process.js";
+import { boundCommand, wardedCommand } from "../../lib/owned-process.js";
+
+/** How a program is run. */
+interface RunOptions {
+  readonly remedy: string;
+  readonly signal?: AbortSignal | undefined;
+  /** More variables than this program has. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
 
 /**
  * Runs a program that has the terminal, and ends with zor; resolves to its exit code.
@@ -10,13 +18,34 @@ import { boundCommand } from "../../lib/owned-process.js";
 export async function runProgram(
   [program = "", ...argv]: readonly string[],
   stdio: ("inherit" | "ignore")[],
-  { remedy, signal }: { readonly remedy: string; readonly signal?: AbortSignal },
+  { remedy, signal, environment }: RunOptions,
 ): Promise<number> {
-  const child = spawn(...boundCommand(program, argv), { stdio });
+  const child = spawn(...boundCommand(program, argv), { stdio, env: { ...process.env, ...environment } });
+  return await ended(child, program, { remedy, signal });
+}
+
+/**
+ * Runs a program behind, without input, and tells what it says on its output and errors; it and all that it started end with zor or by the
+ * signal. Resolves to its exit code. @throws {ZorError} FAILED_PRECONDITION when it is not there.
+ */
+export async function runBehind(
+  [program = "", ...argv]: readonly string[],
+  onText: (text: string) => void,
+  { remedy, signal, environment }: RunOptions,
+): Promise<number> {
+  const child = spawn(...wardedCommand(program, argv), {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", onText);
+  return await ended(child, program, { remedy, signal });
+}
+
+async function ended(child: ChildProcess, program: string, { remedy, signal }: RunOptions): Promise<number> {
   const end = (): void => void child.kill();
   signal?.addEventListener("abort", end, { once: true });
   try {
-    const [code, killedBy] = await once(child, "exit");
+    const [code, killedBy] = await once(child, "close");
     if (code === 127) throw failedPrecondition("NO_PROGRAM", "", `${program} is not on this machine; ${remedy}`);
     return typeof code === "number" ? code : killedBy === null ? 1 : 255;
   } finally {

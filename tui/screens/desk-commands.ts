@@ -2,7 +2,9 @@ import { formatAge } from "../kit/format.js";
 import type { Command } from "../kit/keys/command.js";
 import { MenuScreen } from "./menu/menu-screen.js";
 import { jumpCommands } from "./jumps/jump-commands.js";
+import { copyCommands } from "./copying/copy-commands.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
+import { pluginCommands } from "./plugins/plugin-commands.js";
 import type { Program } from "./program.js";
 import { skinCommands } from "./skins/skin-commands.js";
 import { viewCommands } from "./views/view-commands.js";
@@ -16,6 +18,8 @@ export function deskCommands(program: Program): readonly Command[] {
   return [
     ...viewCommands(program),
     ...jumpCommands(program),
+    ...copyCommands(program),
+    ...pluginCommands(program),
     ...skinCommands(program),
     {
       id: "place.back",

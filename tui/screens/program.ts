@@ -12,6 +12,7 @@ import type { Cabling } from "./map/cabling.js";
 import type { Changes, EditText } from "./form/changes.js";
 import type { FrameSource } from "./frames/frame-source.js";
 import type { MachineScreens } from "./machine-screen/screen-opener.js";
+import type { PluginCall } from "./plugins/plugin-run.js";
 import type { Requests } from "./requests.js";
 import type { Forwards } from "./ways/forwards.js";
 import type { FiguresSource } from "./usage/figures-source.js";
@@ -54,8 +55,14 @@ export interface Program {
   eventsDuring(during: NonNullable<TableScope["during"]>, signal: AbortSignal): AsyncIterable<readonly Event[]>;
   /** The next page of the events that the hub keeps, the newest first. @throws {ZorError} when it cannot be read. */
   olderEvents(signal: AbortSignal): Promise<{ readonly events: readonly Event[]; readonly more: boolean }>;
-  /** Writes a text to a new file here. @throws {ZorError} when there is one of that name, or it cannot be written. */
-  saveText(path: string, text: string): Promise<void>;
+  /** Writes a text to a new file here, or in the place of another one. @throws {ZorError} when there is one of that name, or it cannot be written. */
+  saveText(path: string, text: string, replace?: boolean): Promise<void>;
+  /** Puts a text into the clipboard of the terminal; false when it is too long for that. */
+  copy(text: string): boolean;
+  /** Runs a program with this one put aside; resolves to its exit code. @throws {ZorError} when it is not there. */
+  runInTerminal(call: PluginCall): Promise<number>;
+  /** Runs a program behind, until the signal ends it; resolves to its exit code. @throws {ZorError} when it is not there. */
+  runBehind(call: PluginCall, onText: (text: string) => void, signal: AbortSignal): Promise<number>;
   /** Opens the table of a kind on top of what is open. */
   openTable(kind: string, scope?: TableScope): void;
   /** Runs a command of zor in this terminal, with this program put aside, and waits for a key after it. @throws {ZorError} when that fails. */

@@ -12,6 +12,7 @@ import { hasBraille } from "../kit/chart/has-braille.js";
 import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
 import { findSkin } from "../kit/skin.js";
+import { clipboardSequence } from "../kit/clipboard.js";
 import { shortName } from "../kit/resource-name.js";
 import { Cabling } from "../screens/map/cabling.js";
 import type { EditedText } from "../screens/form/changes.js";
@@ -22,6 +23,7 @@ import { Consoles } from "../screens/console/consoles.js";
 import { Requests } from "../screens/requests.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
+import { runBehind, runProgram } from "../client/run-program.js";
 import { Feed } from "./feed.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
@@ -56,6 +58,9 @@ export interface TuiOptions {
   /** What earlier runs have left. */
   readonly remembered: Remembered;
 }
+
+/** Of what a user's plugin runs. */
+const pluginRun = { remedy: "install it, or change plugins.yaml" } as const;
 
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
 export async function runTui(options: TuiOptions): Promise<Ending> {
@@ -105,6 +110,26 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     followLog: (name, options) =>
       name === "tui" ? followOwnLog(logFile, options.signal) : gateway.followLog(name, options),
     saveText,
+    copy: (text) => {
+      const sequence = clipboardSequence(text, process.env);
+      if (sequence !== undefined) process.stdout.write(sequence);
+      return sequence !== undefined;
+    },
+    runInTerminal: async ({ argv, environment }) => {
+      let code = 0;
+      await suspend(async () => {
+        process.stdout.write("\r\n");
+        code = await runProgram(argv, ["inherit", "inherit", "inherit"], {
+          ...pluginRun,
+          environment,
+          signal: stop.signal,
+        });
+        process.stdout.write("\r\n");
+      });
+      return code;
+    },
+    runBehind: ({ argv, environment }, onText, signal) =>
+      runBehind(argv, onText, { ...pluginRun, environment, signal }),
     eventsDuring: (during, signal) => gateway.eventsDuring(during, signal),
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),

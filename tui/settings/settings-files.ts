@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Plugin, pluginSchema } from "./plugin.js";
 import { type Hotkeys, type Keymap, whyNoKey } from "../kit/keys/keymap.js";
 import { tones, type UserSkin } from "../kit/skin.js";
 import type { TableLook } from "../kit/table/table-look.js";
@@ -155,8 +156,15 @@ const settings: SettingsFile<{
   head: "# Settings of zor tui.",
 };
 
+const plugins: SettingsFile<Readonly<Record<string, Plugin>>> = {
+  name: "plugins.yaml",
+  schema: z.record(word, pluginSchema),
+  empty: {},
+  head: "# Commands of your own for zor tui: \"ping: {title: ping it, kinds: [host], command: [ping, -c3, '{id}']}\".",
+};
+
 /** Every file of settings of the terminal interface. */
-export const settingsFiles = { aliases, tables, views, jumps, keys, hotkeys, skins, settings } as const;
+export const settingsFiles = { aliases, tables, views, jumps, keys, hotkeys, skins, settings, plugins } as const;
 
 export type SettingsName = keyof typeof settingsFiles;
 

@@ -67,6 +67,18 @@ export function makeProgram(
     },
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
+    copy: (text) => {
+      done.push(`copy ${text}`);
+      return text.length < 1000;
+    },
+    runInTerminal: async ({ argv, environment }) => {
+      done.push(`run ${JSON.stringify(argv)} ${environment["ZOR_NAME"] ?? ""}`);
+      return 0;
+    },
+    runBehind: async ({ argv }, onText) => {
+      onText(`ran ${argv.join(" ")}\n\x1b[31mred`);
+      return 3;
+    },
     saveText: async (path, text) => {
       done.push(`saved ${path}: ${text}`);
     },
