@@ -18,7 +18,7 @@ export type HubOrder =
 export type HubWord = { readonly configDirectory: string } | { readonly marked: string; readonly atNs: string };
 
 /** The instance that marks are on: the first of the fleet by name. */
-export const markedInstance = "hosts/alpha/instances/vm0";
+const markedInstance = "hosts/alpha/instances/vm0";
 
 const tickMs = 5;
 
