@@ -30,6 +30,7 @@ export class XrayTree implements TreeSource {
   readonly #graph: GraphReader;
   readonly #reader: TroubleReader;
   #troubled: readonly Troubled[] = [];
+  #onHosts: ReadonlyMap<string, readonly Troubled[]> = new Map();
   #context: CellContext;
 
   constructor(fleet: Fleet, context: CellContext) {
@@ -46,6 +47,7 @@ export class XrayTree implements TreeSource {
   roots(context: CellContext): readonly TreeNode[] {
     this.#context = context;
     this.#troubled = this.#reader.read(context);
+    this.#onHosts = byHost(this.#troubled);
     const { hosts, cables } = this.#graph.read();
     const single = hosts.size === 1;
     return [
@@ -58,11 +60,10 @@ export class XrayTree implements TreeSource {
     const { presence } = this.#fleet.kinds;
     const row = presence === undefined ? undefined : this.#fleet.find(presence.kind, host.name);
     const counts = this.#fleet.contentsOf(host.id).map(({ kind, count }) => counted(count, kind, this.#plural(kind)));
+    // What is wrong stands first: what there is may be cut.
     const facts: Segment[] = [
+      ...countSegments(this.#onHosts.get(host.id) ?? []),
       { text: `  ${counts.join(", ")}`, tone: "dim" },
-      ...this.#below(
-        ({ kind, row: troubled }) => kind.presence === undefined && hostsOf(kind, troubled).includes(host.id),
-      ),
     ];
     const children = (): readonly TreeNode[] => this.#onHost(host, between);
     const key = host.name;
@@ -100,8 +101,8 @@ export class XrayTree implements TreeSource {
     if (row === undefined) return [];
     const names = new Set(plugged.map(({ thing }) => thing.name));
     const facts: Segment[] = [
+      ...countSegments(this.#troubled.filter(({ row: troubled }) => names.has(troubled.name))),
       { text: `  ${plugged.length} plugged in`, tone: "dim" },
-      ...this.#below(({ row: troubled }) => names.has(troubled.name)),
     ];
     const children = (): readonly TreeNode[] => {
       const ports = this.#portsOf(row);
@@ -203,20 +204,34 @@ export class XrayTree implements TreeSource {
     );
   }
 
-  /** How many things below are in trouble. */
-  #below(isBelow: (each: Troubled) => boolean): readonly Segment[] {
-    const below = this.#troubled.filter(isBelow);
-    const bad = below.filter(({ trouble }) => trouble.tone === "bad").length;
-    const warn = below.length - bad;
-    return [
-      ...(bad === 0 ? [] : [{ text: `  ✗ ${bad}`, tone: "bad" } as const]),
-      ...(warn === 0 ? [] : [{ text: `  ! ${warn}`, tone: "warn" } as const]),
-    ];
-  }
-
   #plural(kind: string): string {
     return pluralOf(this.#fleet.kinds.get(kind));
   }
+}
+
+/** What is wrong on each host, by its id. */
+function byHost(troubled: readonly Troubled[]): ReadonlyMap<string, readonly Troubled[]> {
+  const found = new Map<string, Troubled[]>();
+  for (const each of troubled) {
+    const { kind, row } = each;
+    if (kind.presence !== undefined) continue;
+    for (const host of new Set(hostsOf(kind, row))) {
+      const there = found.get(host);
+      if (there === undefined) found.set(host, [each]);
+      else there.push(each);
+    }
+  }
+  return found;
+}
+
+/** How many things are in trouble. */
+function countSegments(troubled: readonly Troubled[]): readonly Segment[] {
+  const bad = troubled.filter(({ trouble }) => trouble.tone === "bad").length;
+  const warn = troubled.length - bad;
+  return [
+    ...(bad === 0 ? [] : [{ text: `  ✗ ${bad}`, tone: "bad" } as const]),
+    ...(warn === 0 ? [] : [{ text: `  ! ${warn}`, tone: "warn" } as const]),
+  ];
 }
 
 /** What is plugged into each lan. */

@@ -102,11 +102,9 @@ describe("xray", () => {
       model.nowMs,
     );
     model.changed();
-    expect(linesOf(program)[1]).toBe(" ▸ ● host beta ready  2 instances, 1 lan  ✗ 1");
+    expect(linesOf(program)[1]).toBe(" ▸ ● host beta ready  ✗ 1  2 instances, 1 lan");
     press("j", "right", "right");
-    expect(linesOf(program).join("\n")).toMatch(
-      /lan lan1 up {2}4 plugged in {2}✗ 1|lan lan1 up {2}3 plugged in {2}✗ 1/,
-    );
+    expect(linesOf(program).join("\n")).toMatch(/lan lan1 up {2}✗ 1 {2}\d plugged in/);
     press("+");
     expect(linesOf(program, 100, 60).join("\n")).toContain("✗ instance vm0 failed no memory");
     press("-");
