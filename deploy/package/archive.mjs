@@ -26,7 +26,9 @@ export async function writeArchive(directory, manifest, file) {
     ...{ archive: basename(file), sha256: digestOf(file), bytes, unpackedBytes: unpacked },
     ...{ id, version, revision, arch, node, microImage, builds },
   };
-  writeFileSync(`${file}.json`, `${JSON.stringify(summary, undefined, 1)}\n`);
+  // Another file under the name, as with the archive: a copy of the clone may share the one before.
+  writeFileSync(`${file}.json.partial`, `${JSON.stringify(summary, undefined, 1)}\n`);
+  renameSync(`${file}.json.partial`, `${file}.json`);
   return summary;
 }
 

@@ -25,6 +25,8 @@ export interface ZorRun {
   /** Resolves when it has said so. */
   readonly says: (text: RegExp) => Promise<void>;
   readonly interrupt: () => void;
+  /** What it has said so far on standard error, and when, in milliseconds since it was started. */
+  readonly told: readonly { readonly ms: number; readonly text: string }[];
 }
 
 /** A hub of the test's own at the lab's bridge, and a person there with zor, an administrator's context and a key for all hosts. */
@@ -35,7 +37,8 @@ export class InstallRig implements AsyncDisposable {
   readonly installation: string;
   readonly #directory: string;
   readonly #hub: ChildProcessWithoutNullStreams;
-  readonly #env: Readonly<Record<string, string>>;
+  /** Of what the person runs. */
+  readonly env: Readonly<Record<string, string>>;
 
   private constructor(
     parts: Pick<InstallRig, "person" | "hosts" | "installation"> & { readonly directory: string },
@@ -46,7 +49,7 @@ export class InstallRig implements AsyncDisposable {
     this.installation = parts.installation;
     this.#directory = parts.directory;
     this.#hub = hub;
-    this.#env = {
+    this.env = {
       PATH: process.env["PATH"] ?? "",
       HOME: this.person.home,
       ZOR_CONFIG: join(this.#directory, "config"),
@@ -120,18 +123,21 @@ export class InstallRig implements AsyncDisposable {
   /** Starts zor; its input ends after `input`. */
   run(argv: readonly string[], input = ""): ZorRun {
     const child = spawnOwned(nodePath, [join(this.installation, "dist/cli.cjs"), ...argv], {
-      env: this.#env,
+      env: this.env,
       stdio: ["pipe", "pipe", "pipe"],
     });
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
     let [stdout, stderr] = ["", ""];
+    const begin = performance.now();
+    const told: { readonly ms: number; readonly text: string }[] = [];
     const waiting = new Set<() => void>();
     child.stdout.on("data", (data: Buffer) => {
       stdout += data.toString();
     });
     child.stderr.on("data", (data: Buffer) => {
       stderr += data.toString();
+      told.push({ ms: performance.now() - begin, text: data.toString() });
       for (const look of waiting) look();
     });
     const result = new Promise<ZorResult>((resolve) => {
@@ -139,6 +145,7 @@ export class InstallRig implements AsyncDisposable {
     });
     return {
       result,
+      told,
       says: (text) =>
         new Promise((resolve, reject) => {
           const look = (): void => {

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { run } from "../../../agent/host/exec.js";
 import { enterNetNamespace } from "../../../lib/net/socket-calls.js";
 import { makeNetns, type TestNetns } from "../netns.js";
 
@@ -49,6 +50,12 @@ export class LabNetwork implements AsyncDisposable {
   /** Pulls a host's cable, or puts it back. */
   async setCable(address: string, isUp: boolean): Promise<void> {
     await this.#bridge.ip("link", "set", `port${Number(address.split(".")[3]) - 10}`, isUp ? "up" : "down");
+  }
+
+  /** A host reaches others no more that are isolated as well; everybody else as before. */
+  async isolate(address: string): Promise<void> {
+    const port = `port${Number(address.split(".")[3]) - 10}`;
+    await run("bridge", ["link", "set", "dev", port, "isolated", "on"], { netns: this.netns });
   }
 
   /**

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installationRoot, version } from "../../../lib/program.js";
 import { opsUser } from "../../helpers/deploy-hosts/debian-tree.js";
+import { CabledGuests } from "../../helpers/deploy-hosts/guests.js";
 import { DeployHosts } from "../../helpers/deploy-hosts/deploy-hosts.js";
 import { InstallRig } from "../../helpers/deploy-hosts/install-rig.js";
 import { otherVersion } from "../../helpers/deploy-hosts/other-version.js";
@@ -37,45 +38,31 @@ afterAll(async () => {
   await eventually(() => expect(leftBehind(before, captureMachine(), ours)).toEqual([]));
 }, 120_000);
 
-const guests = ["h1/a", "h2/b"];
+let guests: CabledGuests;
 const withPassword = (...argv: readonly string[]) => rig.zor([...argv, "--password-stdin"], `${opsUser.password}\n`);
 const upgrade = (...argv: readonly string[]) => withPassword("host", "upgrade", ...argv);
 const current = (at: number) => hosts.at(at).shell("basename $(readlink /opt/zorhub/current)");
 /** Only what runs a machine: QEMU is also asked what it can. */
 const machinePids = (at: number) => hosts.at(at).shell("pgrep -f '[q]emu-system-x86_64.*-netdev'");
 
-/** Runs zor, which must succeed. */
-async function must(...argv: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await rig.zor(argv);
-  expect(code, `${argv.join(" ")}: ${stderr}`).toBe(0);
-  return stdout;
-}
+const must = (...argv: readonly string[]) => guests.must(...argv);
 
 test("machines on both hosts reach each other through a cable", async () => {
-  for (const host of ["h1", "h2"]) await must("create", "lan", `${host}/lab`);
-  await must("create", "link", "lab", "h1/lab", "h2/lab");
-  for (const [at, name] of guests.entries())
-    await must("create", "instance", name, "--kernel", "micro", "--nic", `lan=lab,addr=10.5.0.${at + 1}/24`);
-  await eventually(async () => {
-    expect(await must("exec", "h1/a", "--", "ping", "-c", "3", "10.5.0.2")).toContain("3 packets received");
-  }, 300_000);
+  guests = await CabledGuests.make(rig);
 });
 
 test("all hosts are brought to another build: machines go on, and no ping is lost", async () => {
   const pids = await Promise.all([0, 1].map(machinePids));
-  await must("exec", "h1/a", "--", "sh", "-c", "ping -i 0.1 10.5.0.2 > /tmp/pings 2>&1 &");
+  await guests.startPings();
   const begin = performance.now();
   const { code, stderr } = await upgrade("--all", "--archive", another.path, "--canary", "1");
   console.log(`upgrade of two hosts: ${((performance.now() - begin) / 1000).toFixed(1)} s`);
   expect(code, stderr).toBe(0);
   expect(await Promise.all([0, 1].map(current))).toEqual([`${another.id}\n`, `${another.id}\n`]);
   expect(await Promise.all([0, 1].map(machinePids))).toEqual(pids);
-  await must("exec", "h1/a", "--", "killall", "-INT", "ping");
-  const said = await must("exec", "h1/a", "--", "tail", "-n", "3", "/tmp/pings");
-  const [, sent, received] = /(\d+) packets transmitted, (\d+) packets received/.exec(said) ?? [];
-  expect(Number(sent)).toBeGreaterThan(10);
-  // The last one may be under way.
-  expect(Number(sent) - Number(received)).toBeLessThanOrEqual(1);
+  const { sent, lost } = await guests.countPings();
+  expect(sent).toBeGreaterThan(10);
+  expect(lost).toBe(0);
   expect((await upgrade("--all", "--archive", another.path)).stderr).toMatch(
     /h1: nothing to do[\s\S]*h2: nothing to do|h2: nothing to do[\s\S]*h1: nothing to do/,
   );
@@ -91,7 +78,7 @@ test("a version whose agent does not run is taken back without a hand, and the o
   expect(await hosts.at(1).shell("ls /opt/zorhub/versions")).not.toContain(broken.id);
   expect(await machinePids(0)).toBe(pids);
   expect(await rig.states()).toMatchObject({ "hosts/h1": "HOST_STATE_READY", "hosts/h2": "HOST_STATE_READY" });
-  expect(await must("exec", "h1/a", "--", "ping", "-c", "3", "10.5.0.2")).toContain("3 packets received");
+  await guests.reach();
 });
 
 test("hosts are taken back to the version before, in one go: machines go on, and what did not run is no version to go to", async () => {
@@ -113,7 +100,52 @@ test("hosts are taken back to the version before, in one go: machines go on, and
   expect(none.stderr).toMatch(/version 9\.9 is not there; it runs \S+; kept beside it: /);
   const again = await withPassword("host", "rollback", "h1", "h2", "--to", another.id);
   expect(again.code, again.stderr).toBe(0);
-  expect(await must("exec", "h1/a", "--", "ping", "-c", "3", "10.5.0.2")).toContain("3 packets received");
+  await guests.reach();
+});
+
+const settings = (at: number, name = "agent.yaml") => hosts.at(at).shell(`cat /etc/zor/${name}`);
+const configure = (...argv: readonly string[]) => withPassword("host", "configure", ...argv);
+const untouched = async (at: number) => [await settings(at), await machinePids(at), await agentPid(at)];
+const agentPid = (at: number) => hosts.at(at).shell("systemctl show -p MainPID --value zor-agent");
+
+test("settings of hosts are changed: what differs is shown, and the agents run with them", async () => {
+  const [text, pids, agents] = [await settings(0), await machinePids(0), await agentPid(0)];
+  const dry = await configure("h1", "--set", "figuresMib=32", "--dry-run");
+  expect(dry.stderr).toMatch(/h1: would: change figuresMib[\s\S]*h1: \+ figuresMib: 32/);
+  expect(await untouched(0)).toEqual([text, pids, agents]);
+  const { code, stdout, stderr } = await configure("--all", "--set", "figuresMib=32", "--canary", "1", "-o", "json");
+  expect(code, stderr).toBe(0);
+  const { hosts: told } = JSON.parse(stdout) as { hosts: { result: string; notes: string[] }[] };
+  expect(told.map(({ result }) => result)).toEqual(["changed figuresMib", "changed figuresMib"]);
+  expect(told[0]?.notes).toContain("+ figuresMib: 32");
+  expect(await settings(0)).toBe(`${text}figuresMib: 32\n`);
+  expect(await settings(0, "agent.yaml.before")).toBe(text);
+  expect(await machinePids(0)).toBe(pids);
+  expect(await agentPid(0)).not.toBe(agents);
+  expect((await configure("h1", "--set", "figuresMib=32")).stderr).toMatch(/nothing to do/);
+  expect(await rig.states()).toMatchObject({ "hosts/h1": "HOST_STATE_READY", "hosts/h2": "HOST_STATE_READY" });
+});
+
+test("what is wrong, or is the host's policy, is refused before anything is changed", async () => {
+  const before = await untouched(0);
+  const wrong = await configure("h1", "--set", "figuresMib=lots", "--set", "colour=red");
+  expect(wrong.stderr).toMatch(/agent\.yaml:\d+:\d+ figuresMib: .*agent\.yaml:\d+:\d+ colour: unknown setting/);
+  const policy = await configure("h1", "--set", "hooks=[]", "--set", "host=h7");
+  expect(policy.stderr).toMatch(/hooks cannot be changed from afar: it is the host's policy/);
+  expect(policy.stderr).toMatch(/host cannot be changed from afar: guests and certificates/);
+  expect([wrong.code, policy.code]).not.toContain(0);
+  expect(await untouched(0)).toEqual(before);
+});
+
+test("settings with which the hub does not reach a host are taken back by themselves", async () => {
+  const [text, pids] = [await settings(0), await machinePids(0)];
+  const { code, stderr } = await configure("h1", "--set", 'listen=["127.0.0.1:7443"]');
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("the settings are as before, it runs as before, because: the hub does not reach");
+  expect(await settings(0)).toBe(text);
+  expect(await hosts.at(0).shell("ls -A /etc/zor")).toBe("agent.yaml\nagent.yaml.before\n");
+  expect(await machinePids(0)).toBe(pids);
+  expect(await rig.states()).toMatchObject({ "hosts/h1": "HOST_STATE_READY" });
 });
 
 test("a host gets a new identity: its machines go on", async () => {
