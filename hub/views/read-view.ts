@@ -2,7 +2,7 @@ import { toMs } from "../../lib/duration.js";
 import { invalidArgument } from "../../lib/errors.js";
 import { allKinds, kindNamed } from "../../lib/kinds/kinds.js";
 import { checkKinds } from "../../lib/kinds/resource.js";
-import { parseName } from "../../lib/names.js";
+import { parseName, quote } from "../../lib/names.js";
 import { BadTerms, compileQuery, type Predicate } from "../../lib/query/compile.js";
 import { parseQuery, parseSort } from "../../lib/query/parse.js";
 import { parsePath } from "../../lib/query/path.js";
@@ -82,6 +82,7 @@ export function readView(request: WatchViewRequest, tables: Tables): ReadView {
     return { table, passes, keysOf: (row) => keys.map((key) => key(row)), valuesOf, fieldsOf };
   });
   bad.throwCommon(kinds.length);
+  checkSort(where, sort, kinds);
   if (kinds.length > 1) checkColumns(request.columns, read);
   const orderKey = JSON.stringify([kinds, printSort(sort)]);
   return {
@@ -127,6 +128,24 @@ function sortKey({ where, type, table, field, isOnly, look }: SortOptions): (row
   });
 }
 
+/** What no kind can be sorted by is a mistake. */
+function checkSort(where: string, sort: readonly SortField[], kinds: readonly string[]): void {
+  for (const { path, place } of sort) {
+    const errors = kinds.flatMap((kind) => {
+      try {
+        sortReader(where, findQueryField(where, kindNamed(kind).type, path));
+        return [];
+      } catch (error) {
+        return [error];
+      }
+    });
+    if (errors.length < kinds.length) continue;
+    pointing(where, place, () => {
+      throw errors[0];
+    });
+  }
+}
+
 function findColumn(type: string, column: string, isOnly: boolean): QueryField | undefined {
   try {
     return findQueryField("columns", type, parsePath("columns", column));
@@ -140,7 +159,7 @@ function findColumn(type: string, column: string, isOnly: boolean): QueryField |
 function checkColumns(columns: readonly string[], kinds: readonly ReadKind[]): void {
   for (const [at, column] of columns.entries()) {
     if (kinds.every(({ fieldsOf }) => fieldsOf[at] === undefined)) {
-      throw new QueryError("columns", `no kind has a field ${column}`, { from: 0, to: column.length });
+      throw new QueryError("columns", `no kind has a field ${quote(column)}`, { from: 0, to: column.length });
     }
   }
 }

@@ -20,6 +20,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "list resources of a kind: hosts, instances, links ...",
     load: () => import("./commands/get.js"),
   },
+  {
+    name: "query",
+    summary: "find resources of all kinds by a query",
+    load: () => import("./commands/query.js"),
+  },
   { name: "describe", summary: "show all that is known of a resource", load: () => import("./commands/describe.js") },
   { name: "create", summary: "create a resource", load: () => import("./commands/create.js") },
   {

@@ -6,6 +6,7 @@ import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { ListingOptions } from "./command.js";
 import { selectedBy } from "./input/selector.js";
 import { getResource, hasLabels, listJson, listKind } from "./kinds.js";
+import { pointingOut } from "./output/point-out.js";
 import { printList } from "./output/print-list.js";
 import { fieldColumns, resourceRows, staleHosts, unreachableNotes } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
@@ -33,8 +34,9 @@ export async function listResources(
     return;
   }
   const make = await fieldColumns(kind, options);
-  const found =
-    names.length > 0 ? await findNamed(session, kind, names, options) : await findAll(session, kind, options);
+  const found = await pointingOut(session, options.filter, async () =>
+    names.length > 0 ? await findNamed(session, kind, names, options) : await findAll(session, kind, options),
+  );
   const { labelColumns = [] } = options;
   const stale = staleHosts(found.unreachable);
   const byName = new Map(found.resources.map((resource) => [resource.value.name, resource]));

@@ -78,7 +78,8 @@ const decisions: readonly (readonly [RegExp, string])[] = [
     /^CreateA2b\.(?!parent|a2b_id)/,
     "needs a cable engine, which is not here; test/contract/input/every-field.test.ts has it",
   ],
-  [/^Watch\.position\.epoch$/, "opaque; another than the server's own begins the watch anew"],
+  [/^Watch(View)?\.position\.epoch$/, "opaque; another than the server's own begins the watch anew"],
+  [/^WatchView\.query$/, "an expression, as filters are: it goes no further than the view"],
 ];
 
 const places = [...descriptors().registry]

@@ -1,71 +1,212 @@
+import { findKindBySingular } from "../../../lib/kinds/kinds.js";
+import { compileQuery } from "../../../lib/query/compile.js";
+import { endNamesOf } from "../../../lib/query/derived.js";
+import { type Facts, noFacts } from "../../../lib/query/facts.js";
+import { parseQuery } from "../../../lib/query/parse.js";
+import { fuzzyTest, patternTest } from "../../../lib/query/pattern.js";
+import { pointing, QueryError } from "../../../lib/query/query-error.js";
+import { findQueryField, type QueryField } from "../../../lib/query/query-field.js";
+import type { Comparison, Query, QueryTree, QueryValue } from "../../../lib/query/tree.js";
+import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import type { CellContext } from "../fleet/fleet-view.js";
 import { labelsOf, type Row } from "../row.js";
 import type { Column } from "./column.js";
 
-/** A term of a filter: text anywhere, or a field that is, or is not, something. */
-type Term =
-  | { readonly type: "text"; readonly text: string; readonly negated: boolean }
-  | { readonly type: "field"; readonly field: string; readonly value: string; readonly negated: boolean };
-
 /** A filter as typed, understood. */
 export interface Filter {
   readonly text: string;
-  readonly terms: readonly Term[];
+  readonly query: Query;
+  /** Patterns that texts are compared with. */
+  readonly patterns: ReadonlyMap<Comparison, readonly ((text: string) => boolean)[]>;
+  /** What is asked of a comparison's field, by kind; undefined: no field of the kind. */
+  readonly asked: Map<string, Map<Comparison, Ask | undefined>>;
 }
+
+type Ask = (row: Row, context: CellContext) => boolean;
 
 /** The filter that lets everything through. */
-export const noFilter: Filter = { text: "", terms: [] };
+export const noFilter: Filter = read("", () => false);
 
 /**
- * Reads a filter: words separated by spaces that all have to match. `web` looks in every column, `state=running` and
- * `host!=beta` in one column or label, `!web` turns a word round. Case does not matter. Every text is a valid filter.
+ * Reads a filter in the language of queries (docs/queries.md): `web` looks in every column, `~wb` for its letters, `!web` turns a word round;
+ * `state=running` and `host!=beta` look in one column, field or label, where `=` is content with a part of it and `==` is not; `mem>4GiB`,
+ * `age<1h`, `host~"^a"`. Case does not matter. @param isField whether a word before a colon is a field; else the colon is a part of the word.
+ * @throws {QueryError}
  */
-export function parseFilter(text: string): Filter {
-  const words = text
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== "");
-  return { text, terms: words.map(parseTerm) };
+export function parseFilter(text: string, isField: (word: string) => boolean = () => false): Filter {
+  return read(text, isField);
 }
 
-function parseTerm(word: string): Term {
-  const field = /^([a-z][a-z0-9_.-]*)(!?)=(.*)$/.exec(word);
-  if (field !== null) {
-    const [, name = "", bang = "", value = ""] = field;
-    return { type: "field", field: name, value, negated: bang === "!" };
-  }
-  const negated = word.length > 1 && word.startsWith("!");
-  return { type: "text", text: negated ? word.slice(1) : word, negated };
+function read(text: string, isField: (word: string) => boolean): Filter {
+  const query = parseQuery(text, { isField });
+  const isPattern = ({ operator }: Comparison): boolean => operator === "~" || operator === "!~";
+  const patterns = comparisonsOf(query.tree)
+    .filter(isPattern)
+    .map((tree) => [tree, tree.values.map(patternOf)] as const);
+  return { text, query, patterns: new Map(patterns), asked: new Map() };
+}
+
+function patternOf({ text, place }: QueryValue): (text: string) => boolean {
+  return pointing("filter", place, () => patternTest("filter", text));
 }
 
 /** Whether a row passes a filter. */
 export function matches(filter: Filter, row: Row, columns: readonly Column[], context: CellContext): boolean {
-  return filter.terms.every((term) => {
-    const found =
-      term.type === "text"
-        ? columns.some((column) => searched(column, row, context).includes(term.text))
-        : fieldMatches(term, row, columns, context);
-    return found !== term.negated;
-  });
+  return holds(filter.query.tree, { filter, row, columns, context });
 }
 
-function fieldMatches(
-  { field, value }: { readonly field: string; readonly value: string },
-  row: Row,
-  columns: readonly Column[],
-  context: CellContext,
-): boolean {
-  const column = columns.find((candidate) => candidate.id === field && candidate.searched !== undefined);
-  if (column !== undefined) {
-    const text = searched(column, row, context);
-    return value === "" ? text === "" : text.includes(value);
+interface Question {
+  readonly filter: Filter;
+  readonly row: Row;
+  readonly columns: readonly Column[];
+  readonly context: CellContext;
+}
+
+function holds(tree: QueryTree, question: Question): boolean {
+  const { row, columns, context } = question;
+  switch (tree.type) {
+    case "all":
+      return tree.terms.every((term) => holds(term, question));
+    case "any":
+      return tree.terms.some((term) => holds(term, question));
+    case "not":
+      return !holds(tree.term, question);
+    case "word": {
+      const wanted = tree.value.toLowerCase();
+      return columns.some((column) => searched(column, row, context).includes(wanted));
+    }
+    case "fuzzy": {
+      const isAlike = fuzzyTest(tree.value);
+      return columns.some((column) => isAlike(searched(column, row, context)));
+    }
+    case "comparison":
+      return compares(tree, question);
   }
-  const label = findLabel(row, field);
-  return value === "" ? label === "" || label === undefined : label?.includes(value) === true;
+}
+
+function compares(tree: Comparison, question: Question): boolean {
+  const { filter, row, columns, context } = question;
+  const field = tree.path.join(".").toLowerCase();
+  const column = columns.find(({ id, searched: text }) => id === field && text !== undefined);
+  const isOfText = !["<", "<=", ">", ">="].includes(tree.operator);
+  if (column !== undefined && isOfText) return textHolds(filter, tree, searched(column, row, context));
+  const ask = askOf(filter, row.kind, tree);
+  if (ask !== undefined) return ask(row, context);
+  return textHolds(filter, tree, findLabel(row, field));
+}
+
+/** What a comparison says of the text of a column, or of a label; undefined: there is none. */
+function textHolds({ patterns }: Filter, tree: Comparison, text: string | undefined): boolean {
+  const { operator, values } = tree;
+  const tests = patterns.get(tree);
+  if (tests !== undefined) return tests.some((test) => test(text ?? "")) === (operator === "~");
+  const isOne = values.some(({ text: value, isAny }) => {
+    const wanted = value.toLowerCase();
+    if (isAny) return text !== undefined && text !== "";
+    if (operator === "==" || operator === "in" || operator === "not in") return text === wanted;
+    return wanted === "" ? text === "" || text === undefined : text?.includes(wanted) === true;
+  });
+  return operator === "!=" || operator === "not in" ? !isOne : isOne;
+}
+
+/** The question of a field of the resource itself; undefined: its kind has none. */
+function askOf({ asked }: Filter, kind: string, tree: Comparison): Ask | undefined {
+  const known = asked.get(kind) ?? new Map<Comparison, Ask | undefined>();
+  asked.set(kind, known);
+  if (!known.has(tree)) known.set(tree, makeAsk(kind, tree));
+  return known.get(tree);
+}
+
+function makeAsk(kind: string, tree: Comparison): Ask | undefined {
+  const type = findKindBySingular(kind)?.type;
+  if (type === undefined) return undefined;
+  const now: { context: CellContext | undefined } = { context: undefined };
+  const facts: Facts = {
+    ...noFacts,
+    nowMs: () => now.context?.fleet.hubTimeMs(now.context.nowMs) ?? Date.now(),
+    links: (name) => (now.context === undefined ? [] : linksAt(now.context, name)),
+  };
+  try {
+    const bind = (field: QueryField) => (resource: unknown) => field.read(resource, facts);
+    const passes = compileQuery<unknown>(tree, { where: "filter", type, words: "text", bind });
+    return (row, context) => {
+      now.context = context;
+      return passes(row.resource);
+    };
+  } catch (error) {
+    if (error instanceof QueryError) return undefined;
+    throw error;
+  }
+}
+
+function linksAt({ fleet }: CellContext, name: string): Link[] {
+  // Rows of that kind are links.
+  const links = [...fleet.rowsOf("link")].map(({ resource }) => resource as Link);
+  const isThere = (end: string): boolean => end === name || end.startsWith(`${name}/`);
+  return links.filter((link) => endNamesOf("link", link).some(isThere));
+}
+
+/**
+ * What is wrong with a filter for a kind: a field that is neither a column nor one of the resource nor a label that anything has, but nearly one; a
+ * value that it cannot have; what only the hub knows. Undefined: nothing.
+ */
+export function faultOf(
+  filter: Filter,
+  kind: string,
+  columns: readonly Column[],
+  rows: Iterable<Row>,
+): QueryError | undefined {
+  const type = findKindBySingular(kind)?.type;
+  if (type === undefined) return undefined;
+  const keys = new Set<string>();
+  for (const tree of comparisonsOf(filter.query.tree)) {
+    const word = tree.path.join(".").toLowerCase();
+    const isOrdered = ["<", "<=", ">", ">="].includes(tree.operator);
+    const isColumn = columns.some(({ id, searched: text }) => id === word && text !== undefined);
+    if (isColumn && !isOrdered) continue;
+    const fault = faultIn(tree, type);
+    if (fault === undefined) continue;
+    if (!isOrdered && tree.path.length === 1 && keys.size === 0) {
+      for (const row of rows) for (const key of Object.keys(labelsOf(row))) keys.add(key.toLowerCase());
+    }
+    const isLabel = keys.has(word.replace(/^labels?\./, ""));
+    // What is like nothing may be a label that nothing has yet.
+    if (!isLabel && (isOrdered || !/ is not a field/.test(fault.message) || fault.message.includes("did you mean")))
+      return fault;
+  }
+  return undefined;
+}
+
+function faultIn(tree: Comparison, type: string): QueryError | undefined {
+  try {
+    const field = findQueryField("filter", type, tree.path);
+    if (field.source === "figures") {
+      return new QueryError(
+        "filter",
+        `${field.text} is measured: zor query asks the hub for it, u shows it here`,
+        tree.place,
+      );
+    }
+  } catch {
+    // The same is told below, with its place.
+  }
+  try {
+    compileQuery<unknown>(tree, { where: "filter", type, words: "text", bind: () => () => undefined });
+    return undefined;
+  } catch (error) {
+    if (error instanceof QueryError) return error;
+    throw error;
+  }
+}
+
+function comparisonsOf(tree: QueryTree): readonly Comparison[] {
+  if (tree.type === "comparison") return [tree];
+  if (tree.type === "not") return comparisonsOf(tree.term);
+  return tree.type === "all" || tree.type === "any" ? tree.terms.flatMap(comparisonsOf) : [];
 }
 
 function findLabel(row: Row, field: string): string | undefined {
-  const key = field.startsWith("labels.") ? field.slice("labels.".length) : field;
+  const key = field.replace(/^labels?\./, "");
   for (const [name, value] of Object.entries(labelsOf(row))) {
     if (name.toLowerCase() === key) return value.toLowerCase();
   }

@@ -1,12 +1,14 @@
+import { QueryError } from "../../../lib/query/query-error.js";
+import type { SortField } from "../../../lib/query/tree.js";
+import type { Fleet } from "../fleet/fleet.js";
 import type { CellContext } from "../fleet/fleet-view.js";
 import type { TuiKind } from "../kind.js";
 import { hostsOf } from "../kind-table.js";
-import type { Column } from "./column.js";
-import { noFilter, parseFilter } from "./filter.js";
-import type { Fleet } from "../fleet/fleet.js";
 import type { Row } from "../row.js";
-import type { TableScope } from "./scope.js";
+import type { Column } from "./column.js";
+import { faultOf, noFilter, parseFilter } from "./filter.js";
 import { fixedRows, passes, type RowList, RowView, type ViewQuery } from "./row-view.js";
+import type { TableScope } from "./scope.js";
 import { compareKeys, sortKeyOf } from "./sort-key.js";
 import { allColumns, shownColumns, type TableLook } from "./table-look.js";
 
@@ -29,6 +31,9 @@ export class TableState {
   readonly #fleet: Fleet;
   readonly #view: RowView | undefined;
   #query: ViewQuery;
+  /** What was typed as a filter and is none, and why. */
+  #typed: string | undefined;
+  #fault: string | undefined;
   #cursorName: string | undefined;
   #cursorIndex = 0;
   /** Row that the cursor goes to when it comes. */
@@ -103,8 +108,14 @@ export class TableState {
     return hadOne;
   }
 
+  /** As it was typed, also while it is none. */
   get filterText(): string {
-    return this.#query.filter.text;
+    return this.#typed ?? this.#query.filter.text;
+  }
+
+  /** Why what was typed is no filter; the one before goes on then. Undefined: it is one. */
+  get filterFault(): string | undefined {
+    return this.#fault;
   }
 
   get sort(): { readonly column: Column; readonly descending: boolean } {
@@ -115,8 +126,30 @@ export class TableState {
     return this.#marked;
   }
 
+  /** Filters, and sorts if the filter says by what. What is no filter changes nothing: {@link filterFault} says why. */
   setFilter(text: string): void {
-    this.#setQuery({ ...this.#query, filter: parseFilter(text) });
+    const columns = this.kind.columns;
+    try {
+      const filter = parseFilter(text, (word) => columns.some(({ id }) => id === word));
+      const rows = this.scope?.partOf === undefined ? this.#fleet.rowsOf(this.kind.kind) : [];
+      const fault = faultOf(filter, this.kind.kind, columns, rows);
+      if (fault !== undefined) throw fault;
+      [this.#typed, this.#fault] = [undefined, undefined];
+      this.#setQuery({ ...this.#query, filter });
+      const [by] = filter.query.sort;
+      if (by !== undefined) this.#sortAs(by);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      const [violation] = error.violations;
+      [this.#typed, this.#fault] = [text, `${error.place.from + 1}: ${violation?.description ?? error.message}`];
+    }
+  }
+
+  #sortAs({ path, descending, place }: SortField): void {
+    const word = path.join(".");
+    const column = this.kind.columns.find(({ id }) => id === word || id.startsWith(`${word}`));
+    if (column === undefined) throw new QueryError("filter", `there is no column ${word} to sort by`, place);
+    this.setLook({ ...this.#look, sort: { by: column.id, descending } });
   }
 
   /** Sorts by the column with that letter; the same letter again turns the order round. Undefined letters do nothing. */

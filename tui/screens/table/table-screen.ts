@@ -195,10 +195,11 @@ export class TableScreen implements Screen {
 
   /** How many rows there are, what they are filtered by, and how many are marked. */
   #facts(matched: number, total: number): Line {
-    const { filterText, marked, faultsOnly } = this.table;
+    const { filterText, filterFault, marked, faultsOnly } = this.table;
     const count = filterText === "" && !faultsOnly ? `${total}` : `${matched} of ${total}`;
     const line: Segment[] = [{ text: ` ${count}`, tone: "strong" }];
     if (filterText !== "") line.push({ text: ` /${plainText(filterText)}`, tone: "warn" });
+    if (filterFault !== undefined) line.push({ text: ` ${plainText(filterFault)}`, tone: "bad" });
     if (faultsOnly) line.push({ text: " ! faults only", tone: "warn" });
     const hidden = this.unseen().length;
     if (marked.size > 0)
@@ -229,7 +230,7 @@ export class TableScreen implements Screen {
       {
         id: "filter",
         keys: ["/"],
-        title: "filter: words, key=value, key!=value, !word",
+        title: "filter: words, !word, ~word, key=value, mem>4G …",
         group: "Look",
         hint: { word: "filter", rank: 3 },
         run: () => {

@@ -1,5 +1,6 @@
-import type { Command } from "../../kit/keys/command.js";
+import { QueryError } from "../../../lib/query/query-error.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { PickPage } from "../../kit/pick-page.js";
 import type { Row } from "../../kit/row.js";
@@ -130,7 +131,12 @@ export class TreeScreen implements Screen {
   }
 
   #setFilter(text: string): void {
-    this.#filter = parseFilter(text);
+    try {
+      this.#filter = parseFilter(text);
+    } catch (error) {
+      // What is not finished yet leaves the one before.
+      if (!(error instanceof QueryError)) throw error;
+    }
   }
 
   #turn(isOpen: boolean): void {
