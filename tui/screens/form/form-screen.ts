@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import { messageOf } from "../../../lib/errors.js";
+import type { NamedMessage } from "../../../lib/kinds/codecs.js";
 import { describeLines } from "../../kit/describe/describe-lines.js";
 import { text as describeText } from "../../kit/describe/line.js";
 import type { Command } from "../../kit/keys/command.js";
@@ -17,8 +18,10 @@ import { Checker, refuse } from "./checker.js";
 import { commandWords, shellText } from "./command-text.js";
 import { FormCursor } from "./cursor.js";
 import { drawForm, roomForRows } from "./draw.js";
+import { editAsText } from "./edit-as-text.js";
 import { followChange } from "./follow-change.js";
 import type { Form } from "./form.js";
+import { isOvertaken, rebased } from "./rebase.js";
 import { rowsOf, sameRow } from "./rows.js";
 import { suggestionsFor } from "./suggest.js";
 
@@ -349,6 +352,7 @@ export class FormScreen implements Screen {
       }
       this.#taken(change, await changes.send(change, signal));
     } catch (error) {
+      if (isOvertaken(error) && this.#rebase()) return;
       refuse(this.form, error);
       if (!this.#cursor.toFault()) this.#cursor.row();
       model.say(messageOf(error), "bad");
@@ -356,6 +360,20 @@ export class FormScreen implements Screen {
       this.#isSending = false;
       model.changed();
     }
+  }
+
+  /** Puts what was typed on top of what somebody else made of the resource meanwhile; false: that is not known yet. */
+  #rebase(): boolean {
+    const { model } = this.#program;
+    const { kind, base } = this.form.aim;
+    const row = model.fleet.find(kind.singular, base?.name ?? "");
+    // Rows of the kinds of the API hold messages of theirs.
+    const form = rebased(this.form, row?.resource as NamedMessage | undefined);
+    if (form === undefined) return false;
+    this.#cursor.form = form;
+    this.#noteTyped();
+    model.say("somebody has changed it meanwhile: this is what is there now, with your changes; ^s saves it", "warn");
+    return true;
   }
 
   #taken(change: ResourceChange, sent: Sent): void {
@@ -367,22 +385,11 @@ export class FormScreen implements Screen {
 
   /** YAML in the editor; what is saved there and would be taken is sent. */
   #editText(): void {
-    const { model, changes, signal, editText } = this.#program;
-    const { form } = this;
-    const { kind } = form.aim;
+    const { model } = this.#program;
     const start = async (): Promise<void> => {
-      const edited = await editText(
-        { kind, id: shortName(form.name), yaml: stringify(form.json()), notes: [] },
-        async (resource) => {
-          const change = form.with(resource).change();
-          if (change !== undefined) await changes.check(change, signal);
-        },
-      );
-      if (edited.type === "left") {
-        model.say(edited.why);
-        return;
-      }
-      this.#cursor.form = form.with(edited.resource);
+      const edited = await editAsText(this.#program, this.form);
+      if (edited === undefined) return;
+      this.#cursor.form = edited;
       this.#noteTyped();
       if (this.form.fault === undefined) await this.#submit();
     };

@@ -41,6 +41,8 @@ export class Form {
   complaints: readonly string[] = [];
   /** The fields that are not common are shown. */
   showsMore = false;
+  /** It holds changes that were made to an older version of the resource. */
+  isMerged = false;
   #atFirst: string;
 
   constructor(aim: FormAim) {
@@ -61,7 +63,7 @@ export class Form {
 
   /** Somebody has typed something that is not sent. */
   get isDirty(): boolean {
-    return this.#state() !== this.#atFirst;
+    return this.isMerged || this.#state() !== this.#atFirst;
   }
 
   /** Full name of the resource. */

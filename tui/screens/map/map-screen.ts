@@ -10,7 +10,6 @@ import { firstHost, SceneMaker } from "../../kit/map/scene-maker.js";
 import { scrolled, type Seen } from "../../kit/map/scroll.js";
 import { thingAt } from "../../kit/map/thing-at.js";
 import { type Direction, nearestTo, nextFrom, Walk } from "../../kit/map/walk.js";
-import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, type BodyLine, fixedBody, type Screen } from "../../kit/screen.js";
 import { plainText } from "../../kit/text/plain-text.js";
@@ -18,6 +17,7 @@ import type { Line } from "../../kit/text/segment.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { back } from "../move-commands.js";
 import type { Program } from "../program.js";
+import { asideOf, cableFacts } from "./map-aside.js";
 import { markEnd } from "./cable-commands.js";
 import { TableScreen } from "../table/table-screen.js";
 
@@ -178,15 +178,9 @@ export class MapScreen implements Screen {
     return {
       lines: body,
       extent: { top: view.y, shown: Math.min(height, scene.height), length: scene.height },
-      facts: [{ text: ` ${zoomWords[scene.zoom]}`, tone: "strong" }, ...this.#cableFacts()],
+      facts: [{ text: ` ${zoomWords[scene.zoom]}`, tone: "strong" }, ...cableFacts(this.#program.cabling)],
       aside: this.#aside(looks),
     };
-  }
-
-  /** Where the cable that is being drawn begins. */
-  #cableFacts(): Line {
-    const { from } = this.#program.cabling;
-    return from === undefined ? [] : [{ text: ` cable from ${plainText(from)}`, tone: "warn" }];
   }
 
   /** The mini-map, with a line between it and the map. */
@@ -199,27 +193,8 @@ export class MapScreen implements Screen {
     ]);
   }
 
-  /** What the cursor is on, in a line. */
   #aside(looks: Looks): string {
-    const thing = this.#cursorThing;
-    const row = thing === undefined ? undefined : looks.rowOf(thing);
-    if (thing === undefined || row === undefined) return "";
-    const kind = this.#program.model.kinds.find(row.kind);
-    if (thing.members !== undefined) {
-      return `${thing.text}: ${thing.members.map((name) => plainText(shortName(name))).join(", ")}; + shows them`;
-    }
-    const map = kind?.map;
-    const isCable = map?.shape === "cable";
-    const { word } = isCable ? looks.styleOfCable(thing) : looks.styleOf(thing);
-    const ends = (map?.endsOf(row.resource, row.name) ?? []).flatMap((end) => {
-      const into = end.into === "" ? "nothing" : plainText(shortName(end.into));
-      const note = map?.noteOf?.(row.resource, end.name) ?? "";
-      return [isCable ? into : [end.word, note, "in", into].filter((part) => part !== "").join(" ")];
-    });
-    const figures = isCable ? (map.figuresOf?.(row.resource) ?? []).filter((text) => text !== "") : [];
-    const joined = isCable ? [ends.join(" ↔ "), ...figures] : ends;
-    const head = `${row.kind} ${plainText(shortName(row.name))} ${word}`;
-    return [head, ...joined.map(plainText)].join(", ");
+    return asideOf(this.#program.model.kinds, looks, this.#cursorThing);
   }
 
   #go(direction: Direction): void {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { invalidArgument } from "../../../../../lib/errors.js";
+import { status } from "@grpc/grpc-js";
+import { invalidArgument, ZorError } from "../../../../../lib/errors.js";
+import { Lan } from "../../../../../proto/gen/zor/v1/lan.js";
 import { Instance } from "../../../../../proto/gen/zor/v1/instance.js";
 import { lineWidth } from "../../../../../tui/kit/text/segment.js";
 import { FormScreen } from "../../../../../tui/screens/form/form-screen.js";
 import { makeProgram, tableOf, type TestProgram } from "../../program.js";
-import { feedFleet, upsertWhole } from "../../steps.js";
+import { feedFleet, upsert, upsertWhole } from "../../steps.js";
 
 interface OnForm extends TestProgram {
   text(width?: number, height?: number): string;
@@ -109,6 +111,23 @@ describe("a form on the screen", () => {
     expect(text()).toContain("$ zor set lan alpha/");
     press("esc", "ctrl-s");
     await expect.poll(() => gateway.sent).toMatchObject([{ type: "update", paths: ["spec.mtu"] }]);
+  });
+
+  it("keeps what was typed where somebody else was faster, on top of what they made of it", async () => {
+    const { press, model, formed, gateway, text } = start("3", "E");
+    await formed();
+    press("ctrl-u", ..."8000");
+    const row = model.fleet.find("lan", "hosts/alpha/lans/lan1");
+    const now = Lan.fromPartial({ ...(row?.resource as Lan), etag: "e2", spec: { mtu: 1500, rstp: true } });
+    model.fleet.apply(upsert({ kind: "lan", value: now }), model.nowMs);
+    gateway.refusal = new ZorError({ reason: "ETAG_MISMATCH", code: status.ABORTED, message: "changed meanwhile" });
+    press("ctrl-s");
+    await expect.poll(() => model.notice?.text).toContain("somebody has changed it meanwhile");
+    expect(text()).toMatch(/mtu +8000/);
+    gateway.refusal = undefined;
+    press("ctrl-s");
+    await expect.poll(() => gateway.sent.length).toBe(2);
+    expect(gateway.sent[1]).toMatchObject({ etag: "e2", paths: ["spec.mtu"], resource: { spec: { rstp: true } } });
   });
 
   it("clones under a name that is free, without what each has of its own", async () => {
