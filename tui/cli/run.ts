@@ -3,13 +3,12 @@ import { invalidArgument, ZorError } from "../../lib/errors.js";
 import { quote } from "../../lib/names.js";
 import type { Registrar } from "./command.js";
 import { commandTable, otherPrograms } from "./command-table.js";
-import { exitCode, exitCodeTable } from "./exit-codes.js";
+import { exitCode, exitCodeOf, exitCodeTable } from "./exit-codes.js";
 import { nearest } from "../../lib/nearest.js";
 import { configDirectory } from "../client/contexts.js";
 import { createProgram } from "./program.js";
 import { codeOfError, formatError } from "./output/print-error.js";
 import { type CliIo, type GlobalOptions, Session } from "./session.js";
-import { withNearestName } from "./suggest-name.js";
 import { traced } from "./traced.js";
 import { commandOf, toUsageError } from "./usage-error.js";
 
@@ -63,12 +62,20 @@ async function runWords(argv: readonly string[], io: CliIo): Promise<number> {
       if (error instanceof ZorError && error.resource !== undefined) io.errors.write(formatError(error, errorFormat));
       return interruptionCode(io.signal);
     }
-    const told = errorFormat.json ? error : await withNearestName(session, error);
+    const told = errorFormat.json ? error : await withGuess(session, error);
     io.errors.write(formatError(told, { ...errorFormat, hop: session?.hop }));
     return codeOfError(error);
   } finally {
     await session?.[Symbol.asyncDispose]();
   }
+}
+
+/** An error about what is not there, with what may have been meant; what looks for it is loaded only then. */
+async function withGuess(session: Session | undefined, error: unknown): Promise<unknown> {
+  if (session === undefined || !(error instanceof ZorError) || exitCodeOf(error.code) !== exitCode.notFound)
+    return error;
+  const { withNearestName } = await import("./suggest-name.js");
+  return await withNearestName(session, error);
 }
 
 /** A command line with the alias in it, if its first word is one, replaced by what it stands for. */
