@@ -94,7 +94,7 @@ beforeAll(async () => {
   sources = globSync("tui/**/*.ts")
     .map((file) => readFileSync(file, "utf8"))
     .join("\n");
-});
+}, 300_000);
 
 const methods = ruledMethods().map((path) => {
   const [, service = "", method = ""] = path.split("/");

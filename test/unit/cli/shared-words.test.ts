@@ -46,7 +46,7 @@ const strangers = new Map([
 let tree: readonly Command[];
 beforeAll(async () => {
   tree = await commandTree();
-});
+}, 300_000);
 
 describe("what means the same is called the same in every command", () => {
   it("shared options are those of one definition", () => {
