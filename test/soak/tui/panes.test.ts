@@ -68,7 +68,7 @@ describe.each(sizes)("at $columns x $rows", (size) => {
     await select(terminal, "c1");
     await terminal.press("c");
     await terminal.sees(/console zt\/c1 typing/);
-    await terminal.press("echo one-$((40+2)); seq -f 'row %03g' 1 120", "Enter");
+    await terminal.press("echo one-$((40+2)); for i in $(seq -w 1 120); do echo row $i; done", "Enter");
     await terminal.sees(/row 120\n/);
     await leave(terminal);
     await select(terminal, "c2");
