@@ -230,7 +230,7 @@ export class TableScreen implements Screen {
       {
         id: "filter",
         keys: ["/"],
-        title: "filter: words, !word, ~word, key=value, mem>4G …",
+        title: "filter: words, key=value, key!=value, !word",
         group: "Look",
         hint: { word: "filter", rank: 3 },
         run: () => {
