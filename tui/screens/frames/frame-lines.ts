@@ -71,7 +71,7 @@ export function frameDetails({ seen, decoded }: KeptFrame, place: string, width:
     ...fields.flatMap((field) => wrapText(`   ${plainText(field)}`, width - 1).map((text): Line => [{ text }])),
   ]);
   const told = decoded.info === "" ? [] : wrapText(` ${plainText(decoded.info)}`, width - 1);
-  return [
+  const lines: readonly Line[] = [
     [{ text: ` ${head}`, tone: "strong" }],
     ...told.map((text): Line => [{ text }]),
     ...(decoded.isCut ? [cutWords] : []),
@@ -79,7 +79,8 @@ export function frameDetails({ seen, decoded }: KeptFrame, place: string, width:
     ...layers,
     [],
     ...hexLines(seen.data),
-  ].map((line) => cutLine(line, width));
+  ];
+  return lines.map((line) => cutLine(line, width));
 }
 
 function hexLines(data: Buffer): readonly Line[] {
