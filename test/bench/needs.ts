@@ -38,7 +38,7 @@ export const needs: Readonly<Record<string, readonly Need[]>> = {
     program("qemu-system-x86_64", "qemu-system-x86"),
     program("ovs-vswitchd", "openvswitch-switch"),
   ],
-  tui: [program("setsid", "util-linux")],
+  tui: [],
   views: [],
 };
 

@@ -119,7 +119,7 @@ export class Prompts {
       case "table": {
         const { kind, host, filter } = typed;
         const scope = host === undefined ? undefined : { title: host, host };
-        model.openOnly(new TableScreen(this.#program, kind.kind, scope, filter));
+        model.openOnly(new TableScreen(this.#program, kind.kind, scope, { filter }));
         break;
       }
       case "command":

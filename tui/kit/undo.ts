@@ -38,7 +38,7 @@ export class UndoStack {
 }
 
 /** What undoes an action on a row, as the row was before; undefined where nothing truly does. */
-export function inverseOf(kind: TuiKind, action: Action, before: Row): Action | undefined {
+function inverseOf(kind: TuiKind, action: Action, before: Row): Action | undefined {
   const inverse = action.undo?.(before);
   return typeof inverse === "string" ? kind.actions.find(({ verb }) => verb === inverse) : inverse;
 }

@@ -65,6 +65,7 @@ const commands: Readonly<Record<string, string>> = {
   "TokenService/CreateToken": "token create",
   "TokenService/RevokeIdentity": "token revoke",
   "VersionService/GetVersion": "version",
+  "ViewService/WatchView": "query",
   "VolumeService/MoveVolume": "volume move",
   "WatchService/Watch": "get",
   "WaveService/GetWave": "wave show",

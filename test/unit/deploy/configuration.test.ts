@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join, matchesGlob } from "node:path";
+import { join, matchesGlob, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import vitestConfig from "../../../vitest.config.js";
 
@@ -18,10 +18,13 @@ const made = read(".gitignore")
   .map((line) => line.replaceAll("/", ""));
 
 /** Everything that belongs to the project, as paths from its root. */
-const files = readdirSync(root, { recursive: true, withFileTypes: true })
+const files = readdirSync(root, { withFileTypes: true })
+  .filter(({ name }) => ![".git", "node_modules", "dist", ".zor"].includes(name))
+  .flatMap((top) =>
+    top.isDirectory() ? readdirSync(join(root, top.name), { recursive: true, withFileTypes: true }) : [top],
+  )
   .filter((entry) => entry.isFile())
-  .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
-  .filter((path) => !/^(?:\.git|node_modules|dist|\.zor)\//.test(path));
+  .map(({ parentPath, name }) => relative(root, join(parentPath, name)));
 const tests = files.filter((path) => /^test\/.*\.test\.tsx?$/.test(path));
 
 interface Side {

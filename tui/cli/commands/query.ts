@@ -18,12 +18,11 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asList, type Registrar, withExamples, withNotes } from "../command.js";
 import { isStructured } from "../output/forms.js";
-import { type ListForm, shownColumns } from "../output/list-form.js";
+import type { ListForm } from "../output/list-form.js";
 import { pointingOut } from "../output/point-out.js";
-import { printList } from "../output/print-list.js";
+import { printList, RowPrinter } from "../output/print-list.js";
 import { responseJson } from "../output/proto-json.js";
-import { type Column, Table } from "../output/table.js";
-import { tableOptions } from "../output/table-options.js";
+import type { Column } from "../output/table.js";
 import type { Session } from "../session.js";
 
 interface QueryOptions extends ListForm {
@@ -139,12 +138,10 @@ async function firstOf(session: Session, request: WatchViewRequest): Promise<Wat
 
 async function watchRows(session: Session, query: string, options: QueryOptions): Promise<void> {
   const request = requestOf(query, options);
-  const all = columnsOf(request.columns);
-  const shown = shownColumns(all, options);
   const connection = await session.connect();
   const { signal } = session.io;
   const known = new Map<string, ViewRow>();
-  let table: Table<ViewRow> | undefined;
+  const printer = new RowPrinter(session, columnsOf(request.columns), options);
   for await (const response of connection.stream(ViewServiceService.watchView, request, { signal })) {
     if (isStructured(options.output)) {
       await session.printItem(options.output, responseJson(ViewServiceService.watchView, response));
@@ -158,13 +155,7 @@ async function watchRows(session: Session, query: string, options: QueryOptions)
     }
     const rows = news.flatMap(({ name }) => known.get(name) ?? []);
     if (options.output === "name") for (const { name } of rows) session.print(escapeText(name));
-    else {
-      if (table === undefined) {
-        table = new Table(shown, rows, tableOptions(session.io, options.output === "wide"));
-        if (options.headers !== false) session.print(table.header());
-      }
-      for (const row of rows) session.print(table.row(row));
-    }
+    else printer.print(rows);
   }
   signal.throwIfAborted();
 }

@@ -164,7 +164,10 @@ cat > "$d/${program}.yaml" && ${zor} ${program} check-config "$d/${program}.yaml
     throw failedPrecondition("OLD_VERSION", resource, message);
   }
   const said = stderr.replace(/^zor[^:]*: /gm, "").replaceAll(/\/run\/zor-settings\.\w+\//g, "");
-  throw invalidArgument("settings", said.trim().split("\n").slice(0, 20).join("; ") || `they are wrong (exit ${code})`);
+  throw invalidArgument(
+    "settings",
+    said.trim().split("\n").slice(0, 20).join("; ") || `they are wrong (exit ${code ?? "by a signal"})`,
+  );
 }
 
 /** Where a hub serves, as its settings say that are in use now. */

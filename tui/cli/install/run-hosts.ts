@@ -108,7 +108,7 @@ interface Row {
 }
 
 async function runWave(rows: readonly Row[], run: Run, board: Board): Promise<void> {
-  const { maxParallel, maxFailures } = run.options;
+  const { maxParallel, maxFailures = Number.POSITIVE_INFINITY } = run.options;
   const { signal } = run.session.io;
   let next = 0;
   const worker = async (index: number): Promise<void> => {
@@ -117,8 +117,7 @@ async function runWave(rows: readonly Row[], run: Run, board: Board): Promise<vo
     for (let at = next++; at < rows.length && !signal.aborted; at = next++) {
       const each = rows[at];
       if (each === undefined) return;
-      if (run.stopped === "" && run.failures.length > (maxFailures ?? Number.POSITIVE_INFINITY))
-        run.stopped = `more than ${maxFailures} failed`;
+      if (run.stopped === "" && run.failures.length > maxFailures) run.stopped = `more than ${maxFailures} failed`;
       if (run.stopped === "") await runOne(each, run, board);
       else {
         board.done(each.row, notBegun);

@@ -19,8 +19,12 @@ export function parseSetting(text: string): SettingsEdit["set"][number] {
   try {
     return { path, value: parse(value, { maxAliasCount: 0 }) as unknown };
   } catch (error) {
-    throw invalidArgument("--set", `the value of ${path.join(".")} is no YAML: ${messageOf(error).split("\n")[0]}`);
+    throw invalidArgument("--set", `the value of ${path.join(".")} is no YAML: ${firstLine(messageOf(error))}`);
   }
+}
+
+function firstLine(text: string): string {
+  return text.replace(/\n.*/s, "");
 }
 
 /** Reads a key whose parts are joined by dots. @throws {ZorError} INVALID_ARGUMENT. */
@@ -39,7 +43,7 @@ export function editSettings(before: string, { text = before, set, unset }: Sett
   const parsed = parseDocument(text);
   const [fault] = parsed.errors;
   if (fault !== undefined)
-    throw invalidArgument("settings", `they cannot be read: ${fault.message.split("\n")[0]}; mend them with --edit`);
+    throw invalidArgument("settings", `they cannot be read: ${firstLine(fault.message)}; mend them with --edit`);
   const document: Document = parsed.contents === null ? new Document({}) : parsed;
   if (!isMap(document.contents))
     throw invalidArgument("settings", 'they are not "key: value" lines; mend them with --edit');
@@ -52,7 +56,10 @@ export function editSettings(before: string, { text = before, set, unset }: Sett
       if (isNode(old) && typeof old.comment === "string") node.comment = old.comment;
       document.setIn(path, node);
     } catch {
-      throw invalidArgument("--set", `${path.join(".")} is inside of what is no object; set ${path[0]} as a whole`);
+      throw invalidArgument(
+        "--set",
+        `${path.join(".")} is inside of what is no object; set ${path.slice(0, 1).join("")} as a whole`,
+      );
     }
   }
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
@@ -73,15 +80,16 @@ export function differingLines(before: string, after: string): readonly string[]
       );
   const lines: string[] = [];
   for (let [i, j] = [0, 0]; i < old.length || j < now.length; ) {
-    if (i < old.length && j < now.length && old[i] === now[j]) {
-      lines.push(`  ${old[i]}`);
+    const [gone = "", come = ""] = [old[i], now[j]];
+    if (i < old.length && j < now.length && gone === come) {
+      lines.push(`  ${gone}`);
       i += 1;
       j += 1;
     } else if (i < old.length && (j === now.length || get(rest, i + 1, j) >= get(rest, i, j + 1))) {
-      lines.push(`- ${old[i]}`);
+      lines.push(`- ${gone}`);
       i += 1;
     } else {
-      lines.push(`+ ${now[j]}`);
+      lines.push(`+ ${come}`);
       j += 1;
     }
   }

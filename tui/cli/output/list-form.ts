@@ -33,7 +33,7 @@ export function shownColumns<T>(
   if (!["table", "wide", "csv", "text"].includes(output))
     throw invalidArgument(
       "--columns",
-      `goes with the forms table, wide and csv; ${output.split("=")[0]} has no columns`,
+      `goes with the forms table, wide and csv; ${output.replace(/=.*/s, "")} has no columns`,
     );
   return columns.map((name) => columnNamed("--columns", all, name, make));
 }

@@ -21,6 +21,30 @@ export interface Listed<T> {
   readonly none: string;
 }
 
+/** Prints rows as they come: the header before the first of them, whose widths the columns keep. */
+export class RowPrinter<T> {
+  readonly #session: Session;
+  readonly #form: ListForm;
+  readonly #shown: readonly Column<T>[];
+  #table: Table<T> | undefined;
+
+  /** @throws {ZorError} INVALID_ARGUMENT for columns that there are not. */
+  constructor(session: Session, columns: readonly Column<T>[], form: ListForm) {
+    this.#session = session;
+    this.#form = form;
+    this.#shown = shownColumns(columns, form);
+  }
+
+  print(rows: readonly T[]): void {
+    const { output, headers = true } = this.#form;
+    if (this.#table === undefined) {
+      this.#table = new Table(this.#shown, rows, tableOptions(this.#session.io, output === "wide"));
+      if (headers) this.#session.print(this.#table.header());
+    }
+    for (const row of rows) this.#session.print(this.#table.row(row));
+  }
+}
+
 /** Prints a list in the form that was asked for. @throws {ZorError} INVALID_ARGUMENT for columns that there are not. */
 export async function printList<T>(session: Session, form: ListForm, list: Listed<T>): Promise<void> {
   const { columns, make, none } = list;

@@ -46,7 +46,7 @@ export function eventCommands(program: Program): readonly Command[] {
       group: "Look",
       run: () => {
         const { log } = model.kinds;
-        if (log !== undefined) model.openOnly(new TableScreen(program, log.kind, undefined, "caller!="));
+        if (log !== undefined) model.openOnly(new TableScreen(program, log.kind, undefined, { filter: "caller!=" }));
       },
     },
   ];
@@ -101,7 +101,7 @@ function showRange(program: Program, text: string): void {
   const title = during === undefined ? about.replace(", ", "") : `${about}${text}`;
   const next: TableScope | undefined =
     title === "" ? undefined : { ...rest, title, ...(during === undefined ? {} : { during }) };
-  const table = new TableScreen(program, log.kind, next, filter);
+  const table = new TableScreen(program, log.kind, next, { filter });
   if (model.screens.length === 1) model.openOnly(table);
   else {
     model.pop();

@@ -12,7 +12,6 @@ import { thingAt } from "../../kit/map/thing-at.js";
 import { type Direction, nearestTo, nextFrom, Walk } from "../../kit/map/walk.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, type BodyLine, fixedBody, type Screen } from "../../kit/screen.js";
-import { plainText } from "../../kit/text/plain-text.js";
 import type { Line } from "../../kit/text/segment.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { back } from "../move-commands.js";

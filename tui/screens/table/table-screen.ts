@@ -24,6 +24,12 @@ export interface TableView extends SavedView {
   readonly name: string;
 }
 
+/** How a table is opened. */
+export interface TableBeginning {
+  readonly filter?: string;
+  readonly view?: TableView;
+}
+
 /** The table of a kind, whole or narrowed. */
 export class TableScreen implements Screen {
   readonly table: TableState;
@@ -34,7 +40,7 @@ export class TableScreen implements Screen {
   #layout: Layout = { columns: [], gap: 0 };
   #seenSettings: number;
 
-  constructor(program: Program, kind: string, scope?: TableScope, filter = "", view?: TableView) {
+  constructor(program: Program, kind: string, scope?: TableScope, { filter = "", view }: TableBeginning = {}) {
     this.#program = program;
     this.#view = view;
     this.#seenSettings = program.settings.version;

@@ -59,7 +59,7 @@ function openView(program: Program, name: string): void {
     return;
   }
   const scope = view.host === undefined ? undefined : { title: view.host, host: view.host };
-  model.openOnly(new TableScreen(program, kind.kind, scope, view.filter ?? "", { ...view, name }));
+  model.openOnly(new TableScreen(program, kind.kind, scope, { filter: view.filter ?? "", view: { ...view, name } }));
 }
 
 function viewsMenu(program: Program): MenuScreen {
