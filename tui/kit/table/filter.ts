@@ -50,6 +50,21 @@ function patternOf({ text, place }: QueryValue): (text: string) => boolean {
   return pointing("filter", place, () => patternTest("filter", text));
 }
 
+/** Whether whatever passes `next` passes `before` as well: it surely does where words have been typed on, or were added. */
+export function narrows(before: Filter, next: Filter): boolean {
+  const [wide, narrow] = [wordsOf(before.query.tree), wordsOf(next.query.tree)];
+  if (wide === undefined || narrow === undefined) return false;
+  return wide.every((word) => narrow.some((longer) => longer.includes(word)));
+}
+
+/** The words of a filter of nothing but words that all have to be there, in small letters. */
+function wordsOf(tree: QueryTree): readonly string[] | undefined {
+  if (tree.type === "word") return [tree.value.toLowerCase()];
+  if (tree.type !== "all") return undefined;
+  const words = tree.terms.map(wordsOf);
+  return words.every((each) => each !== undefined) ? words.flat() : undefined;
+}
+
 /** Whether a row passes a filter. */
 export function matches(filter: Filter, row: Row, columns: readonly Column[], context: CellContext): boolean {
   return holds(filter.query.tree, { filter, row, columns, context });

@@ -1,10 +1,14 @@
 import type { CellContext } from "../fleet/fleet-view.js";
 import type { Column } from "./column.js";
 import { isFaulty } from "./faults.js";
-import { type Filter, matches } from "./filter.js";
+import { type Filter, matches, narrows } from "./filter.js";
 import type { Row } from "../row.js";
 import type { Table } from "../fleet/table.js";
 import { compareKeys, naturalKey, type SortKey, sortKeyOf } from "./sort-key.js";
+
+/** Filters whose rows are kept while one types, and rows of all of them together. */
+const keptFilters = 8;
+const keptRows = 150_000;
 
 /** With more changes than this part of the rows, sorting again is cheaper than moving rows one by one. */
 const rebuildShare = 1 / 8;
@@ -28,21 +32,30 @@ interface Entry {
   readonly tie: string;
 }
 
+/** The rows that a filter lets through, as they were at a version of the table. */
+interface Passed {
+  readonly filter: Filter;
+  entries: Entry[];
+  readonly shown: Map<string, Entry>;
+  version: number;
+}
+
 /**
  * The rows of a table that pass a filter, in order. Kept up to date with work in proportion to what changed since the last
- * read, not to the number of rows.
+ * read, not to the number of rows. A filter that is typed on, or taken back letter by letter, looks only at what passed before.
  */
 export class RowView {
   readonly #table: Table;
   #query: ViewQuery;
-  #entries: Entry[] = [];
-  readonly #shown = new Map<string, Entry>();
-  #version = -1;
+  #passed: Passed;
+  /** Of the filters before, the last one last. */
+  #earlier: Passed[] = [];
   readonly #inScope = new Set<string>();
 
   constructor(table: Table, query: ViewQuery) {
     this.#table = table;
     this.#query = query;
+    this.#passed = nothingYet(query.filter);
   }
 
   get query(): ViewQuery {
@@ -50,24 +63,61 @@ export class RowView {
   }
 
   setQuery(query: ViewQuery): void {
+    const before = this.#query;
     this.#query = query;
-    this.#version = -1;
+    const isSame = (Object.keys(query) as (keyof ViewQuery)[]).every(
+      (key) => key === "filter" || query[key] === before[key],
+    );
+    if (!isSame || query.scope !== undefined) {
+      this.#earlier = [];
+      this.#passed = nothingYet(query.filter);
+      return;
+    }
+    if (query.filter === this.#passed.filter) return;
+    const known = this.#earlier.find(({ filter }) => filter.text === query.filter.text);
+    this.#keep(this.#passed);
+    this.#passed = known === undefined ? nothingYet(query.filter) : known;
+    this.#earlier = this.#earlier.filter((each) => each !== known);
+  }
+
+  /** Keeps what passed a filter for when it is gone back to, or narrowed. */
+  #keep(passed: Passed): void {
+    // What compares with the time, or with other resources, is looked at anew.
+    if (passed.version < 0 || !narrows(passed.filter, passed.filter)) return;
+    this.#earlier = [...this.#earlier.filter(({ filter }) => filter.text !== passed.filter.text), passed].slice(
+      -keptFilters,
+    );
+    let rows = 0;
+    const first = this.#earlier.findLastIndex(({ entries }) => (rows += entries.length) > keptRows);
+    this.#earlier = this.#earlier.slice(first + 1);
   }
 
   /** Rows that pass, brought up to date. */
   read(context: CellContext): RowList {
-    const changes = this.#table.changesSince(Math.max(this.#version, 0));
-    if (this.#version < 0 || changes.everything || changes.names.length > 64 + this.#entries.length * rebuildShare) {
+    if (this.#passed.version < 0) this.#narrow(context);
+    const { version, entries } = this.#passed;
+    const changes = this.#table.changesSince(Math.max(version, 0));
+    if (version < 0 || changes.everything || changes.names.length > 64 + entries.length * rebuildShare) {
       this.#rebuild(context);
     } else {
       for (const name of changes.names) this.#update(name, context);
     }
-    this.#version = changes.version;
+    this.#passed.version = changes.version;
     return this;
   }
 
+  /** Begins with what passed an earlier filter that lets everything through which this one does. */
+  #narrow(context: CellContext): void {
+    const { filter } = this.#query;
+    const wider = this.#earlier.findLast((each) => narrows(each.filter, filter));
+    if (wider === undefined) return;
+    const entries = wider.entries.filter(({ row }) => this.#passes(row, context));
+    const shown = new Map(entries.map((entry) => [entry.row.name, entry]));
+    this.#passed = { filter, entries, shown, version: wider.version };
+  }
+
   get length(): number {
-    return this.#entries.length;
+    return this.#passed.entries.length;
   }
 
   /** Rows of the scope, whether the filter lets them through or not. */
@@ -76,29 +126,30 @@ export class RowView {
   }
 
   at(index: number): Row | undefined {
-    return this.#entries[index]?.row;
+    return this.#passed.entries[index]?.row;
   }
 
   /** Place of a row; -1 when it is not shown. */
   indexOf(name: string): number {
-    const entry = this.#shown.get(name);
+    const entry = this.#passed.shown.get(name);
     return entry === undefined ? -1 : this.#lowerBound(entry);
   }
 
   #rebuild(context: CellContext): void {
     const { scope } = this.#query;
     const entries: Entry[] = [];
+    const { shown } = this.#passed;
     this.#inScope.clear();
-    this.#shown.clear();
+    shown.clear();
     for (const row of this.#table.rows()) {
       if (scope !== undefined && !scope(row)) continue;
       if (scope !== undefined) this.#inScope.add(row.name);
       if (!this.#passes(row, context)) continue;
       const entry = this.#entry(row, context);
       entries.push(entry);
-      this.#shown.set(row.name, entry);
+      shown.set(row.name, entry);
     }
-    this.#entries = entries.sort((left, right) => this.#compare(left, right));
+    this.#passed.entries = entries.sort((left, right) => this.#compare(left, right));
   }
 
   #passes(row: Row, context: CellContext): boolean {
@@ -107,7 +158,8 @@ export class RowView {
 
   #update(name: string, context: CellContext): void {
     const { scope } = this.#query;
-    const before = this.#shown.get(name);
+    const { entries, shown } = this.#passed;
+    const before = shown.get(name);
     const row = this.#table.find(name);
     const belongs = row !== undefined && (scope === undefined || scope(row));
     if (belongs && scope !== undefined) this.#inScope.add(name);
@@ -117,24 +169,25 @@ export class RowView {
     if (before !== undefined) {
       const index = this.#lowerBound(before);
       if (after !== undefined && after.key === before.key) {
-        this.#entries[index] = after;
-        this.#shown.set(name, after);
+        entries[index] = after;
+        shown.set(name, after);
         return;
       }
-      this.#entries.splice(index, 1);
-      this.#shown.delete(name);
+      entries.splice(index, 1);
+      shown.delete(name);
     }
     if (after === undefined) return;
-    this.#entries.splice(this.#lowerBound(after), 0, after);
-    this.#shown.set(name, after);
+    entries.splice(this.#lowerBound(after), 0, after);
+    shown.set(name, after);
   }
 
   #lowerBound(entry: Entry): number {
     let low = 0;
-    let high = this.#entries.length;
+    const { entries } = this.#passed;
+    let high = entries.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const candidate = this.#entries[middle];
+      const candidate = entries[middle];
       if (candidate !== undefined && this.#compare(candidate, entry) < 0) low = middle + 1;
       else high = middle;
     }
@@ -152,6 +205,10 @@ export class RowView {
     const tie = naturalKey(row.name);
     return { row, key: sortKeyOf(sortBy, row, context), tie };
   }
+}
+
+function nothingYet(filter: Filter): Passed {
+  return { filter, entries: [], shown: new Map(), version: -1 };
 }
 
 /** Whether a row of the scope is shown. */

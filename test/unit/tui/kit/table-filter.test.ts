@@ -4,7 +4,8 @@ import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
 import { KindTable } from "../../../../tui/kit/kind-table.js";
 import { TableState } from "../../../../tui/kit/table/table-state.js";
-import { upsertWhole } from "../steps.js";
+import { makeModel } from "../program.js";
+import { feedFleet, removed, upsertInstance, upsertWhole } from "../steps.js";
 
 const resources = [
   { name: "hosts/alpha/instances/web1", memoryMib: 8192n, state: InstanceState.INSTANCE_STATE_RUNNING, site: "paris" },
@@ -80,5 +81,52 @@ describe("the filter of a table", () => {
     expect([rows.at(0)?.id, rows.at(1)?.id, rows.at(2)?.id]).toEqual(["web1", "db1", "web10"]);
     of.setFilter("lan1 sort by nonsense");
     expect(of.filterFault).toMatch(/no column nonsense/);
+  });
+});
+
+const nowMs = 1_700_000_000_000;
+
+describe("a filter that is typed letter by letter", () => {
+  it("shows what a table shows that is opened with it, whatever changes meanwhile", () => {
+    const model = makeModel(nowMs);
+    feedFleet(model, { hosts: 3, instancesPerHost: 40, nowMs });
+    const typed = new TableState(model.fleet, "instance");
+    const rowsOf = (table: TableState): string[] => {
+      const rows = table.rows(nowMs);
+      return Array.from({ length: rows.length }, (_, index) => {
+        const row = rows.at(index);
+        expect(rows.indexOf(row?.name ?? "")).toBe(index);
+        return `${row?.name} ${(row?.resource as Instance | undefined)?.status?.state}`;
+      });
+    };
+    const { INSTANCE_STATE_RUNNING: running, INSTANCE_STATE_STOPPED: stopped } = InstanceState;
+    const steps = [
+      "",
+      "v",
+      "vm",
+      "vm1",
+      "vm1 r",
+      "vm1 ru",
+      "vm1 run",
+      "vm1 ru",
+      "vm1",
+      "vm12",
+      "vm1",
+      "vm3",
+      "age<1h",
+      "!vm1",
+      "vm",
+      "",
+    ];
+    for (const [turn, text] of [...steps, ...steps.toReversed(), ...steps].entries()) {
+      const host = ["alpha", "beta", "gamma"][turn % 3] ?? "";
+      model.fleet.apply(upsertInstance(host, `vm${(turn * 7) % 40}`, turn % 2 === 0 ? running : stopped), nowMs);
+      if (turn % 5 === 0) model.fleet.apply(removed(`hosts/${host}/instances/vm${turn % 40}`), nowMs);
+      typed.setFilter(text);
+      const fresh = new TableState(model.fleet, "instance");
+      fresh.setFilter(text);
+      expect(rowsOf(typed)).toEqual(rowsOf(fresh));
+    }
+    expect(rowsOf(typed).length).toBeGreaterThan(50);
   });
 });
