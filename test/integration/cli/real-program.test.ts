@@ -235,7 +235,10 @@ describe("completion", () => {
     [["create", "volume", "alpha/data", "--image", "de"], ["debian"]],
     [["create", "volume", "gamma/data", "--image", ""], []],
     [["lan", "filters", "alpha/lan1", "--port", ""], ["vm1/eth0"]],
-    [["get", "hosts", "-o", "j"], ["json", "jsonpath=EXPRESSION"]],
+    [
+      ["get", "hosts", "-o", "j"],
+      ["json", "jsonpath=EXPRESSION"],
+    ],
     [["describe", "lan"], ["lans"]],
     [["describe", "vm", "be"], ["beta/vm1"]],
     [["label", "lan", "alpha/lan1", "be"], ["beta/lan1"]],

@@ -87,9 +87,8 @@ export class RowView {
     this.#earlier = [...this.#earlier.filter(({ filter }) => filter.text !== passed.filter.text), passed].slice(
       -keptFilters,
     );
-    let rows = 0;
-    const first = this.#earlier.findLastIndex(({ entries }) => (rows += entries.length) > keptRows);
-    this.#earlier = this.#earlier.slice(first + 1);
+    let rows = this.#earlier.reduce((sum, { entries }) => sum + entries.length, 0);
+    while (rows > keptRows) rows -= this.#earlier.shift()?.entries.length ?? rows;
   }
 
   /** Rows that pass, brought up to date. */
