@@ -25,7 +25,7 @@ export interface Filter {
 type Ask = (row: Row, context: CellContext) => boolean;
 
 /** The filter that lets everything through. */
-export const noFilter: Filter = read("", () => false);
+export const noFilter: Filter = parseFilter("");
 
 /**
  * Reads a filter in the language of queries (docs/queries.md): `web` looks in every column, `~wb` for its letters, `!web` turns a word round;
@@ -34,10 +34,6 @@ export const noFilter: Filter = read("", () => false);
  * @throws {QueryError}
  */
 export function parseFilter(text: string, isField: (word: string) => boolean = () => false): Filter {
-  return read(text, isField);
-}
-
-function read(text: string, isField: (word: string) => boolean): Filter {
   const query = parseQuery(text, { isField });
   const isPattern = ({ operator }: Comparison): boolean => operator === "~" || operator === "!~";
   const patterns = comparisonsOf(query.tree)

@@ -76,7 +76,7 @@ export class RowView {
     if (query.filter === this.#passed.filter) return;
     const known = this.#earlier.find(({ filter }) => filter.text === query.filter.text);
     this.#keep(this.#passed);
-    this.#passed = known === undefined ? nothingYet(query.filter) : known;
+    this.#passed = known ?? nothingYet(query.filter);
     this.#earlier = this.#earlier.filter((each) => each !== known);
   }
 
