@@ -26,7 +26,8 @@ export interface ViewQuery {
 }
 
 interface Entry {
-  readonly row: Row;
+  /** The row's slot in the table. */
+  readonly slot: number;
   readonly key: SortKey;
   /** Order of rows with the same key. */
   readonly tie: string;
@@ -36,7 +37,8 @@ interface Entry {
 interface Passed {
   readonly filter: Filter;
   entries: Entry[];
-  readonly shown: Map<string, Entry>;
+  /** By slot. */
+  shown: (Entry | undefined)[];
   version: number;
 }
 
@@ -50,7 +52,8 @@ export class RowView {
   #passed: Passed;
   /** Of the filters before, the last one last. */
   #earlier: Passed[] = [];
-  readonly #inScope = new Set<string>();
+  /** Slots. */
+  readonly #inScope = new Set<number>();
 
   constructor(table: Table, query: ViewQuery) {
     this.#table = table;
@@ -96,10 +99,10 @@ export class RowView {
     if (this.#passed.version < 0) this.#narrow(context);
     const { version, entries } = this.#passed;
     const changes = this.#table.changesSince(Math.max(version, 0));
-    if (version < 0 || changes.everything || changes.names.length > 64 + entries.length * rebuildShare) {
+    if (version < 0 || changes.everything || changes.slots.length > 64 + entries.length * rebuildShare) {
       this.#rebuild(context);
     } else {
-      for (const name of changes.names) this.#update(name, context);
+      for (const slot of changes.slots) this.#update(slot, context);
     }
     this.#passed.version = changes.version;
     return this;
@@ -110,8 +113,12 @@ export class RowView {
     const { filter } = this.#query;
     const wider = this.#earlier.findLast((each) => narrows(each.filter, filter));
     if (wider === undefined) return;
-    const entries = wider.entries.filter(({ row }) => this.#passes(row, context));
-    const shown = new Map(entries.map((entry) => [entry.row.name, entry]));
+    const entries = wider.entries.filter(({ slot }) => {
+      const row = this.#table.at(slot);
+      return row !== undefined && this.#passes(row, context);
+    });
+    const shown = new Array<Entry | undefined>(this.#table.capacity);
+    for (const entry of entries) shown[entry.slot] = entry;
     this.#passed = { filter, entries, shown, version: wider.version };
   }
 
@@ -125,29 +132,31 @@ export class RowView {
   }
 
   at(index: number): Row | undefined {
-    return this.#passed.entries[index]?.row;
+    const entry = this.#passed.entries[index];
+    return entry === undefined ? undefined : this.#table.at(entry.slot);
   }
 
   /** Place of a row; -1 when it is not shown. */
   indexOf(name: string): number {
-    const entry = this.#passed.shown.get(name);
+    const entry = this.#passed.shown[this.#table.slotOf(name)];
     return entry === undefined ? -1 : this.#lowerBound(entry);
   }
 
   #rebuild(context: CellContext): void {
     const { scope } = this.#query;
     const entries: Entry[] = [];
-    const { shown } = this.#passed;
+    const shown = new Array<Entry | undefined>(this.#table.capacity);
     this.#inScope.clear();
-    shown.clear();
-    for (const row of this.#table.rows()) {
-      if (scope !== undefined && !scope(row)) continue;
-      if (scope !== undefined) this.#inScope.add(row.name);
+    for (const slot of this.#table.slots()) {
+      const row = this.#table.at(slot);
+      if (row === undefined || (scope !== undefined && !scope(row))) continue;
+      if (scope !== undefined) this.#inScope.add(slot);
       if (!this.#passes(row, context)) continue;
-      const entry = this.#entry(row, context);
+      const entry = this.#entry(slot, row, context);
       entries.push(entry);
-      shown.set(row.name, entry);
+      shown[slot] = entry;
     }
+    this.#passed.shown = shown;
     this.#passed.entries = entries.sort((left, right) => this.#compare(left, right));
   }
 
@@ -155,29 +164,29 @@ export class RowView {
     return passes(this.#query, row, context);
   }
 
-  #update(name: string, context: CellContext): void {
+  #update(slot: number, context: CellContext): void {
     const { scope } = this.#query;
     const { entries, shown } = this.#passed;
-    const before = shown.get(name);
-    const row = this.#table.find(name);
+    const before = shown[slot];
+    const row = this.#table.at(slot);
     const belongs = row !== undefined && (scope === undefined || scope(row));
-    if (belongs && scope !== undefined) this.#inScope.add(name);
-    else this.#inScope.delete(name);
+    if (belongs && scope !== undefined) this.#inScope.add(slot);
+    else this.#inScope.delete(slot);
     const wanted = belongs && this.#passes(row, context) ? row : undefined;
-    const after = wanted === undefined ? undefined : this.#entry(wanted, context);
+    const after = wanted === undefined ? undefined : this.#entry(slot, wanted, context);
     if (before !== undefined) {
       const index = this.#lowerBound(before);
-      if (after !== undefined && after.key === before.key) {
+      if (after !== undefined && after.key === before.key && after.tie === before.tie) {
         entries[index] = after;
-        shown.set(name, after);
+        shown[slot] = after;
         return;
       }
       entries.splice(index, 1);
-      shown.delete(name);
+      shown[slot] = undefined;
     }
     if (after === undefined) return;
     entries.splice(this.#lowerBound(after), 0, after);
-    shown.set(name, after);
+    shown[slot] = after;
   }
 
   #lowerBound(entry: Entry): number {
@@ -199,15 +208,15 @@ export class RowView {
     return compareKeys(left.tie, right.tie);
   }
 
-  #entry(row: Row, context: CellContext): Entry {
+  #entry(slot: number, row: Row, context: CellContext): Entry {
     const { sortBy } = this.#query;
     const tie = naturalKey(row.name);
-    return { row, key: sortKeyOf(sortBy, row, context), tie };
+    return { slot, key: sortKeyOf(sortBy, row, context), tie };
   }
 }
 
 function nothingYet(filter: Filter): Passed {
-  return { filter, entries: [], shown: new Map(), version: -1 };
+  return { filter, entries: [], shown: [], version: -1 };
 }
 
 /** Whether a row of the scope is shown. */
