@@ -8,13 +8,13 @@ import { userDirectory } from "../lib/user-directories.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { exitCode } from "./cli/exit-codes.js";
 import { codeOfError, formatError } from "./cli/output/print-error.js";
-import { configDirectory, loadContext } from "./client/contexts.js";
+import { configDirectory, listContexts, loadContext } from "./client/contexts.js";
 import { escapeText } from "./kit/text/escape.js";
 import { openHub } from "./client/open-hub.js";
 import { askAtTerminal } from "./client/questions.js";
 import { createHubGateway } from "./session/hub-gateway.js";
 import { defaultLogFile, openLogFile } from "./session/log-file.js";
-import { runTui } from "./session/run-tui.js";
+import { type OtherContexts, runTui } from "./session/run-tui.js";
 import { Remembered } from "./settings/remembered.js";
 import { Settings } from "./settings/settings.js";
 
@@ -90,6 +90,7 @@ async function main(flags: Flags): Promise<void> {
     const ending = await runTui({
       session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },
       gateway: createHubGateway(connection, context.name),
+      contexts: await otherContexts(context.name, connection),
       log,
       logFile,
       host: flags.host,
@@ -108,6 +109,24 @@ async function main(flags: Flags): Promise<void> {
   } finally {
     connection?.close();
   }
+}
+
+/** The contexts of the user, each opened when it is gone to for the first time. */
+async function otherContexts(name: string, first: Connection): Promise<OtherContexts> {
+  const { contexts } = await listContexts(configDirectory(process.env));
+  const open = new Map<string, Connection>([[name, first]]);
+  return {
+    list: () => [...new Set([name, ...contexts.map((context) => context.name)])],
+    open: async (wanted) => {
+      const context = await loadContext({ name: wanted, env: process.env });
+      const connection = open.get(wanted) ?? (await openHub(context, { env: process.env, questions: undefined }));
+      open.set(wanted, connection);
+      return {
+        session: { context: wanted, address: connection.address },
+        gateway: createHubGateway(connection, wanted),
+      };
+    },
+  };
 }
 
 /** Every key, as it is with the settings of the user; what is wrong with those is told beside it. */

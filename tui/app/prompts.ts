@@ -4,6 +4,7 @@ import type { Model } from "../kit/model.js";
 import type { Prompt } from "../kit/prompt.js";
 import { recalled } from "../kit/recall.js";
 import { allCommands } from "../screens/commands.js";
+import { goToContext } from "../screens/context-commands.js";
 import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import type { RememberedSort } from "../settings/remembered.js";
@@ -114,6 +115,11 @@ export class Prompts {
     if (line.trim() === "") return;
     const model = this.#model;
     const meant = expandAlias(line, this.#program.settings.values.aliases);
+    const [, before = "", context, after = ""] = /^(\S+(?: [^/@\s]+)?) @(\S+)(.*)$/.exec(meant) ?? [];
+    if (context !== undefined && model.kinds.findByWord(before.split(" ")[0] ?? "") !== undefined) {
+      goToContext(this.#program, context, `${before}${after}`);
+      return;
+    }
     const typed = parseCommandLine(meant, this.#vocabulary());
     switch (typed.type) {
       case "table": {

@@ -34,7 +34,7 @@ export interface Session {
  */
 export class Model {
   readonly fleet: Fleet;
-  readonly session: Session;
+  #session: Session;
   readonly #now: () => number;
   readonly #summary: () => FleetSummary;
   readonly messages = new MessageLog();
@@ -48,10 +48,22 @@ export class Model {
   notice: Notice | undefined;
 
   constructor(kinds: KindTable, session: Session, now: () => number) {
-    this.session = session;
+    this.#session = session;
     this.#now = now;
     this.fleet = new Fleet(kinds, now());
     this.#summary = createSummary(this.fleet);
+  }
+
+  get session(): Session {
+    return this.#session;
+  }
+
+  /** Goes to another context: nothing of what was known of the one before is left. Whoever calls this opens a screen and watches anew. */
+  switchTo(session: Session): void {
+    this.#session = session;
+    this.prompt = undefined;
+    this.#trail.forget();
+    this.fleet.clear(this.#now());
   }
 
   get kinds(): KindTable {

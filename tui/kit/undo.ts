@@ -31,6 +31,11 @@ export class UndoStack {
     if (!this.#entries.includes(entry)) this.#entries = [...this.#entries, entry].slice(-mostEntries);
   }
 
+  /** What was done elsewhere is not undone here. */
+  forget(): void {
+    this.#entries = [];
+  }
+
   /** The newest, which is not there any more then. */
   take(): Undoable | undefined {
     return this.#entries.pop();

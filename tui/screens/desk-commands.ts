@@ -2,6 +2,7 @@ import { formatAge } from "../kit/format.js";
 import type { Command } from "../kit/keys/command.js";
 import { MenuScreen } from "./menu/menu-screen.js";
 import { jumpCommands } from "./jumps/jump-commands.js";
+import { contextCommands } from "./context-commands.js";
 import { copyCommands } from "./copying/copy-commands.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
 import { pluginCommands } from "./plugins/plugin-commands.js";
@@ -17,6 +18,7 @@ export function deskCommands(program: Program): readonly Command[] {
   };
   return [
     ...viewCommands(program),
+    ...contextCommands(program),
     ...jumpCommands(program),
     ...copyCommands(program),
     ...pluginCommands(program),

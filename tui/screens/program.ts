@@ -33,6 +33,14 @@ export interface Mouse {
   set(isOn: boolean): void;
 }
 
+/** The hubs and agents that the program can be at. */
+export interface Contexts {
+  /** Names of all, this one too. */
+  list(): readonly string[];
+  /** Goes to another one. @throws {ZorError} when it is not there, or cannot be used; then the program is where it was. */
+  use(name: string): Promise<void>;
+}
+
 /** What screens and their keys work with. */
 export interface Program {
   readonly model: Model;
@@ -84,6 +92,7 @@ export interface Program {
   readonly settings: Settings;
   /** What earlier runs have left. */
   readonly remembered: Remembered;
+  readonly contexts: Contexts;
   /** Does what a line of the command line says. */
   run(line: string): void;
   redraw(): void;

@@ -45,6 +45,7 @@ export class Requests {
   readonly #signal: AbortSignal;
   /** What was done from here and has an inverse. */
   readonly undo = new UndoStack();
+  #underWay = 0;
 
   constructor(model: Model, runner: ActionRunner, log: Log, signal: AbortSignal) {
     this.#model = model;
@@ -85,6 +86,11 @@ export class Requests {
     else this.#model.prompt = { type: "confirm", impact, phrase, text: "" };
   }
 
+  /** How many have been asked for and are not answered yet. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   /** Marks every row as waiting and asks for the change; only an event marks the new state. */
   perform(impact: Impact): void {
     const { kind, action } = impact;
@@ -95,7 +101,10 @@ export class Requests {
     screen.acted?.();
     if (impact.changes.length > 1) this.#model.say(`${impactTitle(impact)}: asked`);
     const rows = impact.changes.map((change) => change.row);
-    void this.#perform(action, rows, onDone);
+    this.#underWay += rows.length;
+    void this.#perform(action, rows, onDone).finally(() => {
+      this.#underWay -= rows.length;
+    });
   }
 
   /** Undoes what was done last, where it can be: asks first as for anything else. */
@@ -123,7 +132,7 @@ export class Requests {
         queue.splice(0, mostOfWave);
       }
     }
-    for (let lane = 0; lane < lanes; lane += 1) void this.#work(action, queue, onDone);
+    await Promise.all(Array.from({ length: lanes }, () => this.#work(action, queue, onDone)));
   }
 
   /** Resolves to false when it has to be done one by one. */

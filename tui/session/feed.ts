@@ -10,7 +10,7 @@ const frameMs = 100;
 /** Keeps a model up to date with what a gateway tells. */
 export class Feed {
   readonly #model: Model;
-  readonly #gateway: FleetGateway;
+  #gateway: FleetGateway;
   readonly #log: Log;
   #round = new AbortController();
   #frame: NodeJS.Timeout | undefined;
@@ -34,6 +34,12 @@ export class Feed {
       }
     }
     clearTimeout(this.#frame);
+  }
+
+  /** Watches another hub from now on. */
+  use(gateway: FleetGateway): void {
+    this.#gateway = gateway;
+    this.#round.abort();
   }
 
   /** Reads everything again, from a new snapshot. */

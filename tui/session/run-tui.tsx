@@ -20,7 +20,7 @@ import type { Program } from "../screens/program.js";
 import { Captures } from "../screens/captures.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import { Consoles } from "../screens/console/consoles.js";
-import { Requests } from "../screens/requests.js";
+import { type ActionRunner, Requests } from "../screens/requests.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import { runBehind, runProgram } from "../client/run-program.js";
@@ -41,10 +41,22 @@ import { inputPast, outputThrough } from "./terminal-seams.js";
 const tickMs = 1000;
 const framesPerSecond = 20;
 
+/** Contexts that the program can go to while it runs. */
+export interface OtherContexts {
+  /** Names of all, this one too, as they were when the program began. */
+  list(): readonly string[];
+  /** Opens one; what was opened before stays open for what still goes on there. @throws {ZorError} when it is not there, or cannot be used. */
+  open(
+    name: string,
+  ): Promise<{ readonly session: Pick<Session, "context" | "address">; readonly gateway: FleetGateway }>;
+}
+
 /** What the terminal program runs with. */
 export interface TuiOptions {
   readonly session: Session;
   readonly gateway: FleetGateway;
+  /** Other contexts that the program can go to. Default: none. */
+  readonly contexts?: OtherContexts;
   readonly log: Log;
   /** Where that is written; empty: nowhere that it could be read from. */
   readonly logFile?: string;
@@ -64,12 +76,14 @@ const pluginRun = { remedy: "install it, or change plugins.yaml" } as const;
 
 /** Runs the terminal program until it is left. The terminal is as it was before on every way out. */
 export async function runTui(options: TuiOptions): Promise<Ending> {
-  const { gateway, log, logFile = "", host, first = "", ascii, settings, remembered } = options;
+  const { log, logFile = "", host, first = "", ascii, settings, remembered } = options;
   const terminalLook = lookOfTerminal(process.env);
   const look = { ...terminalLook, unicode: terminalLook.unicode && !ascii };
   const session = { ...options.session, hasDots: look.unicode && hasBraille(process.env) };
   const stop = new AbortController();
   const model = new Model(new KindTable(tuiKinds), session, steadyClock());
+  // Of the context that the program is at; everything below asks this one at the time.
+  let gateway = options.gateway;
   const feed = new Feed(model, gateway, log);
   let screen: ScreenHandle | undefined;
   let instance: Instance | undefined;
@@ -99,9 +113,13 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     suspend(async () => {
       if (!(await stopUntilContinued())) model.say("nothing is there that could continue this program; it goes on");
     });
+  const runner: ActionRunner = {
+    run: (action, row, signal) => gateway.run(action, row, signal),
+    runWave: (wave, signal) => gateway.runWave(wave, signal),
+  };
   const program: Program = {
     model,
-    requests: new Requests(model, gateway, log, stop.signal),
+    requests: new Requests(model, runner, log, stop.signal),
     log,
     signal: stop.signal,
     attachConsole: (name, { readOnly }) => suspend(() => showConsole(name, readOnly)),
@@ -135,8 +153,23 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     runZor: (words) => suspend(() => runHere(words)),
     forwards: new Forwards(model, (...given) => gateway.forward(...given), stop.signal),
-    figures: gateway.figures,
-    changes: gateway.changes,
+    get figures() {
+      return gateway.figures;
+    },
+    get changes() {
+      return gateway.changes;
+    },
+    contexts: {
+      list: () => options.contexts?.list() ?? [session.context],
+      use: async (name) => {
+        const opened = await options.contexts?.open(name);
+        if (opened === undefined) return;
+        gateway = opened.gateway;
+        model.switchTo({ ...opened.session, readOnly: session.readOnly });
+        program.requests.undo.forget();
+        feed.use(gateway);
+      },
+    },
     cabling: new Cabling(),
     editText: async (text, check) => {
       let edited: EditedText = { type: "left", why: "nothing was changed: something else has the terminal" };
@@ -151,8 +184,12 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     settings,
     remembered,
     run: (line) => controller.run(line),
-    screens: gateway.screens,
-    frames: gateway.frameSource,
+    get screens() {
+      return gateway.screens;
+    },
+    get frames() {
+      return gateway.frameSource;
+    },
     consoles: new Consoles(
       (name, request) => gateway.openConsole(name, request),
       () => model.changed(),

@@ -67,6 +67,12 @@ export function makeProgram(
     },
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
+    contexts: {
+      list: () => ["test", "paris"],
+      use: async (name) => {
+        model.switchTo({ ...model.session, context: name });
+      },
+    },
     copy: (text) => {
       done.push(`copy ${text}`);
       return text.length < 1000;

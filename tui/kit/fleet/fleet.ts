@@ -174,6 +174,17 @@ export class Fleet implements FleetView {
     }
   }
 
+  /** Forgets everything: what is heard from now on is of another fleet. */
+  clear(nowMs: number): void {
+    for (const { kind } of this.kinds.all) {
+      const table = this.table(kind);
+      for (const name of [...table.rows()].map((row) => row.name)) this.#remove(kind, name);
+    }
+    this.#pending.clear();
+    [this.#loaded, this.#inSnapshot, this.#lastHeardMs, this.#clockOffsetMs] = [false, false, undefined, 0];
+    this.setConnection({ phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
+  }
+
   /** Marks a row as waiting for what was just asked of it. */
   markPending(row: Row, verb: string, nowMs: number): void {
     this.#pending.set(row.name, { verb, sinceMs: nowMs, before: row });
