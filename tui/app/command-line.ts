@@ -14,6 +14,8 @@ export interface Vocabulary {
   readonly commands: readonly Command[];
   /** Ids of the hosts there are. */
   readonly hosts: readonly string[];
+  /** Names of the contexts that a table can be opened in. Default: none. */
+  readonly contexts?: readonly string[];
   /** Words that the user has made up. Default: none. */
   readonly aliases?: readonly string[];
 }
@@ -60,7 +62,7 @@ export function parseCommandLine(line: string, { kinds, commands, hosts }: Vocab
 
 /** What may follow what is typed: whole lines, the best first. */
 export function completions(line: string, vocabulary: Vocabulary): readonly string[] {
-  const { kinds, commands, hosts, aliases = [] } = vocabulary;
+  const { kinds, commands, hosts, contexts = [], aliases = [] } = vocabulary;
   const [word = "", argument] = line.split(/\s+/, 2);
   if (argument === undefined) {
     if (word === "") return [];
@@ -70,7 +72,9 @@ export function completions(line: string, vocabulary: Vocabulary): readonly stri
   const command = commands.find(({ words }) => words?.includes(word) === true);
   if (command !== undefined) return argumentsOf(command, word, line.slice(word.length).trimStart());
   if (kinds.findByWord(word) === undefined || argument.startsWith("/")) return [];
-  return hosts.filter((host) => host.startsWith(argument) && host !== argument).map((host) => `${word} ${host}`);
+  return [...hosts, ...contexts.map((name) => `@${name}`)]
+    .filter((place) => place.startsWith(argument) && place !== argument)
+    .map((place) => `${word} ${place}`);
 }
 
 function argumentsOf(command: Command, word: string, typed: string): readonly string[] {

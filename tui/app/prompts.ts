@@ -142,6 +142,7 @@ export class Prompts {
     const commands = allCommands(this.#program).filter(({ changes }) => !(session.readOnly && changes === true));
     const hosts = kinds.presence === undefined ? [] : [...fleet.rowsOf(kinds.presence.kind)].map((row) => row.id);
     const { aliases } = this.#program.settings.values;
-    return { kinds, commands, hosts: hosts.sort(), aliases: Object.keys(aliases) };
+    const contexts = this.#program.contexts.list();
+    return { kinds, commands, hosts: hosts.sort(), contexts, aliases: Object.keys(aliases) };
   }
 }

@@ -58,8 +58,8 @@ export interface Action<T extends object = object> {
   whyForced?(row: Row<T>, fleet: FleetView): string | undefined;
   /** What it does to a resource, in a few words. */
   effect(row: Row<T>, fleet: FleetView): string;
-  /** What has to be typed to go ahead with one; default: "y". */
-  phraseFor?(row: Row<T>): string;
+  /** What has to be typed to go ahead with one; default: "y", where anything has to be. */
+  phraseFor?(row: Row<T>): string | undefined;
   /**
    * What truly undoes it, or the verb of that among the actions of its kind, by what the row was before it was done. Default: nothing does,
    * as nothing brings back what ran in a machine that was stopped.

@@ -28,6 +28,11 @@ export class UndoStack {
     const undo = inverseOf(entry.kind, action, before);
     if (undo === undefined) return;
     entry.steps.set(before.name, undo);
+    this.add(entry);
+  }
+
+  /** Something was done whose inverse is known already. */
+  add(entry: Undoable): void {
     if (!this.#entries.includes(entry)) this.#entries = [...this.#entries, entry].slice(-mostEntries);
   }
 
@@ -58,6 +63,7 @@ export function undoing({ steps }: Undoable): Action | undefined {
     ...{ verb, title, dangerous, keys: [] },
     whyNot: (row, fleet) => stepOf(row).whyNot?.(row, fleet),
     effect: (row, fleet) => stepOf(row).effect(row, fleet),
+    phraseFor: (row) => stepOf(row).phraseFor?.(row),
     isDone: (before, now) => stepOf(now).isDone?.(before, now) === true,
     run: (row, call) => stepOf(row).run(row, call),
   };

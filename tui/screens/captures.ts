@@ -60,6 +60,11 @@ export class Captures {
     void this.#run(name, begun);
   }
 
+  /** Stops all of them. */
+  endAll(): void {
+    for (const { ending } of this.#running.values()) ending.abort();
+  }
+
   async #run(name: string, running: Running): Promise<void> {
     try {
       const captured = await this.#capture(name, {

@@ -3,6 +3,8 @@ import type { Command } from "../kit/keys/command.js";
 import { MenuScreen } from "./menu/menu-screen.js";
 import type { Program } from "./program.js";
 import { TableScreen } from "./table/table-screen.js";
+import { counted } from "../../lib/words.js";
+import type { Model } from "../kit/model.js";
 
 /** The command that goes to another hub or agent. */
 export function contextCommands(program: Program): readonly Command[] {
@@ -39,32 +41,61 @@ function contextMenu(program: Program): MenuScreen {
 
 /** Goes to a context and does what a line of the command line says there; without one the first table is opened. */
 export function goToContext(program: Program, name: string, line: string): void {
-  const { model, contexts, requests, log } = program;
+  const { model, contexts, log } = program;
+  const from = model.session.context;
+  if (name === from) {
+    if (line === "") model.say(`this is ${name}`);
+    else program.run(line);
+    return;
+  }
   if (!contexts.list().includes(name)) {
     model.say(`there is no context "${name}"; there are: ${contexts.list().join(", ")}`, "warn");
     return;
   }
-  // What is still to be asked for would be asked of the other hub.
-  if (requests.underWay > 0) {
-    model.say(`${requests.underWay} requests are not answered yet; go elsewhere when they are`, "warn");
-    return;
-  }
-  if (name === model.session.context) {
-    if (line !== "") program.run(line);
-    return;
-  }
-  const from = model.session.context;
+  if (!mayLeave(program)) return;
   model.say(`going to ${name}`);
   contexts
-    .use(name)
-    .then(() => {
+    .open(name)
+    .then((go) => {
+      if (!mayLeave(program)) return;
+      leaveContext(program);
+      go();
       model.openOnly(new TableScreen(program, model.kinds.all[0]?.kind ?? ""));
+      const place = program.remembered.placeOf(name);
+      const back = place === undefined || line !== "" ? "" : `; you left it at :${place}, \` goes there`;
+      model.say(`this is ${name} now; :ctx ${from} goes back${back}`);
       if (line !== "") program.run(line);
-      model.say(`this is ${name} now; :ctx ${from} goes back`);
     })
     .catch((error: unknown) => {
       log.warn({ err: error, context: name }, "a context cannot be used");
-      model.say(`still at ${from}: ${messageOf(error)}`, "bad");
+      model.complain("tui.context_failed", "", `still at ${from}: ${messageOf(error)}`);
     })
     .finally(() => model.changed());
+}
+
+/** What is still to be asked for would be asked of the other hub. */
+function mayLeave({ model, requests }: Program): boolean {
+  if (requests.underWay === 0) return true;
+  model.say(`${counted(requests.underWay, "request")} not answered yet; go elsewhere when that is over`, "warn");
+  return false;
+}
+
+/** Ends what is of this context alone, and notes where it was left. Ports that lead to instances stay open. */
+function leaveContext(program: Program): void {
+  const { model, log, remembered } = program;
+  const place = lastPlace(model);
+  if (place !== undefined) {
+    remembered.leave(model.session.context, place).catch((error: unknown) => {
+      log.warn({ err: error }, "the place cannot be remembered");
+    });
+  }
+  program.consoles.detachAll();
+  program.captures.endAll();
+  program.cabling.drop();
+  program.requests.undo.forget();
+}
+
+/** The line that opens the place where somebody is; undefined: none does. */
+export function lastPlace({ screens }: Model): string | undefined {
+  return screens.findLast((each) => each.line?.() !== undefined)?.line?.();
 }

@@ -53,7 +53,7 @@ export function deskCommands(program: Program): readonly Command[] {
       id: "undo",
       keys: ["ctrl-u"],
       words: ["undo"],
-      title: "undo what was done last, of what has an inverse: pausing, protecting, moving, attaching",
+      title: "undo what was done last, of what has an inverse: pausing, protecting, moving, attaching, changing fields",
       group: "Act",
       changes: true,
       run: () => program.requests.undoLast(),

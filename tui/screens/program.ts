@@ -37,8 +37,8 @@ export interface Mouse {
 export interface Contexts {
   /** Names of all, this one too. */
   list(): readonly string[];
-  /** Goes to another one. @throws {ZorError} when it is not there, or cannot be used; then the program is where it was. */
-  use(name: string): Promise<void>;
+  /** Opens another one; what it resolves to goes there, and forgets what is here. @throws {ZorError} when it is not there, or cannot be used. */
+  open(name: string): Promise<() => void>;
 }
 
 /** What screens and their keys work with. */

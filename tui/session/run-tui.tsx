@@ -36,6 +36,7 @@ import { TerminalMouse } from "./mouse.js";
 import { stopUntilContinued } from "./job-control.js";
 import { steadyClock } from "./steady-clock.js";
 import { inputPast, outputThrough } from "./terminal-seams.js";
+import { lastPlace } from "../screens/context-commands.js";
 
 /** Ages grow by seconds. */
 const tickMs = 1000;
@@ -161,13 +162,14 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     },
     contexts: {
       list: () => options.contexts?.list() ?? [session.context],
-      use: async (name) => {
-        const opened = await options.contexts?.open(name);
-        if (opened === undefined) return;
-        gateway = opened.gateway;
-        model.switchTo({ ...opened.session, readOnly: session.readOnly });
-        program.requests.undo.forget();
-        feed.use(gateway);
+      open: async (name) => {
+        if (options.contexts === undefined) throw new Error("there is no other context");
+        const opened = await options.contexts.open(name);
+        return () => {
+          gateway = opened.gateway;
+          model.switchTo({ ...session, ...opened.session });
+          feed.use(gateway);
+        };
       },
     },
     cabling: new Cabling(),
@@ -202,7 +204,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   };
   /** Where the person was is known to the next run. */
   const leave = async (): Promise<void> => {
-    const place = model.screens.findLast((each) => each.line?.() !== undefined)?.line?.();
+    const place = lastPlace(model);
     try {
       if (place !== undefined) await remembered.leave(model.session.context, place);
     } catch (error) {

@@ -69,8 +69,12 @@ export function makeProgram(
     followLog: (name, options) => gateway.followLog(name, options),
     contexts: {
       list: () => ["test", "paris"],
-      use: async (name) => {
-        model.switchTo({ ...model.session, context: name });
+      open: async (name) => {
+        if (gateway.failure !== undefined) throw gateway.failure;
+        return () => {
+          done.push(`go to ${name}`);
+          model.switchTo({ ...model.session, context: name });
+        };
       },
     },
     copy: (text) => {

@@ -90,6 +90,11 @@ export class Consoles {
     return true;
   }
 
+  /** Leaves all of them for good. */
+  detachAll(): void {
+    for (const session of [...this.#sessions]) this.detach(session);
+  }
+
   /** Leaves a console for good. */
   detach(session: ConsoleSession): void {
     const at = this.#sessions.indexOf(session);

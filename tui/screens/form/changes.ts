@@ -19,6 +19,8 @@ export type ResourceChange =
       readonly kind: Kind;
       readonly name: string;
       readonly resource: NamedMessage;
+      /** What it was when it was looked at. */
+      readonly before: NamedMessage;
       /** As in an update mask. */
       readonly paths: readonly string[];
       /** It is only changed if it still has this one. */

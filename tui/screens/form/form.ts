@@ -120,7 +120,9 @@ export class Form {
       changeable.includes(path.split(".")[0] ?? ""),
     );
     const etag = "etag" in base && typeof base.etag === "string" ? base.etag : "";
-    return paths.length === 0 ? undefined : { type: "update", kind, name: base.name, resource, paths, etag };
+    return paths.length === 0
+      ? undefined
+      : { type: "update", kind, name: base.name, resource, before: base, paths, etag };
   }
 
   /** Puts what the server says to the fields that it names. */

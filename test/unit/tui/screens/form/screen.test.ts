@@ -113,6 +113,35 @@ describe("a form on the screen", () => {
     await expect.poll(() => gateway.sent).toMatchObject([{ type: "update", paths: ["spec.mtu"] }]);
   });
 
+  it("is undone: what it changed gets the value of before, with a question where somebody changed it again", async () => {
+    const { press, model, formed, gateway, program } = start("3", "E");
+    await formed();
+    press("ctrl-u", ..."8000", "ctrl-s");
+    await expect.poll(() => program.requests.undo.all).toMatchObject([{ title: "change spec.mtu of lan alpha/lan1" }]);
+    const [, step] = [...(program.requests.undo.all[0]?.steps ?? [])][0] ?? [];
+    const become = (mtu: number, etag: string) => {
+      const row = model.fleet.find("lan", "hosts/alpha/lans/lan1");
+      const now = Lan.fromPartial({ ...(row?.resource as Lan), etag });
+      const spec = { ...now.spec, mtu } as Lan["spec"];
+      model.fleet.apply(upsert({ kind: "lan", value: { ...now, spec } }), model.nowMs);
+      return model.fleet.find("lan", "hosts/alpha/lans/lan1") as never;
+    };
+    const first = become(1500, "e1");
+    expect(step?.whyNot?.(first, model.fleet)).toBe("spec.mtu has the value of before");
+    const other = become(1300, "e2");
+    expect(step?.phraseFor?.(other)).toBe("y");
+    expect(step?.effect(other, model.fleet)).toContain("not what it was changed to any more");
+    const changed = become(8000, "e3");
+    expect(step?.phraseFor?.(changed)).toBeUndefined();
+    expect(step?.isDone?.(changed, changed)).toBe(false);
+    expect(step?.isDone?.(changed, first)).toBe(true);
+    await step?.run(changed, {} as never);
+    expect(gateway.sent[1]).toMatchObject({ etag: "e3", paths: ["spec.mtu"], resource: { spec: { mtu: 1500 } } });
+    press("ctrl-u");
+    expect(gateway.calls).toContain("change back hosts/alpha/lans/lan1");
+    expect(model.fleet.pendingOf("hosts/alpha/lans/lan1")?.verb).toBe("change back");
+  });
+
   it("keeps what was typed where somebody else was faster, on top of what they made of it", async () => {
     const { press, model, formed, gateway, text } = start("3", "E");
     await formed();
