@@ -16,19 +16,26 @@ export interface CanvasOutput {
 /** Lines of cells by their rows, from 0. */
 export type CellRows = ReadonlyMap<number, CellLine>;
 
+/**
+ * What Ink is given for a line that is the canvas's. It never reaches the terminal; it only has to be unlike anything else a line is made of, so
+ * that Ink writes over what the canvas has drawn when another line comes to stand there. That must not hang on colours: Ink has none with NO_COLOR.
+ */
+export const canvasMark = "\ue0a0";
+
 /** Keeps the cursor's place, and lets nothing run over the end of a line: a terminal that has become narrower must not scroll. */
 const begin = "\x1b7\x1b[?7l";
 const end = "\x1b[0m\x1b[?7h\x1b8";
-/** What Ink begins to rewrite a frame with: the way up to its first line. */
-const frameStart = /^(?:\x1b\[\?25l)?\x1b\[\d+A/;
+/** What Ink begins to change a frame with: it erases what there are too many lines of, and goes up to the first. All else is whole frames. */
+const changeStart = /^(?:\x1b\[\?25l)?(?:(?:\x1b\[2K(?:\x1b\[1A)?)*\x1b\[G)?\x1b\[\d+A/;
 const rowEnd = /\n|\x1b\[E/;
-/** Modes of the terminal only: nothing is drawn. */
-const onlyModes = /^(?:\x1b\[\?\d+[hl]|\x1b\[[<>=]?\d*u)*$/;
+/** What moves to another line, or erases. */
+const drawing = /\n|\x1b\[\d*[A-HJKd]/;
 
 /**
  * Draws lines of cells straight to the terminal, beside Ink: that goes through every cell of the screen anew for each frame, which takes a
- * second where each has colours of its own. Ink leaves those lines to it (it draws something invisible there), and whatever Ink writes
- * is looked at: where it has written over a line, that is drawn again with it. Frames begin at the terminal's first row.
+ * second where each has colours of its own. Ink leaves those lines to it ({@link canvasMark}), and whatever Ink writes is looked at: a line is
+ * drawn once Ink has written its mark there, which is when Ink knows that it is to be written over later, and again whenever Ink wrote
+ * there. Ink writes a frame later than it is asked to, or never, when the next one comes first. Frames begin at the terminal's first row.
  */
 export class Canvas {
   readonly #output: CanvasOutput;
@@ -38,6 +45,8 @@ export class Canvas {
   #size = "";
   /** What stands in the terminal, as far as that is known. */
   readonly #standing = new Map<number, CellLine>();
+  /** Rows that Ink has left to the canvas in what it wrote last. */
+  readonly #left = new Set<number>();
 
   constructor(output: CanvasOutput, { depth, ascii }: { readonly depth: ColourDepth; readonly ascii: boolean }) {
     this.#output = output;
@@ -63,23 +72,28 @@ export class Canvas {
     if (drawn !== "") this.#output.write(drawn);
   }
 
-  /** What Ink writes: what it has destroyed is drawn behind it. */
+  /** What Ink writes: what it has destroyed, or leaves to the canvas from now on, is drawn behind it. */
   through(written: string): string {
-    if (this.#wanted.size === 0 || onlyModes.test(written)) return written;
-    this.#forget(written);
-    return this.#output.isFull ? written : written + this.#draw();
+    if (!drawing.test(written)) return written;
+    this.#look(written);
+    const shown = written.replaceAll(canvasMark, " ");
+    return this.#output.isFull ? shown : shown + this.#draw();
   }
 
-  #forget(written: string): void {
-    if (!frameStart.test(written)) {
+  #look(written: string): void {
+    const isWhole = !changeStart.test(written);
+    if (isWhole) {
       this.#standing.clear();
-      return;
+      this.#left.clear();
     }
     written
-      .replace(frameStart, "")
+      .replace(changeStart, "")
       .split(rowEnd)
       .forEach((part, row) => {
-        if (part !== "") this.#standing.delete(row);
+        if (part === "") return;
+        this.#standing.delete(row);
+        if (part.includes(canvasMark)) this.#left.add(row);
+        else this.#left.delete(row);
       });
   }
 
@@ -89,7 +103,7 @@ export class Canvas {
     let out = "";
     for (const [row, line] of this.#wanted) {
       const before = this.#standing.get(row);
-      if (before === line) continue;
+      if (before === line || !this.#left.has(row)) continue;
       out += this.#drawLine(row, line, before);
       this.#standing.set(row, line);
     }

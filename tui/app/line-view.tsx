@@ -3,6 +3,7 @@ import { createContext, memo, type ReactNode, useContext } from "react";
 import { toAscii, toConsole } from "../kit/text/ascii.js";
 import type { Line, Segment } from "../kit/text/segment.js";
 import { cutLine } from "../kit/text/segment.js";
+import { canvasMark } from "./canvas.js";
 import { type Look, styleOf } from "./theme.js";
 
 /** What the terminal may be sent. */
@@ -33,11 +34,10 @@ export const LineView = memo(LineViewBase, (before, after) => {
 
 function LineViewBase({ line, width, selected = false, faded = false, drawn = false }: LineViewProps): ReactNode {
   const look = useContext(LookContext);
-  // Invisible, and yet not the same as nothing: where something else comes to stand there, Ink draws that over what the canvas has drawn.
   if (drawn) {
     return (
       <Box height={1} width={width}>
-        <Text bold> </Text>
+        <Text>{canvasMark}</Text>
       </Box>
     );
   }

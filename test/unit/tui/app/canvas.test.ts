@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import headless from "@xterm/headless";
-import { Canvas } from "../../../../tui/app/canvas.js";
+import { Canvas, canvasMark } from "../../../../tui/app/canvas.js";
 import { CellLine, cellFlags, trueColour } from "../../../../tui/kit/cells/cell-line.js";
 import { colourDepth, type ColourDepth } from "../../../../tui/kit/cells/colour-depth.js";
+
+/** A frame that leaves every line to the canvas. */
+const whole = `\x1b[H${Array.from({ length: 23 }, () => canvasMark).join("\n")}\n`;
 
 function canvas(depth: ColourDepth = "256", ascii = false) {
   const state = { isFull: false, size: "80x24", written: [] as string[] };
@@ -21,6 +24,7 @@ function canvas(depth: ColourDepth = "256", ascii = false) {
     },
     { depth, ascii },
   );
+  made.through(whole);
   /** What was written since it was last asked. */
   const taken = () => state.written.splice(0).join("");
   return { canvas: made, state, taken };
@@ -56,7 +60,7 @@ describe("the canvas", () => {
     // The terminal has not become so wide yet, or is already something else.
     expect(taken()).toBe("");
     state.size = "90x24";
-    expect(drawn.through("\x1b[H\x1b[J")).toContain("hexlo");
+    expect(drawn.through(whole)).toContain("hexlo");
   });
 
   it("draws again what Ink has written over, with what it wrote, and nothing else", () => {
@@ -64,12 +68,23 @@ describe("the canvas", () => {
     show(drawn, rows([1, lineOf("one")], [2, lineOf("two")]), "80x24");
     taken();
     const frame = "\x1b[23A\x1b[1G\x1b[Kheader\n\x1b[E\x1b[1G\x1b[Kx\n\x1b[E";
-    expect(drawn.through(frame)).toBe(`${frame}${begin}\x1b[3;1H\x1b[0mtwo       ${end}`);
+    const marked = frame.replace("x", canvasMark);
+    expect(drawn.through(marked)).toBe(`${frame.replace("x", " ")}${begin}\x1b[3;1H\x1b[0mtwo       ${end}`);
     expect(drawn.through("\x1b[?2026h")).toBe("\x1b[?2026h");
-    expect(drawn.through("\x1b[H\x1b[Jall")).toMatch(/all.*one.*two/);
+    expect(drawn.through(whole)).toMatch(/one.*two/s);
+    expect(drawn.through("\x07")).toBe("\x07");
     show(drawn, rows(), "80x24");
     expect(drawn.through("\x1b[H\x1b[Jall")).toBe("\x1b[H\x1b[Jall");
     expect(taken()).toBe("");
+  });
+
+  it("draws nothing where Ink has not left the line to it yet, or not any more", () => {
+    const { canvas: drawn, taken } = canvas();
+    expect(drawn.through(`\x1b[H\n${canvasMark}\ntext\n`)).toBe("\x1b[H\n \ntext\n");
+    show(drawn, rows([0, lineOf("zero")], [1, lineOf("one")], [2, lineOf("two")]), "80x24");
+    expect(taken()).toBe(`${begin}\x1b[2;1H\x1b[0mone       ${end}`);
+    expect(drawn.through("\x1b[2K\x1b[1A\x1b[2K\x1b[G\x1b[2A\x1b[E\x1b[1G\x1b[Ktext\n\x1b[E")).not.toContain("one");
+    expect(drawn.through(`\x1b[3A${canvasMark}\n\x1b[E\x1b[E`)).toContain("zero");
   });
 
   it("waits for a terminal that does not keep up, and draws then how things are", () => {
