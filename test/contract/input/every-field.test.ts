@@ -1,3 +1,3 @@
 import { describeEveryField } from "./describe-every-field.js";
 
-describeEveryField(4);
+describeEveryField(3);
