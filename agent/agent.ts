@@ -25,6 +25,7 @@ import { Publisher } from "./kit/publisher.js";
 import { References } from "./kit/references.js";
 import { Remarks } from "./kit/remarks.js";
 import { FileRequestStore } from "./kit/request-store.js";
+import { Sessions } from "./kit/sessions.js";
 import type { AgentContext, AgentParts } from "./parts.js";
 import { RevokedCertificates } from "./revoked-certificates.js";
 import { Scheduler } from "./schedules/scheduler.js";
@@ -145,6 +146,7 @@ export class Agent {
       ),
       holders: new VolumeHolders(),
       publisher,
+      sessions: new Sessions({ host, publisher, now }),
       remarks: new Remarks(),
       now,
       signal: ending.signal,

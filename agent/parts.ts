@@ -6,6 +6,7 @@ import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { SavedImages } from "./images/saved-images.js";
 import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
+import type { Sessions } from "./kit/sessions.js";
 import type { Identity } from "../lib/tls/identity.js";
 import type { Bridges } from "./network/bridges.js";
 import type { NicFilters } from "./network/filters/nic-filters.js";
@@ -94,6 +95,8 @@ export interface AgentContext extends KindContext {
   readonly keptLog: KeptLog | undefined;
   /** The instances, for the kinds after theirs. */
   readonly instances: Late<InstanceAccess>;
+  /** Who is at which terminal. */
+  readonly sessions: Sessions;
   /** Where instances are saved as images. */
   readonly savedImages: Late<SavedImages>;
   /** Storage, as pools and volumes share it. */

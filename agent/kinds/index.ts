@@ -14,6 +14,7 @@ import { natKind } from "./nat/nat-kind.js";
 import { operationKind } from "./operation/operation-kind.js";
 import { poolKind } from "./pool/pool-kind.js";
 import { phyKind } from "./phy/phy-kind.js";
+import { sessionKind } from "./session/session-kind.js";
 import { snapshotKind } from "./snapshot/snapshot-kind.js";
 import { tapKind } from "./tap/tap-kind.js";
 import { volumeKind } from "./volume/volume-kind.js";
@@ -42,5 +43,6 @@ export const kinds: readonly KindModule<AgentContext>[] = [
   captureKind,
   figuresKind,
   hostKind,
+  sessionKind,
   operationKind,
 ];

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { callerUris, forwardedCallerKey } from "../../lib/auth/caller.js";
+import { callerUris, forwardedCallerKey, forwardedPeerKey } from "../../lib/auth/caller.js";
 import { unavailable, ZorError } from "../../lib/errors.js";
 import { passedOn } from "../../lib/events/call-trail.js";
 import type { Method } from "../../lib/grpc/connection.js";
@@ -113,9 +113,10 @@ export class Router {
   }
 }
 
-function metadataOf({ caller }: CallContext): Record<string, string> {
+function metadataOf({ caller, peer }: CallContext): Record<string, string> {
   // Another hub already speaks for its own callers; it has no identity that an agent could be told of.
-  return caller.kind === "hub" ? {} : { [forwardedCallerKey]: callerUris(caller).join(" ") };
+  if (caller.kind === "hub") return {};
+  return { [forwardedCallerKey]: callerUris(caller).join(" "), [forwardedPeerKey]: peer };
 }
 
 function lost(agent: ReadyAgent, context: CallContext, host: string): Error | undefined {

@@ -20,6 +20,8 @@ export interface Caller {
 
 /** Metadata key in which a hub tells an agent on whose behalf it calls: "zor://user/ana zor://role/operator". */
 export const forwardedCallerKey = "zor-caller";
+/** Metadata key in which it tells where that caller called from: "192.0.2.7:50122". */
+export const forwardedPeerKey = "zor-caller-address";
 
 const identityPattern = /^zor:\/\/(user|service|host|hub)\/([^/]+)$/;
 const roleByName: Readonly<Record<string, Role>> = {

@@ -11,7 +11,13 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { type Caller, callerOfCertificate, effectiveCaller, forwardedCallerKey } from "../auth/caller.js";
+import {
+  type Caller,
+  callerOfCertificate,
+  effectiveCaller,
+  forwardedCallerKey,
+  forwardedPeerKey,
+} from "../auth/caller.js";
 import { accessOf } from "../auth/policy.js";
 import { ZorError } from "../errors.js";
 import { type CallTrail, onTrail } from "../events/call-trail.js";
@@ -32,7 +38,7 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Method path, "/zor.v1.LanService/CreateLan". */
   readonly method: string;
-  /** Socket address of the client, "ip:port". */
+  /** Socket address of the client, "ip:port"; of whom a hub calls for, the one that the hub tells. */
   readonly peer: string;
   /** Milliseconds until the client's deadline; Infinity without one. */
   remainingMs(): number;
@@ -233,7 +239,7 @@ async function withCall<T>(
       caller,
       signal: abort.signal,
       method,
-      peer: call.getPeer(),
+      peer: peerOfCall(call, caller),
       tell: () => undefined,
       remainingMs: () => (Number.isFinite(deadline) ? deadline - Date.now() : Number.POSITIVE_INFINITY),
     };
@@ -255,6 +261,15 @@ async function withCall<T>(
     onEnd?.();
   }
 }
+
+/** Only hubs name callers, and only of those whom they name they tell where they are. */
+function peerOfCall(call: UnknownCall, { serial }: Caller): string {
+  const [told] = serial === undefined ? call.metadata.get(forwardedPeerKey) : [];
+  const address = told?.toString() ?? "";
+  return peerPattern.test(address) ? address : call.getPeer();
+}
+
+const peerPattern = /^[0-9A-Za-z.:[\]%]{1,80}$/;
 
 function callerOfCall(call: UnknownCall, options: ServiceOptions): Caller {
   const { sslPeerCertificate } = call.getAuthContext();

@@ -44,6 +44,8 @@ import { PhyServiceService } from "./zor/v1/phy_service.js";
 import { Pool } from "./zor/v1/pool.js";
 import { PoolServiceService } from "./zor/v1/pool_service.js";
 import { ScreenServiceService } from "./zor/v1/screen_service.js";
+import { Session } from "./zor/v1/session.js";
+import { SessionServiceService } from "./zor/v1/session_service.js";
 import { Snapshot } from "./zor/v1/snapshot.js";
 import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
 import { StatisticsServiceService } from "./zor/v1/statistics_service.js";
@@ -73,6 +75,7 @@ export interface ResourceTypes {
   readonly nat: Nat;
   readonly phy: Phy;
   readonly pool: Pool;
+  readonly session: Session;
   readonly snapshot: Snapshot;
   readonly tap: Tap;
   readonly volume: Volume;
@@ -96,6 +99,7 @@ export const codecTable = {
   nat: Nat,
   phy: Phy,
   pool: Pool,
+  session: Session,
   snapshot: Snapshot,
   tap: Tap,
   volume: Volume,
@@ -143,6 +147,7 @@ export const serviceTable = {
   "zor.v1.PoolService": PoolServiceService,
   "zor.v1.RenewService": RenewServiceService,
   "zor.v1.ScreenService": ScreenServiceService,
+  "zor.v1.SessionService": SessionServiceService,
   "zor.v1.SnapshotService": SnapshotServiceService,
   "zor.v1.StatisticsService": StatisticsServiceService,
   "zor.v1.TapService": TapServiceService,

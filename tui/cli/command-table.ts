@@ -103,6 +103,11 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "send-key", summary: "type on the keyboard of a machine", load: () => import("./commands/send-key.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
   {
+    name: "session",
+    summary: "who is at which console or shell; end that",
+    load: () => import("./commands/session.js"),
+  },
+  {
     name: "logs",
     summary: "show what instances said, and the logs of agents and hub",
     load: () => import("./commands/logs.js"),

@@ -13,6 +13,7 @@ import { natKind } from "./nat/nat.js";
 import { operationKind } from "./operation/operation.js";
 import { phyKind } from "./phy/phy.js";
 import { poolKind } from "./pool/pool.js";
+import { sessionKind } from "./session/session.js";
 import { snapshotKind } from "./snapshot/snapshot.js";
 import { tapKind } from "./tap/tap.js";
 import { volumeKind } from "./volume/volume.js";
@@ -40,4 +41,5 @@ export const tuiKinds: readonly TuiKind[] = [
   vtepKind,
   exposeKind,
   phyKind,
+  sessionKind,
 ];

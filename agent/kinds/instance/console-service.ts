@@ -1,4 +1,4 @@
-import { invalidArgument, permissionDenied } from "../../../lib/errors.js";
+import { invalidArgument, messageOf, permissionDenied } from "../../../lib/errors.js";
 import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { checkPosition, toMessage } from "../../../lib/logs/stream-log.js";
 import type {
@@ -9,7 +9,9 @@ import type {
 } from "../../../proto/gen/zor/v1/console_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import type { ConsoleStream } from "../../drivers/driver.js";
+import { SessionType } from "../../../proto/gen/zor/v1/session.js";
 import type { HostScope } from "../../kit/host-scope.js";
+import type { Sessions } from "../../kit/sessions.js";
 import type { InstanceManager } from "./manager.js";
 import { safeReplay } from "./replay/safe-replay.js";
 import { checkSize } from "./terminal-size.js";
@@ -18,6 +20,7 @@ import { checkSize } from "./terminal-size.js";
 export interface ConsoleServiceOptions {
   readonly scope: HostScope;
   readonly manager: InstanceManager;
+  readonly sessions: Sessions;
 }
 
 const maxReplayBytes = 65_536;
@@ -31,7 +34,7 @@ export function consoleService(options: ConsoleServiceOptions): Handlers<typeof 
 }
 
 async function* attachConsole(
-  { scope, manager }: ConsoleServiceOptions,
+  { scope, manager, sessions }: ConsoleServiceOptions,
   requests: AsyncIterable<AttachConsoleRequest>,
   context: CallContext,
 ): AsyncIterable<AttachConsoleResponse> {
@@ -56,6 +59,11 @@ async function* attachConsole(
   let failure: { readonly error: unknown } | undefined;
   const session = { caller: context.caller.identity, port, writable, attachTime: new Date() };
   const { others, leave } = reached.attached(session);
+  const entered = sessions.enter(
+    { type: SessionType.SESSION_TYPE_CONSOLE, target: open.name, writable, port },
+    context,
+  );
+  entered.signal.addEventListener("abort", close, { once: true });
   try {
     if (size !== undefined && writable) await stream.resize(size.columns, size.rows);
     const replay = safeReplay(stream.replay);
@@ -73,9 +81,11 @@ async function* attachConsole(
       yield { message: { $case: "data", value: Buffer.from(data) }, position: position() };
     }
     if (failure !== undefined) throw failure.error;
-    const reason = "the console ended: the instance does not run any more";
+    const { aborted, reason: ended } = entered.signal;
+    const reason = aborted ? messageOf(ended) : "the console ended: the instance does not run any more";
     yield { message: { $case: "closed", value: { reason } }, position: undefined };
   } finally {
+    entered.leave();
     leave();
     context.signal.removeEventListener("abort", close);
     await stream.close();

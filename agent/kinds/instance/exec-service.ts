@@ -9,7 +9,9 @@ import type {
   ExecStart,
 } from "../../../proto/gen/zor/v1/exec_service.js";
 import type { ExecCommand, ExecOutput } from "../../drivers/driver.js";
+import { SessionType } from "../../../proto/gen/zor/v1/session.js";
 import type { HostScope } from "../../kit/host-scope.js";
+import type { EnteredSession, Sessions } from "../../kit/sessions.js";
 import { readAhead } from "./exec-input.js";
 import type { InstanceManager } from "./manager.js";
 import type { Reached } from "./reached.js";
@@ -20,6 +22,7 @@ import { toldOf } from "../../host/told.js";
 export interface ExecServiceOptions {
   readonly scope: HostScope;
   readonly manager: InstanceManager;
+  readonly sessions: Sessions;
 }
 
 /** Linux allows 128 KiB for one argument; the guest agent's messages are smaller than its sum. */
@@ -35,7 +38,7 @@ export function execService(options: ExecServiceOptions): Handlers<typeof ExecSe
 }
 
 async function* exec(
-  { scope, manager }: ExecServiceOptions,
+  { scope, manager, sessions }: ExecServiceOptions,
   requests: AsyncIterable<ExecRequest>,
   context: CallContext,
 ): AsyncIterable<ExecResponse> {
@@ -49,10 +52,12 @@ async function* exec(
   }
   const { columns, rows } = start.size === undefined ? defaultSize : checkSize("start.size", start.size);
   const abort = new AbortController();
-  const signal = AbortSignal.any([context.signal, abort.signal]);
   const input = readAhead(iterator, start, (error) => abort.abort(error));
   const count = { in: 0, out: 0 };
   const reached = manager.reach(id);
+  const entered = start.tty ? enter(sessions, start, context) : undefined;
+  const endings = [context.signal, abort.signal, ...(entered === undefined ? [] : [entered.signal])];
+  const signal = AbortSignal.any(endings);
   let end = "ended before it did";
   const command: ExecCommand = {
     command: start.command,
@@ -66,29 +71,40 @@ async function* exec(
   };
   try {
     for await (const output of reached.exec(command, { signal, resizes: input.resizes })) {
+      entered?.signal.throwIfAborted();
       if (output.type === "exit") end = `ended with ${output.code}`;
       else count.out += output.data.length;
       yield toResponse(output);
     }
   } catch (error) {
     // A bad message of the client ended the command: the client learns of its own fault.
-    const cause = input.failure() ?? error;
+    const cause = input.failure() ?? (entered?.signal.aborted === true ? entered.signal.reason : error);
     if (!signal.aborted) end = `failed: ${toldOf(cause)}`;
     throw cause;
   } finally {
+    entered?.leave();
     abort.abort();
     input.end();
     tellOf(reached, start, { end: `${end}; ${count.in} bytes in, ${count.out} out`, caller: context.caller.identity });
   }
 }
 
+function enter(sessions: Sessions, { name: target, command, user }: ExecStart, context: CallContext): EnteredSession {
+  const type = SessionType.SESSION_TYPE_COMMAND;
+  return sessions.enter({ type, target, writable: true, program: programOf(command), user: user || "root" }, context);
+}
+
 /** Its arguments may hold secrets, and are not told. */
+function programOf([program = ""]: readonly string[]): string {
+  return (program.split("/").at(-1) ?? "").slice(0, maxNameLength);
+}
+
 function tellOf(
   reached: Reached,
-  { command: [program = ""], purpose, user }: ExecStart,
+  { command, purpose, user }: ExecStart,
   { end, caller }: { readonly end: string; readonly caller: string },
 ): void {
-  const name = (program.split("/").at(-1) ?? "").slice(0, maxNameLength);
+  const name = programOf(command);
   const as = user === "" ? "" : ` as ${user}`;
   reached.tell("exec", `${name}${as}${purpose === "" ? "" : ` (${purpose})`} ${end}`, caller);
 }

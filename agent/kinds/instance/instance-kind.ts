@@ -35,6 +35,7 @@ export const instanceKind: KindModule<AgentContext> = { kind: "instance", open }
 async function open(context: AgentContext): Promise<KindPart> {
   const { host, state, settings, parts, references, holders, publisher, scope, operations, logError, now, signal } =
     context;
+  const { sessions } = context;
   const { drivers, network } = parts;
   const networks = network.createInstanceNetworks({
     findMtu: (lan) => references.find("lan", lan)?.spec?.mtu,
@@ -77,9 +78,9 @@ async function open(context: AgentContext): Promise<KindPart> {
     methods: [
       copyMethods({ ...context, access }),
       ...instanceMethods({ scope, manager, operations, references, signal }),
-      serve(ConsoleServiceService, consoleService({ scope, manager })),
+      serve(ConsoleServiceService, consoleService({ scope, manager, sessions })),
       serve(InstanceLogServiceService, logService({ scope, manager })),
-      serve(ExecServiceService, execService({ scope, manager })),
+      serve(ExecServiceService, execService({ scope, manager, sessions })),
       serve(ForwardServiceService, forwardService({ scope, manager })),
       serve(DiskServiceService, diskService({ scope, manager, access })),
       serve(ScreenServiceService, screenService({ scope, manager })),

@@ -24,6 +24,7 @@ const changing = methods.filter((method) => {
 
 /** Methods of viewers that are no reads, and who tells of them. */
 const ofViewers: Readonly<Record<string, string>> = {
+  EndSession: "everybody ends their own: session.ended tells who, and whose it was",
   AttachConsole: "operators may type: console_attached and console_detached tell who, and whether they could",
 };
 /** Methods that are reads though not of viewers, and why they are not. */

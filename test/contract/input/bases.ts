@@ -95,6 +95,7 @@ const samples: Readonly<Record<string, string>> = {
   expose: "exposes/none",
   pool: "hosts/h1/pools/default",
   snapshot: "hosts/h1/snapshots/none",
+  session: "hosts/h1/sessions/none",
   operation: "hosts/h1/operations/none",
 };
 

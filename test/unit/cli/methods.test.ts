@@ -60,6 +60,7 @@ const commands: Readonly<Record<string, string>> = {
   "PhyService/ConfirmPhy": "confirm",
   "RenewService/Renew": "context renew",
   "ScreenService/CaptureScreen": "view",
+  "SessionService/EndSession": "session end",
   "SnapshotService/RevertSnapshot": "snapshot revert",
   "StatisticsService/ReadStatistics": "stats",
   "TokenService/CreateToken": "token create",

@@ -41,6 +41,7 @@ describe("the table of kinds", () => {
       "nat",
       "phy",
       "pool",
+      "session",
       "snapshot",
       "tap",
       "volume",

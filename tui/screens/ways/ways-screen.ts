@@ -1,8 +1,8 @@
 import { counted } from "../../../lib/words.js";
-import type { ConsoleSession } from "../../../proto/gen/zor/v1/console_service.js";
-import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
+import type { Session } from "../../../proto/gen/zor/v1/session.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
+import { ownerText, placeText } from "../../kinds/session/words.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { Looks } from "../../kit/map/looks.js";
 import { type PickLine, PickPage } from "../../kit/pick-page.js";
@@ -114,7 +114,7 @@ export class WaysScreen implements Screen {
       headingLine("Ports of the hub", "zor expose opens one"),
       ...orNone(exposes, "none"),
       { line: [] },
-      headingLine("People at consoles", ""),
+      headingLine("People at consoles and shells", ":sessions tells more; x ends one"),
       ...orNone(sessions, "nobody"),
     ];
   }
@@ -151,20 +151,17 @@ export class WaysScreen implements Screen {
 
   #sessionLines(): readonly PickLine[] {
     const { fleet } = this.#program.model;
-    return [...fleet.rowsOf("instance")].flatMap((row) => {
-      // Rows of this kind hold instances.
-      const sessions = (row.resource as Instance).status?.consoleSessions ?? [];
-      return sessions.map((session, index) => this.#sessionLine(row, session, index));
-    });
+    // Rows of this kind hold sessions.
+    return [...fleet.rowsOf("session")].map((row) => this.#sessionLine(row as Row<Session>));
   }
 
-  #sessionLine(row: Row, { caller, port, writable, attachTime }: ConsoleSession, index: number): PickLine {
-    const who = plainText(caller.replace(/^zor:\/\/\w+\//, ""));
-    const how = `${writable ? "types" : "looks"}${port === 0 ? "" : ` at port ${port}`}`;
-    return this.#line(`session ${row.name} ${index}`, [
-      { text: fitText(who, 22) },
-      { text: `   ${fitText(plainText(shortName(row.name)), 28, "left", "middle")}`, tone: "strong" },
-      { text: ` ${how}, for ${ageText(attachTime, this.#program.model.context)}`, tone: "dim" },
+  #sessionLine({ name, resource }: Row<Session>): PickLine {
+    const { target, writable, createTime } = resource;
+    const how = `${writable ? "types" : "looks"} at ${plainText(placeText(resource))}`;
+    return this.#line(`session ${name}`, [
+      { text: fitText(plainText(ownerText(resource)), 22) },
+      { text: `   ${fitText(plainText(shortName(target)), 28, "left", "middle")}`, tone: "strong" },
+      { text: ` ${how}, for ${ageText(createTime, this.#program.model.context)}`, tone: "dim" },
     ]);
   }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Expose, ExposeState } from "../../../../proto/gen/zor/v1/expose.js";
+import { Session, SessionType } from "../../../../proto/gen/zor/v1/session.js";
 import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
-import { feedFleet, upsert, upsertWhole } from "../steps.js";
+import { feedFleet, upsert } from "../steps.js";
 
 const vm0 = "hosts/alpha/instances/vm0";
 
@@ -69,19 +70,25 @@ describe("ways into instances", () => {
       upsert({ kind: "expose", value: Expose.fromPartial({ name: "exposes/web", spec, status }) }),
       model.nowMs,
     );
-    const consoleSessions = [
-      { caller: "zor://user/ana", writable: true, attachTime: new Date(model.nowMs - 60_000) },
-      { caller: "zor://user/bob", port: 1, attachTime: new Date(model.nowMs - 1000) },
-    ];
-    model.fleet.apply(upsertWhole({ name: vm0, status: { consoleSessions } }), model.nowMs);
+    const common = { target: vm0, type: SessionType.SESSION_TYPE_CONSOLE };
+    for (const [id, rest] of Object.entries({
+      aaa: { caller: "zor://user/ana", writable: true, createTime: new Date(model.nowMs - 60_000) },
+      bbb: { caller: "zor://user/bob", port: 1, createTime: new Date(model.nowMs - 1000) },
+    })) {
+      const value = Session.fromPartial({ name: `hosts/alpha/sessions/${id}`, ...common, ...rest });
+      model.fleet.apply(upsert({ kind: "session", value }), model.nowMs);
+    }
     press(":", ..."forwards", "enter");
     expect(shown(program)).toMatch(/● listening +web .*127\.0\.0\.1:9000/);
-    expect(shown(program)).toMatch(/ana +alpha\/vm0 +types, for 1m00s/);
-    expect(shown(program)).toMatch(/bob +alpha\/vm0 +looks at port 1, for 1s/);
+    expect(shown(program)).toMatch(/ana +alpha\/vm0 +types at console, for 1m00s/);
+    expect(shown(program)).toMatch(/bob +alpha\/vm0 +looks at console, port 1, for 1s/);
     press("ctrl-d");
     expect(model.prompt).toMatchObject({ type: "confirm", impact: { action: { verb: "delete" } } });
-    press("esc", "G", "enter");
-    expect(model.screen.title()).toBe("instance alpha/vm0");
+    press("esc", "G", "x");
+    const effect = "bob loses the console, port 1 of alpha/vm0";
+    expect(model.prompt).toMatchObject({ type: "confirm", impact: { action: { verb: "end" }, changes: [{ effect }] } });
+    press("esc", "enter");
+    expect(model.screen.title()).toBe("session alpha/bbb");
     press("esc");
     for (const width of [60, 80, 200]) {
       for (const line of shown(program, width).split("\n")) expect(line.length).toBeLessThanOrEqual(width);
