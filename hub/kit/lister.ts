@@ -114,8 +114,8 @@ export class Lister {
     // Of events the oldest are forgotten without a word.
     const isFound = finder !== undefined && request.filter.trim() !== "" && kind !== "event";
     const find = isFound ? () => finder.find({ kind, parent, query: query.filter.query, caller }) : undefined;
-    const { items, last, total } = await this.#ordered.page({ kind, index, parent, query, caller }, find);
-    const nextPageToken = last === undefined ? "" : tokenAfter(query, last);
+    const { items, last, list, total } = await this.#ordered.page({ kind, index, parent, query, caller }, find);
+    const nextPageToken = last === undefined ? "" : tokenAfter(query, last, list);
     return { items: new KeptItems(items), nextPageToken, totalSize: total, unreachable };
   }
 }

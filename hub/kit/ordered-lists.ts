@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { compareKeys, firstAfter, type ListQuery, type SortKey } from "../../lib/list/query.js";
 import type { Kept } from "../../lib/watch/kept.js";
 import type { KindIndex } from "../../lib/watch/kind-index.js";
@@ -37,13 +38,15 @@ export interface OrderedPage {
   readonly items: readonly Kept[];
   /** Place of the last item when others follow. */
   readonly last: SortKey | undefined;
+  /** Stands for the list in the token of the page that follows. */
+  readonly list: string;
   /** Number of items on all pages. */
   readonly total: number;
 }
 
 /**
  * Lists that are filtered, or ordered by something else than names. Such a list is made with its first page, in parts, and remembered for a
- * while: the pages that follow are of what was there then, without what has been removed.
+ * while, for whoever got that page: the pages that follow are of what was there then and in the order of then, without what has been removed.
  */
 export class OrderedLists {
   readonly #lists = new Map<string, List>();
@@ -61,7 +64,8 @@ export class OrderedLists {
   async page(source: ListSource, find?: () => Promise<readonly Kept[]>): Promise<OrderedPage> {
     const { query, index } = source;
     const { after, size, order } = query;
-    const key = JSON.stringify([source.kind, source.parent, query.fingerprint]);
+    const list = query.list === "" ? randomBytes(6).toString("base64url") : query.list;
+    const key = JSON.stringify([source.kind, source.parent, query.fingerprint, list]);
     const known = after === undefined ? undefined : this.#lists.get(key);
     const items = known?.items ?? (await this.#select(source, find));
     const found: Kept[] = [];
@@ -80,6 +84,7 @@ export class OrderedLists {
     return {
       items: found,
       last: last === undefined ? undefined : { value: last.value, name: last.name },
+      list,
       total: items.length,
     };
   }

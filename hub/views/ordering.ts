@@ -148,6 +148,7 @@ export class Selection {
   readonly #readers = new Set<() => void>();
   #list: OrderedRows<Entry> | undefined;
   #isOther = false;
+  #failure: unknown;
   /** Grows with every change of what it selects, and of the rows themselves. */
   version = 0;
 
@@ -157,6 +158,11 @@ export class Selection {
 
   get size(): number {
     return this.#list?.size ?? 0;
+  }
+
+  /** @throws what looking at a row threw: nothing is selected any more since then. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   get counts(): Counts {
@@ -204,8 +210,17 @@ export class Selection {
       this.#meanwhile.add(row);
       return;
     }
+    if (this.#failure !== undefined) return;
     const before = this.#members.get(row);
-    const wanted = after !== undefined && this.passes(row) ? after : undefined;
+    let wanted: Entry | undefined;
+    try {
+      wanted = after !== undefined && this.passes(row) ? after : undefined;
+    } catch (error) {
+      // Its readers are told; others do not suffer for it.
+      this.#failure = error;
+      this.#isOther = true;
+      return;
+    }
     if (before === undefined && wanted === undefined) return;
     this.#isOther = true;
     if (before === wanted) return;

@@ -72,7 +72,7 @@ export function readView(request: WatchViewRequest, tables: Tables): ReadView {
     const { type } = kindNamed(kind);
     const table = tables.of(kind);
     const passes = compileQuery<Row>(query.tree, {
-      ...{ where: "query", type, words: "text" },
+      ...{ where: "query", type, words: "text", isGuarded: true },
       bind: (field) => table.bind(look(field)),
       onBad: (term, error) => bad.note(term, error),
     });

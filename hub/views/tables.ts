@@ -76,7 +76,7 @@ export class Tables {
     try {
       const table = this.of(kind);
       const passes = compileQuery<Row>(query.tree, {
-        ...{ where: "filter", type: kindNamed(kind).type, words: "name" },
+        ...{ where: "filter", type: kindNamed(kind).type, words: "name", isGuarded: true },
         bind: (field) => table.bind(field),
       });
       await this.fill(table, caller);

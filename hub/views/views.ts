@@ -103,6 +103,7 @@ export class Views {
       while (!signal.aborted) {
         // The position that is told is one up to which everything was.
         this.#orderings.get(view.orderKey)?.made.bringIn();
+        selection.check();
         const isNews = version !== selection.version;
         version = selection.version;
         const matched = Math.min(selection.size, view.limit);

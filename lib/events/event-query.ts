@@ -31,7 +31,8 @@ export function checkEventQuery(query: Partial<EventQuery> = {}, field = "query"
   if (nobody !== undefined) throw invalidArgument(`${field}.callers`, `${quote(nobody)} is no identity of a caller`);
   if (resource !== "") parseName(`${field}.resource`, resource);
   if (severity < 0 || severity > 3) throw invalidArgument(`${field}.severity`, "is none");
-  const filtered = readFilter(filter, `${field}.filter`);
+  // What hooks say stands in the settings of the program itself; the queries of calls are anybody's.
+  const filtered = readFilter(filter, `${field}.filter`, field === "query");
   const wantedKinds = new Set(kinds.map((kind) => findKind(kind)?.singular ?? kind));
   const tests: ((event: Event) => boolean)[] = [];
   if (sinceMs !== undefined) tests.push(({ time }) => (time?.getTime() ?? 0) >= sinceMs);
@@ -50,9 +51,9 @@ export function checkEventQuery(query: Partial<EventQuery> = {}, field = "query"
   return { sinceMs, untilMs, matches: (event) => tests.every((test) => test(event)) };
 }
 
-function readFilter(filter: string, field: string): ResourceFilter {
+function readFilter(filter: string, field: string, isGuarded: boolean): ResourceFilter {
   try {
-    return parseFilter(filter, "zor.v1.Event");
+    return parseFilter(filter, "zor.v1.Event", undefined, isGuarded);
   } catch (error) {
     const [violation] = error instanceof ZorError ? error.violations : [];
     // Lists have it in a field of their own.

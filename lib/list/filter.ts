@@ -33,14 +33,15 @@ export interface ResourceFilter {
  *
  * `!=` holds when no value is equal. A bare value matches resources whose name contains it. An empty filter matches everything.
  * @param type full name of the message, "zor.v1.Instance". @param facts what fields ask for that do not stand in the resource.
+ * @param isGuarded whether others than its author wait for it: `matches` throws RESOURCE_EXHAUSTED for a pattern that takes too long.
  * @throws {ZorError} INVALID_ARGUMENT that says where it went wrong, and which fields and values there are.
  */
-export function parseFilter(filter: string, type: string, facts: Facts = noFacts): ResourceFilter {
+export function parseFilter(filter: string, type: string, facts: Facts = noFacts, isGuarded = false): ResourceFilter {
   const fields = new Set<string>();
   const query = parseQuery(filter);
   const seen = { isMeasured: false };
   const matches = compileQuery<unknown>(query.tree, {
-    ...{ where: "filter", type, words: "name" },
+    ...{ where: "filter", type, words: "name", isGuarded },
     bind: (field) => {
       for (const top of field.tops) fields.add(top);
       if (field.source === "figures") seen.isMeasured = true;

@@ -1,7 +1,6 @@
-import { invalidArgument } from "../errors.js";
-import { quote } from "../names.js";
 import { type Facts, noFacts } from "../query/facts.js";
-import { parsePath, pathText } from "../query/path.js";
+import { parseSort } from "../query/parse.js";
+import { pathText } from "../query/path.js";
 import { pointing } from "../query/query-error.js";
 import { findQueryField } from "../query/query-field.js";
 import { compareSorted, type SortValue, sortReader } from "../query/sort-keys.js";
@@ -25,27 +24,15 @@ export interface Order {
 }
 
 /**
- * Reads "field" or "field desc" for resources of one type. Enums are ordered by their names, what is not set comes last.
+ * Reads "field", "field desc" or several, "host, mem desc", for resources of one type. Enums are ordered by their names, what is not set comes last.
  * @param type full name of the message, "zor.v1.Instance".
- * @throws {ZorError} INVALID_ARGUMENT that names the fields there are.
+ * @throws {QueryError} that names the place, and the fields there are.
  */
 export function parseOrder(orderBy: string, type: string, facts: Facts = noFacts): Order {
-  const [path, direction, ...more] = orderBy.trim().split(/\s+/);
-  const isGood = more.length === 0 && (direction === undefined || direction === "asc" || direction === "desc");
-  if (path === undefined || path === "" || !isGood) {
-    throw invalidArgument("order_by", `${quote(orderBy)} is not a field, or a field and "desc"`);
-  }
-  const descending = direction === "desc";
   // By name is what most lists want: it needs no descriptors.
-  if (path === "name") return byName(descending);
-  const key = keyOf({ where: "order_by", type, path: parsePath("order_by", path), facts });
-  return {
-    text: `${key.text} ${descending}`,
-    descending: [descending],
-    fields: new Set(key.tops),
-    isMeasured: key.isMeasured,
-    valueOf: key.read,
-  };
+  const byNameAlone = /^\s{0,9}name(?:\s{1,9}(asc|desc))?\s{0,9}$/i.exec(orderBy);
+  if (byNameAlone !== null) return byName(byNameAlone[1]?.toLowerCase() === "desc");
+  return orderOf("order_by", parseSort(orderBy, { where: "order_by" }), type, facts);
 }
 
 /** The order that a query asks for with "sort by". @param where field of the request that it stands in. @throws {QueryError} */

@@ -32,6 +32,8 @@ export interface ListQuery {
   readonly fingerprint: string;
   /** After which item the page begins; undefined: it is the first. */
   readonly after: SortKey | undefined;
+  /** Of which list that was made before the page is a part, as {@link tokenAfter} was told; "": of none. */
+  readonly list: string;
 }
 
 const defaultPageSize = 500;
@@ -50,7 +52,7 @@ export function readQuery(
 ): ListQuery {
   if (request.pageSize < 0) throw invalidArgument("page_size", "must not be negative");
   const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
-  const filter = parseFilter(request.filter, type, facts);
+  const filter = parseFilter(request.filter, type, facts, true);
   const { sort, limit = Number.POSITIVE_INFINITY } = filter.query;
   const isSaidTwice = sort.length > 0 && request.orderBy !== "";
   if (isSaidTwice) throw invalidArgument("order_by", 'the filter has a "sort by" already; say it in one of them');
@@ -63,13 +65,14 @@ export function readQuery(
     .update(JSON.stringify([request.filter, order.text]))
     .digest("base64url")
     .slice(0, 8);
-  const after = request.pageToken === "" ? undefined : parseToken(request.pageToken, fingerprint);
-  return { size, filter, order, limit, isPlain, fingerprint, after };
+  const place = request.pageToken === "" ? nowhere : parseToken(request.pageToken, fingerprint);
+  return { size, filter, order, limit, isPlain, fingerprint, ...place };
 }
 
-/** The token of the page that begins after an item. */
-export function tokenAfter({ fingerprint }: ListQuery, { value, name }: SortKey): string {
-  return Buffer.from(JSON.stringify([fingerprint, value, name])).toString("base64url");
+/** The token of the page that begins after an item. @param list stands for the list that the pages are of, where one is kept for them. */
+export function tokenAfter({ fingerprint }: ListQuery, { value, name }: SortKey, list = ""): string {
+  const parts = [fingerprint, value, name, ...(list === "" ? [] : [list])];
+  return Buffer.from(JSON.stringify(parts)).toString("base64url");
 }
 
 /** Compares items by order and name. */
@@ -90,13 +93,19 @@ export function firstAfter(sorted: readonly SortKey[], after: SortKey, descendin
   return low;
 }
 
-function parseToken(token: string, fingerprint: string): SortKey {
+type PagePlace = Pick<ListQuery, "after" | "list">;
+
+const nowhere: PagePlace = { after: undefined, list: "" };
+
+function parseToken(token: string, fingerprint: string): PagePlace {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
     if (Array.isArray(parsed)) {
-      const [print, value, name] = parsed as unknown[];
+      const [print, value, name, list = ""] = parsed as unknown[];
       const valueFits = isSortValue(value) || (Array.isArray(value) && value.every(isSortValue));
-      if (print === fingerprint && valueFits && typeof name === "string") return { value: value as OrderValue, name };
+      const isOurs = print === fingerprint && valueFits && typeof name === "string" && typeof list === "string";
+      // Sort values are what was looked at just now.
+      if (isOurs) return { after: { value: value as OrderValue, name }, list };
     }
   } catch {
     // Told below, like every other token that is not ours.

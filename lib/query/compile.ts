@@ -4,7 +4,7 @@ import type { Test } from "../list/field.js";
 import { quote } from "../names.js";
 import { nearest } from "../nearest.js";
 import { listed } from "../words.js";
-import { fuzzyTest, patternTest } from "./pattern.js";
+import { fuzzyTest, guarded, patternTest } from "./pattern.js";
 import { pointing, QueryError } from "./query-error.js";
 import { findQueryField, type QueryField } from "./query-field.js";
 import type { Comparison, QueryTree, QueryValue } from "./tree.js";
@@ -20,6 +20,8 @@ export interface CompileOptions<R> {
   readonly type: string;
   /** What a word alone is looked for in. */
   readonly words: "name" | "text";
+  /** Whether others than its author wait for it: a pattern that takes too long makes the predicate throw RESOURCE_EXHAUSTED. */
+  readonly isGuarded?: boolean;
   /** Makes what reads a field of a row. */
   readonly bind: (field: QueryField) => (row: R) => unknown;
   /**
@@ -79,11 +81,12 @@ function sensible<R>(tree: Comparison, options: CompileOptions<R>): Predicate<R>
   }
 }
 
-function compared<R>(tree: Comparison, { where, type, bind }: CompileOptions<R>): Predicate<R> {
+function compared<R>(tree: Comparison, options: CompileOptions<R>): Predicate<R> {
+  const { where, type, bind } = options;
   const { operator, values, place } = tree;
   const field = pointing(where, place, () => findQueryField(where, type, tree.path));
   const isTurned = operator === "!=" || operator === "!~" || operator === "not in";
-  const tests = values.map((value) => pointing(where, value.place, () => testOf(where, field, tree, value)));
+  const tests = values.map((value) => pointing(where, value.place, () => testOf(options, field, tree, value)));
   const [only] = tests;
   const test: Test = tests.length === 1 && only !== undefined ? only : (value) => tests.some((each) => each(value));
   const read = bind(field);
@@ -97,12 +100,14 @@ function compared<R>(tree: Comparison, { where, type, bind }: CompileOptions<R>)
   return isTurned ? (row) => !holds(row) : holds;
 }
 
-function testOf(where: string, field: QueryField, { operator }: Comparison, value: QueryValue): Test {
-  const { text } = value;
+type Place = Pick<CompileOptions<never>, "where" | "isGuarded">;
+
+function testOf(place: Place, field: QueryField, { operator }: Comparison, value: QueryValue): Test {
+  const { where } = place;
   switch (operator) {
     case "~":
     case "!~":
-      return alike(where, field, text);
+      return alike(place, field, value.text);
     case "=":
     case "==":
     case "!=":
@@ -136,10 +141,11 @@ function equal(where: string, field: QueryField, operator: "=" | "!=", value: Qu
 }
 
 /** The test of values like a pattern. */
-function alike(where: string, field: QueryField, pattern: string): Test {
+function alike({ where, isGuarded = false }: Place, field: QueryField, pattern: string): Test {
   const { value, text } = field;
   if (value.type === "text") {
-    const test = patternTest(where, pattern);
+    const own = patternTest(where, pattern);
+    const test = isGuarded ? guarded(pattern, own) : own;
     return (found) => test(typeof found === "string" ? found : "");
   }
   if (value.type === "enum") {

@@ -13,24 +13,33 @@ const mostSortFields = 8;
  * @throws {QueryError} that says where it went wrong.
  */
 export function parseQuery(text: string, options: ScanOptions = {}): Query {
-  const scanner = new Scanner(text, options);
-  if (text.length > maxQueryLength) {
-    throw new QueryError(scanner.where, `is longer than ${maxQueryLength} characters`, {
-      from: maxQueryLength,
-      to: text.length,
-    });
-  }
-  return new Parser(scanner).parse();
+  return new Parser(scannerOf(text, options)).parse();
+}
+
+/** The parts of a query's text: its terms, and the "sort by" and "limit" behind them. @throws {QueryError} for one that is none. */
+export function splitQuery(text: string, options: ScanOptions = {}): { readonly terms: string; readonly tail: string } {
+  const parser = new Parser(scannerOf(text, options));
+  parser.parse();
+  return { terms: text.slice(0, parser.tailFrom).trim(), tail: text.slice(parser.tailFrom).trim() };
 }
 
 /** Reads what a list is sorted by, "mem desc, name". @throws {QueryError} */
 export function parseSort(text: string, options: ScanOptions = {}): readonly SortField[] {
-  return new Parser(new Scanner(text, options)).parseSort();
+  return new Parser(scannerOf(text, options)).parseSort();
+}
+
+function scannerOf(text: string, options: ScanOptions): Scanner {
+  const scanner = new Scanner(text, options);
+  if (text.length <= maxQueryLength) return scanner;
+  const place = { from: maxQueryLength, to: text.length };
+  throw new QueryError(scanner.where, `is longer than ${maxQueryLength} characters`, place);
 }
 
 class Parser {
   readonly #scanner: Scanner;
   #depth = 0;
+  /** Where the terms end. */
+  tailFrom = 0;
 
   constructor(scanner: Scanner) {
     this.#scanner = scanner;
@@ -40,6 +49,7 @@ class Parser {
     const scanner = this.#scanner;
     const isEmpty = scanner.isAtEnd || this.#isTail();
     const tree: QueryTree = isEmpty ? { type: "all", terms: [] } : this.#or();
+    this.tailFrom = scanner.at;
     let sort: readonly SortField[] = [];
     let limit: number | undefined;
     while (!scanner.isAtEnd) {

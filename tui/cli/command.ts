@@ -113,7 +113,7 @@ export function asList(command: Command): Command {
       ).argParser((text: string) => text.split(",").map((column) => column.trim())),
     )
     .option("--no-headers", "without the titles of the columns")
-    .option("--sort-by <column>", "a column or a field; with - in front the largest first");
+    .option("--sort-by <columns>", "columns or fields, such as STATE,-MEM: with - in front the largest first");
 }
 
 /** Gives a command that prints resources of a kind the options that all of them have. @param example of a filter. */
@@ -163,7 +163,7 @@ export function filterOption(example: string): Option {
 
 /** The --order-by option of lists. */
 function orderOption(): Option {
-  return new Option("--order-by <field>", "such as name, or 'create_time desc'").default(
+  return new Option("--order-by <fields>", "such as name, or 'host, create_time desc'").default(
     "",
     "by name; operations the newest first",
   );

@@ -27,7 +27,7 @@ export async function listResources(
   names: readonly string[],
   { arrange = asTheyCome, ...given }: ListingOptions & { readonly arrange?: Arrange },
 ): Promise<void> {
-  const options = checked(kind, given);
+  const options = await pointingOut(session, given.filter, async () => checked(kind, given));
   if (options.watch === true) {
     const { watchResources } = await import("./watch-resources.js");
     await watchResources(session, kind, names, options);

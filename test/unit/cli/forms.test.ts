@@ -156,6 +156,22 @@ describe("a selector", () => {
     expect(selectedBy(undefined, "x = 1")).toBe("x = 1");
   });
 
+  it.each([
+    [
+      "mem>4GiB or cpus=2 sort by mem desc limit 5",
+      '(mem>4GiB or cpus=2) AND labels."site" = "paris" sort by mem desc limit 5',
+    ],
+    ["sort by mem", 'labels."site" = "paris" sort by mem'],
+    ["limit = 5", '(limit = 5) AND labels."site" = "paris"'],
+    ['"sort by mem" limit 1', '("sort by mem") AND labels."site" = "paris" limit 1'],
+  ])("goes with the filter %j, whose order and number stay at the end", (filter, text) => {
+    expect(selectedBy("site=paris", filter)).toBe(text);
+  });
+
+  it("tells of a filter that is none where it is wrong", () => {
+    expect(() => selectedBy("site=paris", "a = (")).toThrow(/filter: unexpected "\(" at column 5/);
+  });
+
   it.each(["a b", "=x", "a in b", 'a"="x'])("%s is refused", (selector) => {
     expect(() => selectedBy(selector)).toThrow(/says nothing of labels/);
   });
@@ -194,6 +210,8 @@ describe("columns and order of a list", () => {
     ["-name", ["vm10", "vm2", "vm1"]],
     ["size", ["vm10", "vm1", "vm2"]],
     ["size desc", ["vm2", "vm10", "vm1"]],
+    ["note, -name", ["vm10", "vm2", "vm1"]],
+    ["HOST,size desc , NAME", ["vm2", "vm1", "vm10"]],
   ])("sorted by %s", (sortBy, names) => {
     expect(sortedRows(columns, things, sortBy).map(({ name }) => name)).toEqual(names);
   });
@@ -202,6 +220,7 @@ describe("columns and order of a list", () => {
     expect(() => titles({ output: "table", columns: ["NAEM"] })).toThrow(/did you mean NAME/);
     expect(() => titles({ output: "json", columns: ["NAME"] })).toThrow(/json has no columns/);
     expect(() => sortedRows(columns, things, "x")).toThrow(/no column/);
+    expect(() => sortedRows(columns, things, "name,,size")).toThrow(/no column/);
   });
 });
 

@@ -300,14 +300,32 @@ describe("an order", () => {
     expect(parseOrder(orderBy, "zor.v1.Instance").valueOf({ vm, bare }[resource])).toBe(value);
   });
 
+  it.each<[string, readonly (string | number)[], readonly boolean[]]>([
+    ["status.state desc,name", ["RUNNING", "hosts/alpha/instances/vm1"], [true, false]],
+    [" host , mem DESC ", ["alpha", 512], [false, true]],
+    ['labels."with:colon" asc, spec.cpus desc, uid', ["x", 2, ""], [false, true, false]],
+  ])("by several fields, %j", (orderBy, values, descending) => {
+    const order = parseOrder(orderBy, "zor.v1.Instance");
+    expect(order.valueOf(vm)).toEqual(values);
+    expect(order.descending).toEqual(descending);
+  });
+
+  it("tells where it is wrong", () => {
+    const metadata = { column: "11", length: "4" };
+    expect(() => parseOrder("mem desc, nmae", "zor.v1.Instance")).toThrow(expect.objectContaining({ metadata }));
+  });
+
   it("by a duration goes by how long it is", () => {
     expect(parseOrder("status.rtt", "zor.v1.Link").valueOf(link)).toBeCloseTo(4.2);
   });
 
   it.each([
-    ["", /is not a field, or a field and "desc"/],
-    ["name up", /is not a field, or a field and "desc"/],
-    ["name desc, uid", /is not a field, or a field and "desc"/],
+    ["", /ends where a field was expected, at column 1/],
+    ["name up", /unexpected "up" at column 6, where "asc", "desc", a comma or the end was expected/],
+    ["name desc,", /ends where a field was expected, at column 11/],
+    ["name,,uid", /unexpected ",uid" at column 6/],
+    ["a,b,c,d,e,f,g,h,i", /sorts by more than 8 fields/],
+    ["x".repeat(2001), /is longer than 2000 characters/],
     ["nmae", /"nmae" is not a field; did you mean "name"\?/],
     ["spec.nics.lan", /spec\.nics\.lan can have several values/],
     ["spec", /spec is not one value/],

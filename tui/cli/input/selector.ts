@@ -1,18 +1,21 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
+import { splitQuery } from "../../../lib/query/parse.js";
 
 const term = /^\s*(?:!\s*(\S+)|(\S+?)\s*(==|!=|=)\s*(\S*)|(\S+)\s+(in|notin)\s*\(([^()]*)\)|([^\s!=]+))\s*$/;
 
 /**
  * A filter that means what a selector of labels says, and another filter: "site=paris,role!=db,tier in (a,b),owner,!old". As in kubectl
- * != and notin also mean what has no such label.
- * @throws {ZorError} INVALID_ARGUMENT for a part that is none.
+ * != and notin also mean what has no such label. What the filter says of order and number stays at the end.
+ * @throws {ZorError} INVALID_ARGUMENT for a part that is none, QueryError for a filter that is no query.
  */
 export function selectedBy(selector: string | undefined, filter = ""): string {
   if (selector === undefined || selector.trim() === "") return filter;
   // Commas between parentheses part values.
   const parts = selector.split(/,(?![^(]*\))/).map(filterOf);
-  return [...(filter.trim() === "" ? [] : [`(${filter})`]), ...parts].join(" AND ");
+  const { terms, tail } = splitQuery(filter);
+  const all = [...(terms === "" ? [] : [`(${terms})`]), ...parts].join(" AND ");
+  return tail === "" ? all : `${all} ${tail}`;
 }
 
 function filterOf(part: string): string {

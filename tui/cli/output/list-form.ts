@@ -38,7 +38,7 @@ export function shownColumns<T>(
   return columns.map((name) => columnNamed("--columns", all, name, make));
 }
 
-/** Sorts rows by "COLUMN", "FIELD", "-COLUMN" or "COLUMN desc"; rows that are equal stay in their order. */
+/** Sorts rows by "COLUMN", "FIELD", "-COLUMN", "COLUMN desc" or several with commas; rows that are equal stay in their order. */
 export function sortedRows<T>(
   all: readonly Column<T>[],
   rows: readonly T[],
@@ -46,13 +46,28 @@ export function sortedRows<T>(
   make?: ColumnMaker<T>,
 ): readonly T[] {
   if (sortBy === undefined) return rows;
-  const [, minus, name = "", direction] = /^(-?)(.*?)(?:\s+(asc|desc))?$/i.exec(sortBy.trim()) ?? [];
-  const column = columnNamed("--sort-by", all, name, make);
-  const sign = (minus === "-") !== (direction?.toLowerCase() === "desc") ? -1 : 1;
+  const wanted = splitFields(sortBy).map((each) => {
+    const [, minus, name = "", direction] = /^(-?)(.*?)(?:\s+(asc|desc))?$/i.exec(each) ?? [];
+    const column = columnNamed("--sort-by", all, name, make);
+    return { column, sign: (minus === "-") !== (direction?.toLowerCase() === "desc") ? -1 : 1 };
+  });
   // What compares texts takes milliseconds to make: only for those who sort.
   const collator = new Intl.Collator("en", { numeric: true });
-  const keyed = rows.map((row) => ({ row, key: column.sortKey?.(row) ?? column.value(row) }));
-  return keyed.sort((one, other) => sign * compareKeys(collator, one.key, other.key)).map(({ row }) => row);
+  const keysOf = (row: T) => wanted.map(({ column }) => column.sortKey?.(row) ?? column.value(row));
+  const keyed = rows.map((row) => ({ row, keys: keysOf(row) }));
+  keyed.sort((one, other) => {
+    for (const [at, { sign }] of wanted.entries()) {
+      const order = sign * compareKeys(collator, one.keys[at] ?? "", other.keys[at] ?? "");
+      if (order !== 0) return order;
+    }
+    return 0;
+  });
+  return keyed.map(({ row }) => row);
+}
+
+/** What commas part, those in quotes aside: `labels."a,b" desc, NAME`. */
+function splitFields(text: string): readonly string[] {
+  return text.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/).map((each) => each.trim());
 }
 
 /** The words by which a column can be asked for: its title, and what the terminal interface calls it. */

@@ -68,7 +68,7 @@ export interface ListExposesRequest {
   pageToken: string;
   /** Filter such as `status.state = BROKEN`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

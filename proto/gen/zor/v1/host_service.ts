@@ -75,7 +75,7 @@ export interface ListHostsRequest {
   pageToken: string;
   /** Filter such as `state = READY AND labels.site = "lab1"`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

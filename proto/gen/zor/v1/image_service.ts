@@ -55,7 +55,7 @@ export interface ListImagesRequest {
   pageToken: string;
   /** Filter, such as 'status.format = qcow2'. */
   filter: string;
-  /** Field to order by, such as "name desc"; default name. */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default name. */
   orderBy: string;
 }
 

@@ -75,7 +75,7 @@ export interface ListInstancesRequest {
   pageToken: string;
   /** Filter such as `status.state = RUNNING AND spec.memory_mib >= 512`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

@@ -75,7 +75,7 @@ export interface ListLansRequest {
   pageToken: string;
   /** Filter such as `spec.mtu > 1500`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

@@ -128,7 +128,7 @@ export interface ListLinksRequest {
   pageToken: string;
   /** Filter such as `status.state != ACTIVE`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

@@ -50,7 +50,7 @@ export interface ListOperationsRequest {
   pageToken: string;
   /** Filter such as `state = RUNNING`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "create_time desc". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "create_time desc". */
   orderBy: string;
 }
 

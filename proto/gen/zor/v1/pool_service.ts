@@ -72,7 +72,7 @@ export interface ListPoolsRequest {
   pageToken: string;
   /** Filter such as `status.free_bytes < 1000000000`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

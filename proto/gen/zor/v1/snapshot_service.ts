@@ -73,7 +73,7 @@ export interface ListSnapshotsRequest {
   pageToken: string;
   /** Filter such as `spec.instance = vm1`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

@@ -72,7 +72,7 @@ export interface ListTapsRequest {
   pageToken: string;
   /** Filter such as `spec.lan = "lan1"`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

@@ -93,7 +93,7 @@ export interface ListVolumesRequest {
   pageToken: string;
   /** Filter such as `spec.pool = default`. */
   filter: string;
-  /** Field to order by, " desc" may follow; default "name". */
+  /** Fields to order by, " desc" may follow each: "host, name desc"; default "name". */
   orderBy: string;
 }
 

@@ -52,7 +52,7 @@ function world() {
       between();
     }
   };
-  return { inventory, pages };
+  return { inventory, page, pages };
 }
 
 const names = (found: readonly ListInstancesResponse[]): string[] =>
@@ -95,6 +95,26 @@ describe("a list of what the hub keeps", () => {
     const listed = names(found);
     expect(new Set(listed).size).toBe(listed.length);
     for (const { name } of all) if (!gone.has(name)) expect(listed).toContain(name);
+  });
+
+  it("is one list for each reader, whatever else is read and however its order changes meanwhile", async () => {
+    const { inventory, page } = world();
+    const orderBy = "spec.cpus desc, name";
+    const found = [await page("-", { orderBy, pageSize: 1000 })];
+    while (found.at(-1)?.nextPageToken !== "") {
+      // What is first becomes last, and last first; somebody else reads the same from the beginning.
+      for (const { name, spec } of all.filter((_, at) => at % 3 === found.length % 3)) {
+        const value = Instance.fromPartial({ name, spec: { cpus: 63 - (spec?.cpus ?? 0) } });
+        inventory.upsert({ kind: "instance", value });
+      }
+      await page("-", { orderBy, pageSize: 1000 });
+      found.push(await page("-", { orderBy, pageSize: 1000, pageToken: found.at(-1)?.nextPageToken ?? "" }));
+    }
+    expect(names(found)).toEqual(
+      listPage(all, { orderBy, pageSize: 5000, pageToken: "", filter: "" }, "zor.v1.Instance").items.map(
+        ({ name }) => name,
+      ),
+    );
   });
 
   it("gives no page that is too large to be sent", async () => {

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { type Entry, Selection } from "../../../../hub/views/ordering.js";
 import { OrderedRows } from "../../../../hub/views/ordered-rows.js";
+import type { Row } from "../../../../hub/views/row-table.js";
 import type { FactSource } from "../../../../hub/views/tables.js";
 import { Views } from "../../../../hub/views/views.js";
 import { ZorError } from "../../../../lib/errors.js";
@@ -265,6 +267,21 @@ describe("a view", () => {
     await expect(reader(views, {}).next()).rejects.toThrow(/64 of one caller/);
     await open[0]?.end();
     await reader(views, {}).next();
+  });
+
+  it("ends for its readers alone when looking at a row fails", async () => {
+    const selection = new Selection(() => {
+      throw new Error("given up");
+    });
+    selection.begin([], new OrderedRows<Entry>(() => 0, []), () => undefined);
+    selection.check();
+    // Of a row nothing is looked at but what is thrown.
+    const row = { isGone: false } as Row;
+    const news = selection.changed(selection.version, new AbortController().signal);
+    selection.take(row, { row, keys: [], state: "" });
+    selection.told();
+    await news;
+    expect(() => selection.check()).toThrow("given up");
   });
 
   it("is at any time what sorting everything anew gives", async () => {

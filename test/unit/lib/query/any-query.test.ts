@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseQuery } from "../../../../lib/query/parse.js";
+import { guarded } from "../../../../lib/query/pattern.js";
 import { printQuery } from "../../../../lib/query/print.js";
 import { QueryError } from "../../../../lib/query/query-error.js";
 import type { Query, QueryTree, QueryValue } from "../../../../lib/query/tree.js";
@@ -159,6 +160,24 @@ describe("any query", () => {
     const run = test(parseQuery('text~"(a+)+(a|aa)+$"').tree, "Instance");
     const long = { ...vm, labels: { x: `${"a".repeat(3900)}!` } };
     expect(run(long)).toBe(false);
+  });
+
+  it.each(["(?:a?){300}a{300}", "(a|b|c|d){1000}", "(\\\\pL{10}){100}"])("has no pattern as large as %s", (pattern) => {
+    expect(() => asks(`name~"${pattern}"`, "vm")).toThrow(/the pattern .* is too large; repeat less in it/);
+  });
+
+  it("has no pattern that others wait for long: it is given up", () => {
+    let nowMs = 0;
+    const taking = (ms: number) => (): boolean => {
+      nowMs += ms;
+      return true;
+    };
+    const clock = (): number => nowMs;
+    const slow = guarded("a.{250}c", taking(100), clock);
+    expect([slow(""), slow(""), slow("")]).toEqual([true, true, true]);
+    expect(() => slow("")).toThrow(expect.objectContaining({ reason: "PATTERN_TOO_COSTLY" }));
+    const usual = guarded("a.*c", taking(1), clock);
+    for (let at = 0; at < 1000; at += 1) expect(usual("")).toBe(true);
   });
 
   it("of arbitrary text either works or is refused as a bad one", () => {

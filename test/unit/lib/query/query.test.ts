@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { allKinds, findRule, ruledMethods } from "../../../../lib/kinds/kinds.js";
 import { parseQuery } from "../../../../lib/query/parse.js";
 import { pointAt, QueryError } from "../../../../lib/query/query-error.js";
 import { asks, type things } from "./things.js";
@@ -127,6 +128,19 @@ describe("a query", () => {
     expect(words("host= web")).toMatchObject({ terms: [{ values: [{ text: "" }] }, { value: "web" }] });
     expect(words("mem > 4GiB")).toMatchObject({ operator: ">", values: [{ text: "4GiB" }] });
     expect(words("host=a=b:c")).toMatchObject({ values: [{ text: "a=b:c" }] });
+  });
+});
+
+describe("what queries look at", () => {
+  it("is what every viewer may read: nobody learns by a filter what he is not shown", () => {
+    const lists = ruledMethods().filter((path) => /\/List[A-Z]/.test(path) && findRule(path)?.access === "viewer");
+    const readable = new Set(lists.map((path) => /\.(\w+)Service\//.exec(path)?.[1]?.toLowerCase()));
+    // Views and watches show all kinds to whoever may see any: one for others only must be left out there first.
+    expect(
+      allKinds()
+        .map(({ singular }) => singular)
+        .filter((kind) => !readable.has(kind)),
+    ).toEqual([]);
   });
 });
 
