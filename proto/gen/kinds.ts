@@ -227,6 +227,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.WatchService/Watch": {"kind":"","access":"viewer","verb":"custom","route":""},
   "/zor.v1.WaveService/StartWave": {"kind":"","access":"operator","verb":"custom","route":""},
   "/zor.v1.WaveService/GetWave": {"kind":"","access":"viewer","verb":"custom","route":""},
+  "/zor.v1.WaveService/WatchWave": {"kind":"","access":"viewer","verb":"custom","route":""},
   "/zor.v1.WaveService/PauseWave": {"kind":"","access":"operator","verb":"custom","route":""},
   "/zor.v1.WaveService/ResumeWave": {"kind":"","access":"operator","verb":"custom","route":""},
   "/zor.v1.WireService/CreateWire": {"kind":"wire","access":"operator","verb":"create","route":"parent","id":"wireId","request":"wire","response":"wire"},

@@ -10,6 +10,8 @@ export interface ConfirmOptions {
   readonly yes?: boolean;
   /** Nothing will be changed: what would happen is shown, and nobody asked. */
   readonly dryRun?: boolean;
+  /** What has to be typed to go on; default: "y". */
+  readonly phrase?: string;
 }
 
 /**
@@ -20,18 +22,18 @@ export async function confirm(
   session: Session,
   plan: readonly string[],
   question: string,
-  { yes = false, dryRun = false }: ConfirmOptions,
+  { yes = false, dryRun = false, phrase }: ConfirmOptions,
 ): Promise<boolean> {
   if (yes && !dryRun) return true;
   if (!dryRun) await session.nameContext();
   for (const line of plan) session.note(line);
-  if (dryRun || (await ask(session, question))) return true;
+  if (dryRun || (await ask(session, question, phrase))) return true;
   session.note("nothing was changed");
   session.setExitCode(exitCode.error);
   return false;
 }
 
-async function ask(session: Session, question: string): Promise<boolean> {
+async function ask(session: Session, question: string, phrase: string | undefined): Promise<boolean> {
   const { terminal, errors, signal } = session.io;
   if (terminal.input.isTTY !== true || errors.isTTY !== true) {
     throw new ZorError({
@@ -46,8 +48,9 @@ async function ask(session: Session, question: string): Promise<boolean> {
   prompt.once("SIGINT", () => stop.abort());
   prompt.once("close", () => stop.abort());
   try {
-    const answer = await prompt.question(`${question} [y/N] `, { signal: AbortSignal.any([signal, stop.signal]) });
-    return /^y(es)?$/i.test(answer.trim());
+    const hint = phrase === undefined ? "[y/N]" : `Type ${phrase} to do it:`;
+    const answer = await prompt.question(`${question} ${hint} `, { signal: AbortSignal.any([signal, stop.signal]) });
+    return phrase === undefined ? /^y(es)?$/i.test(answer.trim()) : answer.trim() === phrase;
   } catch {
     session.note("");
     return false;

@@ -1,6 +1,7 @@
 import { toMs } from "../../../lib/duration.js";
 import { invalidArgument, notFound } from "../../../lib/errors.js";
 import { parseHostParent, parseName, quote } from "../../../lib/names.js";
+import { EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import {
   type GetOperationResponse,
@@ -26,6 +27,12 @@ export const operationKind: HubKind = {
       ...parts,
       isRevoked: (serial) => parts.certificates.isRevoked(serial),
       operation: (name) => inventory.log.find("operation", name),
+      cancel: (name) => void operations.cancel(name),
+      paused: ({ name, verb, caller }, why) => {
+        const severity = EventSeverity.EVENT_SEVERITY_WARNING;
+        const message = `${verb} waits until it is resumed: ${why}`;
+        inventory.log.recordEvent("events", { severity, type: "operation.paused", resource: name, message, caller });
+      },
     });
     operations.addWork("wave", waves);
     return {
@@ -55,9 +62,10 @@ export const operationKind: HubKind = {
           cancelOperation: async (request, context) => {
             const host = findHost(request.name);
             if (host !== undefined) return router.unary(service.cancelOperation, { host, request }, context);
-            return requests.ids.once(service.cancelOperation, request, context.caller.identity, async () => ({
-              operation: operations.cancel(request.name),
-            }));
+            return requests.ids.once(service.cancelOperation, request, context.caller.identity, async () => {
+              await waves.cancel(request.name);
+              return { operation: operations.cancel(request.name) };
+            });
           },
           waitOperation: async (request, context) => {
             const host = findHost(request.name);

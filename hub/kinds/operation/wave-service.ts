@@ -23,24 +23,28 @@ export function waveHandlers(
         const [verb, target] = [verbOf(spec), commonParent(spec.names)];
         if (request.validateOnly) return { operation: checkedOperation(verb, target) };
         let add = (): unknown => undefined;
-        return operations.begin(
+        using _room = waves.admit(caller);
+        return await operations.begin(
           { verb, target, requestId: request.requestId, caller: caller.identity },
           (changes, operation) => {
             const planned = waves.plan(operation, spec, caller);
             ({ add } = planned);
-            return commit([...changes, planned.change], { operation });
+            return commit([...changes, ...planned.changes], { operation });
           },
           () => add(),
         );
       }),
+    watchWave: async function* ({ name }, { signal }) {
+      for await (const wave of waves.watch(checkName(name), signal)) yield { wave };
+    },
     getWave: async ({ name }) => ({ wave: waves.get(checkName(name)) }),
     pauseWave: (request, { caller }) =>
       requests.ids.once(service.pauseWave, request, caller.identity, async () => ({
-        wave: await waves.setPaused(checkName(request.name), true),
+        wave: await waves.pause(checkName(request.name), caller),
       })),
     resumeWave: (request, { caller }) =>
       requests.ids.once(service.resumeWave, request, caller.identity, async () => ({
-        wave: await waves.setPaused(checkName(request.name), false),
+        wave: await waves.resume(checkName(request.name), caller),
       })),
   };
 }

@@ -5,9 +5,11 @@ import { type AnyMethod, allServices } from "../../../lib/kinds/codecs.js";
 import { findRule, leavesEvent, type MethodRule } from "../../../lib/kinds/kinds.js";
 import { parseName, quote } from "../../../lib/names.js";
 import { WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
+import { batchPauseMs } from "./budget.js";
 
 const maxNames = 1000;
 const maxRequestBytes = 64 * 1024;
+const longestPauseMs = 60 * 60_000;
 const [usualParallel, mostParallel] = [8, 100];
 
 /** A wave that was checked. */
@@ -26,14 +28,31 @@ export function checkWave(wanted: WaveSpec | undefined, caller: Caller): Checked
   if (names.length === 0 || names.length > maxNames) {
     throw invalidArgument("spec.names", `name 1 to ${maxNames} resources, not ${names.length}`);
   }
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw invalidArgument("spec.names", `${quote(twice)} is there twice`);
   for (const name of names) parseName("spec.names", name);
   bound("spec.max_parallel", maxParallel, [1, mostParallel]);
   bound("spec.canary", canary, [0, names.length]);
   bound("spec.max_failures", maxFailures, [0, names.length]);
+  checkBatches(spec);
   requestOf({ spec, index: 0, requestId: "" });
   return { spec, method };
+}
+
+function checkBatches(spec: WaveSpec): void {
+  const { names, maxFailures, maxFailuresPercent, batchSize, canary, pauseAfterBatch } = spec;
+  bound("spec.max_failures_percent", maxFailuresPercent, [0, 100]);
+  if (maxFailures > 0 && maxFailuresPercent > 0)
+    throw invalidArgument("spec.max_failures_percent", "cannot be given together with max_failures");
+  bound("spec.batch_size", batchSize, [0, names.length]);
+  const pauseMs = batchPauseMs(spec);
+  if (!(pauseMs >= 0 && pauseMs <= longestPauseMs)) throw invalidArgument("spec.batch_pause", "must be 0 to 1 h");
+  const [asked] = [...(pauseMs > 0 ? ["batch_pause"] : []), ...(pauseAfterBatch ? ["pause_after_batch"] : [])];
+  if (asked !== undefined && batchSize === 0 && canary === 0)
+    throw invalidArgument(`spec.${asked}`, "needs batch_size or canary: without them there is one batch");
+  if (pauseMs > 0 && pauseAfterBatch)
+    throw invalidArgument("spec.batch_pause", "cannot be given together with pause_after_batch");
 }
 
 /** The request for one of the resources. @throws {ZorError} INVALID_ARGUMENT when `spec.request` is none of the method. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { status } from "@grpc/grpc-js";
 import type { Caller } from "../../../lib/auth/caller.js";
 import { Backoff } from "../../../lib/backoff.js";
-import { ZorError } from "../../../lib/errors.js";
+import { unavailable, ZorError } from "../../../lib/errors.js";
 import type { CallContext } from "../../../lib/grpc/service.js";
 import { fromStatus } from "../../../lib/grpc/status-codec.js";
 import type { AnyMethod } from "../../../lib/kinds/codecs.js";
@@ -19,11 +20,24 @@ const lostMs = 5 * 60_000;
 const awayMs = 60_000;
 /** Of errors that do not tell whether it was done. */
 const unsure: ReadonlySet<string> = new Set(["HOST_LOST", "HOST_SILENT"]);
+const lostOperation = "OPERATION_LOST";
+/** Of operations whose end nobody has seen. */
+const endless: ReadonlySet<string> = new Set([lostOperation, "OPERATION_ABANDONED"]);
 const away = "HOST_NOT_READY";
+/** Others have to end first. */
+const busy = "TOO_MANY_OPERATIONS";
+
+/** Whether an error leaves open if it was done. */
+export function isUnsure(error: unknown): boolean {
+  if (!(error instanceof ZorError)) return false;
+  return unsure.has(error.reason) || endless.has(error.reason) || error.code === status.DEADLINE_EXCEEDED;
+}
 
 /** Who calls, for how long. */
 export interface ItemCaller {
   readonly calls: InnerCalls;
+  /** @throws {ZorError} when the caller may not do it any more. */
+  readonly permit: () => void;
   readonly caller: Caller;
   readonly signal: AbortSignal;
 }
@@ -41,7 +55,8 @@ export async function callItem(
   by: ItemCaller,
   began: (operation: string) => void,
 ): Promise<void> {
-  const answer = await patiently(by, () => by.calls.call(method.path, request, contextOf(by, method.path)));
+  const ask = (): Promise<unknown> => by.calls.call(method.path, request, contextOf(by, method.path));
+  const answer = await patiently(by, ask, () => isPermitted(by));
   const begun = operationOf(answer);
   if (begun === undefined) return;
   began(begun.name);
@@ -50,12 +65,15 @@ export async function callItem(
   while (now.state === OperationState.OPERATION_STATE_RUNNING) {
     by.signal.throwIfAborted();
     const look = { name: begun.name, timeout: { seconds: lookSeconds, nanos: 0 } };
-    now = operationOf(await patiently(by, () => by.calls.call(wait, look, contextOf(by, wait)))) ?? now;
+    const ask = (): Promise<unknown> => by.calls.call(wait, look, contextOf(by, wait));
+    const seen = await patiently(by, ask, () => true).catch((error: unknown) => Promise.reject(orLost(error, begun)));
+    now = operationOf(seen) ?? now;
   }
   if (now.state !== OperationState.OPERATION_STATE_SUCCEEDED && now.error !== undefined) throw fromStatus(now.error);
 }
 
-async function patiently<T>({ signal }: ItemCaller, call: () => Promise<T>): Promise<T> {
+/** Asks again for as long as it makes sense. @param mayAgain whether it may be asked for again. */
+async function patiently<T>({ signal }: ItemCaller, call: () => Promise<T>, mayAgain: () => boolean): Promise<T> {
   const backoff = new Backoff({ minMs: 500, maxMs: 8_000 });
   const beganMs = performance.now();
   for (let patienceMs = awayMs; ; ) {
@@ -63,12 +81,28 @@ async function patiently<T>({ signal }: ItemCaller, call: () => Promise<T>): Pro
       return await call();
     } catch (error) {
       const reason = error instanceof ZorError ? error.reason : "";
-      if (unsure.has(reason)) patienceMs = lostMs;
+      if (unsure.has(reason) || reason === busy) patienceMs = lostMs;
       else if (reason !== away) throw error;
       if (performance.now() - beganMs > patienceMs || signal.aborted) throw error;
+      await backoff.wait(signal);
+      if (!mayAgain()) throw error;
     }
-    await backoff.wait(signal);
   }
+}
+
+function isPermitted({ permit }: ItemCaller): boolean {
+  try {
+    permit();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The agent has forgotten an operation: how it ended nobody can tell. */
+function orLost(error: unknown, { name, target }: Operation): unknown {
+  if (!(error instanceof ZorError) || error.code !== status.NOT_FOUND) return error;
+  return unavailable(lostOperation, target, `${name} is not known any more; look at ${target}`, error);
 }
 
 function operationOf(answer: unknown): Operation | undefined {

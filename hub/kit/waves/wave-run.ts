@@ -2,18 +2,24 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
 import { toStatus } from "../../../lib/grpc/status-codec.js";
 import type { OperationContext } from "../../../lib/operations.js";
-import { counted } from "../../../lib/words.js";
 import { type WaveItem, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
-import { countOf, type WaveRecord } from "./wave-record.js";
+import { badCount, batchPauseMs, isBad, isEnded, nextBatch, spentText } from "./budget.js";
+import { isUnsure } from "./item-call.js";
+import { countOf, type WaveProgress, type WaveRecord } from "./wave-record.js";
 
 const { WAVE_ITEM_STATE_PENDING: pending, WAVE_ITEM_STATE_RUNNING: running } = WaveItemState;
 const { WAVE_ITEM_STATE_SUCCEEDED: succeeded, WAVE_ITEM_STATE_FAILED: failed } = WaveItemState;
+const { WAVE_ITEM_STATE_SKIPPED: skipped, WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
 
 /** What a wave is carried out with. */
 export interface WaveRunOptions {
   readonly wave: WaveRecord;
+  /** Whether its caller may still do it; asked before each is begun. @throws {ZorError} why not: the wave ends then. */
+  readonly permit: () => void;
   /** Does it to one; resolves when that is done. Idempotent. `began`: told of the operation that it waits for. */
   readonly act: (index: number, began: (operation: string) => void) => Promise<void>;
+  /** Told why it has paused by itself. */
+  readonly paused: (why: string) => void;
   /** Something has changed that is to be kept. */
   readonly changed: () => void;
   /** Aborts when the hub ends: what is under way is done again by the next run. */
@@ -24,6 +30,11 @@ export interface WaveRunOptions {
 export class WaveRun {
   readonly #options: WaveRunOptions;
   #wake: () => void = () => undefined;
+  /** Why its caller may not do it any more. */
+  #refusal: unknown;
+  /** The wait before the next batch. */
+  #wait: NodeJS.Timeout | undefined;
+  #isWaitOver = false;
 
   constructor(options: WaveRunOptions) {
     this.#options = options;
@@ -34,71 +45,114 @@ export class WaveRun {
     this.#wake();
   }
 
-  /** @throws {ZorError} ABORTED when more have failed than may. */
+  /** @throws {ZorError} ABORTED when more have failed than may, PERMISSION_DENIED when its caller may not do it any more. */
   async run({ signal, progress }: OperationContext): Promise<void> {
     const { wave, stop, changed } = this.#options;
     const underWay = new Set<Promise<void>>();
     const onAbort = (): void => this.#wake();
     signal.addEventListener("abort", onAbort, { once: true });
-    for (let next = this.#next(0); ; ) {
-      const woken = Promise.withResolvers<void>();
-      this.#wake = woken.resolve;
-      while (next !== undefined && !signal.aborted && this.#mayBegin(next, underWay.size)) {
-        const one = this.#begin(next).finally(() => {
-          underWay.delete(one);
-          this.#wake();
-        });
-        underWay.add(one);
-        next = this.#next(next + 1);
+    try {
+      for (let next = this.#next(0); ; ) {
+        const woken = Promise.withResolvers<void>();
+        this.#wake = woken.resolve;
+        this.#moveOn(signal);
+        while (next !== undefined && this.#mayBegin(next, underWay.size, signal)) {
+          const one = this.#begin(next).finally(() => {
+            underWay.delete(one);
+            this.#wake();
+          });
+          underWay.add(one);
+          next = this.#next(next + 1);
+        }
+        const ended = wave.items.filter(isEnded).length;
+        progress(this.#words(underWay.size), (100 * ended) / wave.items.length);
+        if (stop.aborted) return;
+        if ((next === undefined || this.#isEnding(signal)) && underWay.size === 0) break;
+        await woken.promise;
       }
-      progress(wordsOf(wave, underWay.size), (100 * (wave.items.length - this.#left())) / wave.items.length);
-      if (stop.aborted) return;
-      const isOver = next === undefined || signal.aborted || this.#isSpent();
-      if (isOver && underWay.size === 0) break;
-      await woken.promise;
+    } finally {
+      clearTimeout(this.#wait);
+      signal.removeEventListener("abort", onAbort);
     }
-    signal.removeEventListener("abort", onAbort);
-    const skipped = WaveItemState.WAVE_ITEM_STATE_SKIPPED;
     for (const [index, item] of wave.items.entries())
       if (item.state === pending) wave.items[index] = { ...item, state: skipped };
+    wave.paused = false;
+    wave.pauseReason = "";
     changed();
     if (signal.aborted) throw signal.reason;
-    if (this.#isSpent()) throw spent(wave);
+    if (this.#refusal !== undefined) throw this.#refusal;
+    if (spentText(wave) !== undefined) throw spent(wave);
   }
 
   /** The next one that is not done; also one that was under way when the hub ended. @param from where to look. */
   #next(from: number): number | undefined {
     const { items } = this.#options.wave;
-    const at = items.findIndex(({ state }, index) => index >= from && (state === pending || state === running));
+    const at = items.findIndex((item, index) => index >= from && !isEnded(item));
     return at === -1 ? undefined : at;
   }
 
-  #left(): number {
-    return countOf(this.#options.wave.items, pending) + countOf(this.#options.wave.items, running);
+  /** Whether nothing else is begun for good. */
+  #isEnding(signal: AbortSignal): boolean {
+    const { wave } = this.#options;
+    if (signal.aborted || this.#refusal !== undefined) return true;
+    return spentText(wave) !== undefined && !wave.spec.pauseWhenSpent;
   }
 
-  #mayBegin(index: number, underWay: number): boolean {
-    const { paused, spec, items } = this.#options.wave;
-    if (paused || underWay >= spec.maxParallel || this.#isSpent()) return false;
-    // Those of an earlier run are begun by what they were begun then.
-    return index < spec.canary || items.slice(0, spec.canary).every(({ state }) => state === succeeded);
+  #mayBegin(index: number, underWay: number, signal: AbortSignal): boolean {
+    const { wave, permit } = this.#options;
+    if (underWay >= wave.spec.maxParallel) return false;
+    // It was begun by an earlier run: what became of it is found out in any case.
+    if (wave.items[index]?.state === running) return true;
+    if (wave.paused || this.#isEnding(signal) || index >= wave.released) return false;
+    try {
+      permit();
+      return true;
+    } catch (error) {
+      this.#refusal = error;
+      return false;
+    }
   }
 
-  #isSpent(): boolean {
-    const { spec, items } = this.#options.wave;
-    const isCanaryDead = items.slice(0, spec.canary).some(({ state }) => state === failed);
-    return isCanaryDead || countOf(items, failed) > spec.maxFailures;
+  /** Pauses where it has to, and lets the next batch begin once the one before has ended. */
+  #moveOn(signal: AbortSignal): void {
+    const { wave } = this.#options;
+    const { spec, items, released } = wave;
+    if (wave.paused || this.#isEnding(signal)) return;
+    const why = spentText(wave);
+    const isDone = released < items.length && items.slice(0, released).every(isEnded);
+    if (why !== undefined) this.#pause(why, released);
+    else if (isDone && spec.pauseAfterBatch) {
+      const what = released === spec.canary ? "the canaries are done" : `${released} of ${items.length} are done`;
+      this.#pause(what, nextBatch(spec, released));
+    } else if (isDone && this.#hasWaited()) this.#progress({ released: nextBatch(spec, released) });
+  }
+
+  /** Whether it has waited before the next batch; it begins to when it has not. */
+  #hasWaited(): boolean {
+    const waitMs = batchPauseMs(this.#options.wave.spec);
+    if (waitMs === 0 || this.#isWaitOver) {
+      [this.#wait, this.#isWaitOver] = [undefined, false];
+      return true;
+    }
+    this.#wait ??= setTimeout(() => {
+      this.#isWaitOver = true;
+      this.#wake();
+    }, waitMs);
+    return false;
   }
 
   async #begin(index: number): Promise<void> {
-    const { act, stop } = this.#options;
-    this.#set(index, { state: running });
+    const { act, stop, wave } = this.#options;
+    const beginTime = wave.items[index]?.beginTime ?? new Date();
+    this.#set(index, { state: running, beginTime });
     try {
       await act(index, (operation) => this.#set(index, { operation }));
-      this.#set(index, { state: succeeded });
+      this.#set(index, { state: succeeded, endTime: new Date() });
     } catch (error) {
       // Nobody knows how it went: the next run does it again, which is recognised.
-      if (!stop.aborted) this.#set(index, { state: failed, error: toStatus(error) });
+      if (stop.aborted) return;
+      const state = isUnsure(error) ? unconfirmed : failed;
+      this.#set(index, { state, error: toStatus(error), endTime: new Date() });
     }
   }
 
@@ -108,24 +162,37 @@ export class WaveRun {
     if (item !== undefined) items[index] = { ...item, ...change };
     this.#options.changed();
   }
+
+  #pause(why: string, released: number): void {
+    this.#progress({ paused: true, pauseReason: why, released });
+    this.#options.paused(why);
+  }
+
+  #progress(change: Partial<WaveProgress>): void {
+    Object.assign(this.#options.wave, change);
+    this.#options.changed();
+  }
+
+  #words(underWay: number): string {
+    const { items, paused, pauseReason, spec } = this.#options.wave;
+    const unsure = countOf(items, unconfirmed);
+    const bad = badCount(items) - unsure;
+    const isCanary = items.slice(0, spec.canary).some((item) => !isEnded(item));
+    const isWaiting = this.#wait !== undefined && !this.#isWaitOver;
+    const why = pauseReason === "" ? "" : ` (${pauseReason})`;
+    return [
+      ...(paused ? [`paused${why}`] : isCanary ? ["canary"] : isWaiting ? ["waits before the next batch"] : []),
+      `${countOf(items, succeeded)} of ${items.length} done`,
+      ...(bad > 0 ? [`${bad} failed`] : []),
+      ...(unsure > 0 ? [`${unsure} unconfirmed`] : []),
+      ...(underWay > 0 ? [`${underWay} under way`] : []),
+    ].join(", ");
+  }
 }
 
-function wordsOf({ items, paused, spec }: WaveRecord, underWay: number): string {
-  const [done, bad] = [countOf(items, succeeded), countOf(items, failed)];
-  const isCanary = items.slice(0, spec.canary).some(({ state }) => state === pending || state === running);
-  return [
-    ...(paused ? ["paused"] : isCanary ? ["canary"] : []),
-    `${done} of ${items.length} done`,
-    ...(bad > 0 ? [`${bad} failed`] : []),
-    ...(underWay > 0 ? [`${underWay} under way`] : []),
-  ].join(", ");
-}
-
-function spent({ items, spec }: WaveRecord): ZorError {
-  const bad = items.filter(({ state }) => state === failed);
-  const left = countOf(items, WaveItemState.WAVE_ITEM_STATE_SKIPPED);
-  const [first] = bad;
-  const bound = bad.length > spec.maxFailures ? `more than the ${spec.maxFailures} that may` : "among the canaries";
-  const message = `${counted(bad.length, "resource")} failed, ${bound}; ${left} were not begun; the first: ${first?.name ?? ""}: ${first?.error?.message ?? ""}`;
+function spent(wave: WaveRecord): ZorError {
+  const first = wave.items.find(isBad);
+  const left = countOf(wave.items, skipped);
+  const message = `${spentText(wave) ?? ""}; ${left} were not begun; the first: ${first?.name ?? ""}: ${first?.error?.message ?? ""}`;
   return new ZorError({ reason: "WAVE_FAILED", code: status.ABORTED, message, resource: first?.name ?? "" });
 }

@@ -73,6 +73,7 @@ const commands: Readonly<Record<string, string>> = {
   "WaveService/PauseWave": "wave pause",
   "WaveService/ResumeWave": "wave resume",
   "WaveService/StartWave": "wave run",
+  "WaveService/WatchWave": "wave show",
 };
 
 /** Services without commands, and why. */

@@ -9,6 +9,9 @@ import { forEachName } from "../for-each-name.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
+import { asMany, doToMany, isForMany } from "../wave/for-many.js";
+import type { ManyOptions } from "../wave/run-wave.js";
+import type { SpecOptions } from "../wave/spec-options.js";
 
 interface VerbRequest {
   name: string;
@@ -55,28 +58,37 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
 };
 
-interface VerbOptions {
+interface VerbOptions extends ManyOptions, SpecOptions {
   readonly output: OutputFormat;
-  readonly host?: string;
+  readonly wait: boolean;
+  readonly yes?: boolean;
   readonly dryRun?: boolean;
 }
 
 /** Starting a guest takes a while on a busy host. */
 const verbTimeoutMs = 60_000;
 
-/** `zor start|stop|pause|resume|reset|adopt NAME...`. */
+/** `zor start|stop|pause|resume|reset|adopt NAME...`: each by itself; those that are chosen by what they are like as a wave of the hub. */
 export function define({ program, open }: Registrar, name: string): void {
   const verb = verbs[name];
   if (verb === undefined) throw new Error(`${name} is not a verb of instances`);
   const command = program
     .command(name)
     .description(verb.description)
-    .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "instances, or --filter, --selector or --all", "instance"));
+  asMany(command)
     .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: VerbOptions) => {
       const session = open(command);
+      if (isForMany(names, options)) {
+        await doToMany(
+          session,
+          { kind: kindNamed("instance"), verb: name, method: verb.method.path.slice(1) },
+          options,
+        );
+        return;
+      }
       await forEachName(session, names, options.output, async (text, part) => {
         const instance = await resolveName(session, kindNamed("instance"), text, options.host);
         const request = { name: instance, requestId: session.requestId(part), validateOnly: options.dryRun === true };
@@ -86,7 +98,14 @@ export function define({ program, open }: Registrar, name: string): void {
         );
       });
     });
-  withExamples(command, `zor ${name} alpha/vm1`, `zor ${name} vm1 vm2 --host alpha`, `zor ${name} alpha/vm1 -o json`);
+  withExamples(
+    command,
+    `zor ${name} alpha/vm1`,
+    `zor ${name} vm1 vm2 --host alpha`,
+    `zor ${name} --all --host alpha --max-failures 10%`,
+    `zor ${name} --selector lab=paris --yes`,
+    `zor ${name} alpha/vm1 -o json`,
+  );
 }
 
 function report(verb: Verb, name: string, instance: Instance | undefined, options: VerbOptions): string {

@@ -2,23 +2,18 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import {
-  dryRunOption,
-  noWaitOption,
-  type Registrar,
-  ResourceArgument,
-  responseOutput,
-  waitOption,
-  withExamples,
-} from "../command.js";
+import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
+import { asMany, doToMany, isForMany } from "../wave/for-many.js";
+import type { ManyOptions } from "../wave/run-wave.js";
+import type { SpecOptions } from "../wave/spec-options.js";
 
-interface ShutdownOptions {
+interface ShutdownOptions extends ManyOptions, SpecOptions {
   readonly output: OutputFormat;
-  readonly host?: string;
+  readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly wait: boolean;
   readonly grace: string;
@@ -29,17 +24,20 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("shutdown")
     .description("Ask guests to shut down and wait until they have. One that does not is left running.")
-    .addArgument(new ResourceArgument("<names...>", "instances", "instance"))
-    .option("--host <host>", "the host of names without one")
-    .option("--grace <seconds>", "how long a guest may take, 1 to 3600", "60")
-    .addOption(waitOption())
-    .addOption(noWaitOption("return once the guests have been asked"))
+    .addArgument(new ResourceArgument("[names...]", "instances, or --filter, --selector or --all", "instance"))
+    .option("--grace <seconds>", "how long a guest may take, 1 to 3600", "60");
+  asMany(command, "return once the guests have been asked")
     .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: ShutdownOptions) => {
       const session = open(command);
       const timeoutSeconds = parseWhole("--grace", options.grace, 1, 3600);
       const method = InstanceServiceService.shutdownInstance;
+      if (isForMany(names, options)) {
+        const wanted = { kind: kindNamed("instance"), verb: "shutdown", method: method.path.slice(1) };
+        await doToMany(session, wanted, { ...options, with: JSON.stringify({ timeoutSeconds }) });
+        return;
+      }
       await forEachName(session, names, options.output, async (text, part) => {
         const name = await resolveName(session, kindNamed("instance"), text, options.host);
         const response = await session.call(method, {
@@ -58,7 +56,13 @@ export function define({ program, open }: Registrar): void {
         });
       });
     });
-  withExamples(command, "zor shutdown alpha/vm1", "zor shutdown vm1 vm2 --grace 120", "zor shutdown vm1 --no-wait");
+  withExamples(
+    command,
+    "zor shutdown alpha/vm1",
+    "zor shutdown vm1 vm2 --grace 120",
+    "zor shutdown vm1 --no-wait",
+    "zor shutdown --all --host alpha --max-failures 3",
+  );
 }
 
 function outcome(options: ShutdownOptions): string {

@@ -6,6 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Status } from "../../google/rpc/status.js";
 import { OperationState, operationStateFromJSON, operationStateToJSON } from "./operation.js";
 
@@ -29,6 +31,8 @@ export enum WaveItemState {
   WAVE_ITEM_STATE_FAILED = 4,
   /** WAVE_ITEM_STATE_SKIPPED - Never begun: the wave ended before. */
   WAVE_ITEM_STATE_SKIPPED = 5,
+  /** WAVE_ITEM_STATE_UNCONFIRMED - Its host was lost, or did not answer in time, and nobody can tell whether it was done; counts as failed. */
+  WAVE_ITEM_STATE_UNCONFIRMED = 6,
   UNRECOGNIZED = -1,
 }
 
@@ -52,6 +56,9 @@ export function waveItemStateFromJSON(object: any): WaveItemState {
     case 5:
     case "WAVE_ITEM_STATE_SKIPPED":
       return WaveItemState.WAVE_ITEM_STATE_SKIPPED;
+    case 6:
+    case "WAVE_ITEM_STATE_UNCONFIRMED":
+      return WaveItemState.WAVE_ITEM_STATE_UNCONFIRMED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -73,6 +80,8 @@ export function waveItemStateToJSON(object: WaveItemState): string {
       return "WAVE_ITEM_STATE_FAILED";
     case WaveItemState.WAVE_ITEM_STATE_SKIPPED:
       return "WAVE_ITEM_STATE_SKIPPED";
+    case WaveItemState.WAVE_ITEM_STATE_UNCONFIRMED:
+      return "WAVE_ITEM_STATE_UNCONFIRMED";
     case WaveItemState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -94,8 +103,23 @@ export interface WaveSpec {
   maxParallel: number;
   /** So many of the first are done before any other, 0 to the number of names; no other is begun when one of them fails. Default 0. */
   canary: number;
-  /** So many may fail; when more have, no other is begun, and the wave has failed. Default 0. */
+  /** So many may fail; when more have, no other is begun, and the wave has failed. What nobody can tell the end of counts as failed. Default 0. */
   maxFailures: number;
+  /** The same in percent of the names, 0 to 100, rounded down; not together with max_failures. Default 0. */
+  maxFailuresPercent: number;
+  /** So many are done before any of the next so many is begun, 1 to the number of names, after the canaries; 0: one begins as soon as another ends. */
+  batchSize: number;
+  /**
+   * How long it waits before each batch but the first, 0 to 1 h; what is left of it begins anew when the hub is restarted. Only with batch_size
+   * or canary. Default 0.
+   */
+  batchPause:
+    | Duration
+    | undefined;
+  /** It pauses by itself after the canaries and after each batch but the last, until somebody resumes it. Only with batch_size or canary. */
+  pauseAfterBatch: boolean;
+  /** When more have failed than may it pauses instead of ending; once it is resumed, those that had failed count no longer. */
+  pauseWhenSpent: boolean;
 }
 
 /** One resource of a wave. */
@@ -104,12 +128,18 @@ export interface WaveItem {
   name: string;
   /** Where it stands. */
   state: WaveItemState;
-  /** Error, when state is FAILED. */
+  /** Error, when state is FAILED or UNCONFIRMED. */
   error:
     | Status
     | undefined;
   /** Name of the operation that the call began; empty: none. */
   operation: string;
+  /** When it was begun, by the hub's clock. */
+  beginTime:
+    | Date
+    | undefined;
+  /** When it ended. */
+  endTime: Date | undefined;
 }
 
 /** A wave, whose operation tells how it does on the whole: its verb is "wave.{method}". */
@@ -128,10 +158,28 @@ export interface Wave {
   items: WaveItem[];
   /** Identity of the caller that began it, with whose rights it is done. */
   caller: string;
+  /** Why it is paused, for people; empty when it is not. */
+  pauseReason: string;
+  /** How many of the first its batches have let begin; the number of names without batches. */
+  released: number;
+  /** How many had failed when it was resumed last after its budget was spent: they count no longer. */
+  forgiven: number;
 }
 
 function createBaseWaveSpec(): WaveSpec {
-  return { method: "", names: [], request: Buffer.alloc(0), maxParallel: 0, canary: 0, maxFailures: 0 };
+  return {
+    method: "",
+    names: [],
+    request: Buffer.alloc(0),
+    maxParallel: 0,
+    canary: 0,
+    maxFailures: 0,
+    maxFailuresPercent: 0,
+    batchSize: 0,
+    batchPause: undefined,
+    pauseAfterBatch: false,
+    pauseWhenSpent: false,
+  };
 }
 
 export const WaveSpec: MessageFns<WaveSpec> = {
@@ -153,6 +201,21 @@ export const WaveSpec: MessageFns<WaveSpec> = {
     }
     if (message.maxFailures !== 0) {
       writer.uint32(48).int32(message.maxFailures);
+    }
+    if (message.maxFailuresPercent !== 0) {
+      writer.uint32(56).int32(message.maxFailuresPercent);
+    }
+    if (message.batchSize !== 0) {
+      writer.uint32(64).int32(message.batchSize);
+    }
+    if (message.batchPause !== undefined) {
+      Duration.encode(message.batchPause, writer.uint32(74).fork()).join();
+    }
+    if (message.pauseAfterBatch !== false) {
+      writer.uint32(80).bool(message.pauseAfterBatch);
+    }
+    if (message.pauseWhenSpent !== false) {
+      writer.uint32(88).bool(message.pauseWhenSpent);
     }
     return writer;
   },
@@ -218,6 +281,46 @@ export const WaveSpec: MessageFns<WaveSpec> = {
             message.maxFailures = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxFailuresPercent = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.batchSize = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.batchPause = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.pauseAfterBatch = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.pauseWhenSpent = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -246,6 +349,31 @@ export const WaveSpec: MessageFns<WaveSpec> = {
         : isSet(object.max_failures)
         ? globalThis.Number(object.max_failures)
         : 0,
+      maxFailuresPercent: isSet(object.maxFailuresPercent)
+        ? globalThis.Number(object.maxFailuresPercent)
+        : isSet(object.max_failures_percent)
+        ? globalThis.Number(object.max_failures_percent)
+        : 0,
+      batchSize: isSet(object.batchSize)
+        ? globalThis.Number(object.batchSize)
+        : isSet(object.batch_size)
+        ? globalThis.Number(object.batch_size)
+        : 0,
+      batchPause: isSet(object.batchPause)
+        ? Duration.fromJSON(object.batchPause)
+        : isSet(object.batch_pause)
+        ? Duration.fromJSON(object.batch_pause)
+        : undefined,
+      pauseAfterBatch: isSet(object.pauseAfterBatch)
+        ? globalThis.Boolean(object.pauseAfterBatch)
+        : isSet(object.pause_after_batch)
+        ? globalThis.Boolean(object.pause_after_batch)
+        : false,
+      pauseWhenSpent: isSet(object.pauseWhenSpent)
+        ? globalThis.Boolean(object.pauseWhenSpent)
+        : isSet(object.pause_when_spent)
+        ? globalThis.Boolean(object.pause_when_spent)
+        : false,
     };
   },
 
@@ -269,6 +397,21 @@ export const WaveSpec: MessageFns<WaveSpec> = {
     if (message.maxFailures !== 0) {
       obj.maxFailures = Math.round(message.maxFailures);
     }
+    if (message.maxFailuresPercent !== 0) {
+      obj.maxFailuresPercent = Math.round(message.maxFailuresPercent);
+    }
+    if (message.batchSize !== 0) {
+      obj.batchSize = Math.round(message.batchSize);
+    }
+    if (message.batchPause !== undefined) {
+      obj.batchPause = Duration.toJSON(message.batchPause);
+    }
+    if (message.pauseAfterBatch !== false) {
+      obj.pauseAfterBatch = message.pauseAfterBatch;
+    }
+    if (message.pauseWhenSpent !== false) {
+      obj.pauseWhenSpent = message.pauseWhenSpent;
+    }
     return obj;
   },
 
@@ -283,12 +426,19 @@ export const WaveSpec: MessageFns<WaveSpec> = {
     message.maxParallel = object.maxParallel ?? 0;
     message.canary = object.canary ?? 0;
     message.maxFailures = object.maxFailures ?? 0;
+    message.maxFailuresPercent = object.maxFailuresPercent ?? 0;
+    message.batchSize = object.batchSize ?? 0;
+    message.batchPause = (object.batchPause !== undefined && object.batchPause !== null)
+      ? Duration.fromPartial(object.batchPause)
+      : undefined;
+    message.pauseAfterBatch = object.pauseAfterBatch ?? false;
+    message.pauseWhenSpent = object.pauseWhenSpent ?? false;
     return message;
   },
 };
 
 function createBaseWaveItem(): WaveItem {
-  return { name: "", state: 0, error: undefined, operation: "" };
+  return { name: "", state: 0, error: undefined, operation: "", beginTime: undefined, endTime: undefined };
 }
 
 export const WaveItem: MessageFns<WaveItem> = {
@@ -304,6 +454,12 @@ export const WaveItem: MessageFns<WaveItem> = {
     }
     if (message.operation !== "") {
       writer.uint32(34).string(message.operation);
+    }
+    if (message.beginTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.beginTime), writer.uint32(42).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -353,6 +509,22 @@ export const WaveItem: MessageFns<WaveItem> = {
             message.operation = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.beginTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -371,6 +543,16 @@ export const WaveItem: MessageFns<WaveItem> = {
       state: isSet(object.state) ? waveItemStateFromJSON(object.state) : 0,
       error: isSet(object.error) ? Status.fromJSON(object.error) : undefined,
       operation: isSet(object.operation) ? globalThis.String(object.operation) : "",
+      beginTime: isSet(object.beginTime)
+        ? fromJsonTimestamp(object.beginTime)
+        : isSet(object.begin_time)
+        ? fromJsonTimestamp(object.begin_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
     };
   },
 
@@ -388,6 +570,12 @@ export const WaveItem: MessageFns<WaveItem> = {
     if (message.operation !== "") {
       obj.operation = message.operation;
     }
+    if (message.beginTime !== undefined) {
+      obj.beginTime = message.beginTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
     return obj;
   },
 
@@ -402,12 +590,24 @@ export const WaveItem: MessageFns<WaveItem> = {
       ? Status.fromPartial(object.error)
       : undefined;
     message.operation = object.operation ?? "";
+    message.beginTime = object.beginTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
 
 function createBaseWave(): Wave {
-  return { name: "", spec: undefined, state: 0, paused: false, items: [], caller: "" };
+  return {
+    name: "",
+    spec: undefined,
+    state: 0,
+    paused: false,
+    items: [],
+    caller: "",
+    pauseReason: "",
+    released: 0,
+    forgiven: 0,
+  };
 }
 
 export const Wave: MessageFns<Wave> = {
@@ -429,6 +629,15 @@ export const Wave: MessageFns<Wave> = {
     }
     if (message.caller !== "") {
       writer.uint32(50).string(message.caller);
+    }
+    if (message.pauseReason !== "") {
+      writer.uint32(58).string(message.pauseReason);
+    }
+    if (message.released !== 0) {
+      writer.uint32(64).int32(message.released);
+    }
+    if (message.forgiven !== 0) {
+      writer.uint32(72).int32(message.forgiven);
     }
     return writer;
   },
@@ -494,6 +703,30 @@ export const Wave: MessageFns<Wave> = {
             message.caller = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.pauseReason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.released = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.forgiven = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -514,6 +747,13 @@ export const Wave: MessageFns<Wave> = {
       paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
       items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => WaveItem.fromJSON(e)) : [],
       caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      pauseReason: isSet(object.pauseReason)
+        ? globalThis.String(object.pauseReason)
+        : isSet(object.pause_reason)
+        ? globalThis.String(object.pause_reason)
+        : "",
+      released: isSet(object.released) ? globalThis.Number(object.released) : 0,
+      forgiven: isSet(object.forgiven) ? globalThis.Number(object.forgiven) : 0,
     };
   },
 
@@ -537,6 +777,15 @@ export const Wave: MessageFns<Wave> = {
     if (message.caller !== "") {
       obj.caller = message.caller;
     }
+    if (message.pauseReason !== "") {
+      obj.pauseReason = message.pauseReason;
+    }
+    if (message.released !== 0) {
+      obj.released = Math.round(message.released);
+    }
+    if (message.forgiven !== 0) {
+      obj.forgiven = Math.round(message.forgiven);
+    }
     return obj;
   },
 
@@ -551,6 +800,9 @@ export const Wave: MessageFns<Wave> = {
     message.paused = object.paused ?? false;
     message.items = object.items?.map((e) => WaveItem.fromPartial(e)) || [];
     message.caller = object.caller ?? "";
+    message.pauseReason = object.pauseReason ?? "";
+    message.released = object.released ?? 0;
+    message.forgiven = object.forgiven ?? 0;
     return message;
   },
 };
@@ -571,6 +823,28 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

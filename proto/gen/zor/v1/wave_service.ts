@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -54,6 +56,18 @@ export interface GetWaveRequest {
 /** Response of GetWave. */
 export interface GetWaveResponse {
   /** The wave. */
+  wave: Wave | undefined;
+}
+
+/** Request of WatchWave. */
+export interface WatchWaveRequest {
+  /** Name of its operation. */
+  name: string;
+}
+
+/** Response of WatchWave. */
+export interface WatchWaveResponse {
+  /** The wave. In all but the first it has no spec, and of its resources only those that have changed since. */
   wave: Wave | undefined;
 }
 
@@ -397,6 +411,140 @@ export const GetWaveResponse: MessageFns<GetWaveResponse> = {
   },
 };
 
+function createBaseWatchWaveRequest(): WatchWaveRequest {
+  return { name: "" };
+}
+
+export const WatchWaveRequest: MessageFns<WatchWaveRequest> = {
+  encode(message: WatchWaveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchWaveRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchWaveRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchWaveRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: WatchWaveRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchWaveRequest>): WatchWaveRequest {
+    return WatchWaveRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchWaveRequest>): WatchWaveRequest {
+    const message = createBaseWatchWaveRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchWaveResponse(): WatchWaveResponse {
+  return { wave: undefined };
+}
+
+export const WatchWaveResponse: MessageFns<WatchWaveResponse> = {
+  encode(message: WatchWaveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wave !== undefined) {
+      Wave.encode(message.wave, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchWaveResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchWaveResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.wave = Wave.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchWaveResponse {
+    return { wave: isSet(object.wave) ? Wave.fromJSON(object.wave) : undefined };
+  },
+
+  toJSON(message: WatchWaveResponse): unknown {
+    const obj: any = {};
+    if (message.wave !== undefined) {
+      obj.wave = Wave.toJSON(message.wave);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchWaveResponse>): WatchWaveResponse {
+    return WatchWaveResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchWaveResponse>): WatchWaveResponse {
+    const message = createBaseWatchWaveResponse();
+    message.wave = (object.wave !== undefined && object.wave !== null) ? Wave.fromPartial(object.wave) : undefined;
+    return message;
+  },
+};
+
 function createBasePauseWaveRequest(): PauseWaveRequest {
   return { name: "", requestId: "" };
 }
@@ -735,6 +883,16 @@ export const WaveServiceService = {
     responseSerialize: (value: GetWaveResponse): Buffer => Buffer.from(GetWaveResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetWaveResponse => GetWaveResponse.decode(value),
   },
+  /** Sends a wave with all its resources, then, four times a second at most, what of it has changed, and ends when the wave has. */
+  watchWave: {
+    path: "/zor.v1.WaveService/WatchWave" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchWaveRequest): Buffer => Buffer.from(WatchWaveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchWaveRequest => WatchWaveRequest.decode(value),
+    responseSerialize: (value: WatchWaveResponse): Buffer => Buffer.from(WatchWaveResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchWaveResponse => WatchWaveResponse.decode(value),
+  },
   /** Has a wave begin no other resource until it is resumed, also when the hub is restarted meanwhile. */
   pauseWave: {
     path: "/zor.v1.WaveService/PauseWave" as const,
@@ -745,7 +903,7 @@ export const WaveServiceService = {
     responseSerialize: (value: PauseWaveResponse): Buffer => Buffer.from(PauseWaveResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseWaveResponse => PauseWaveResponse.decode(value),
   },
-  /** Has a paused wave go on. */
+  /** Has a paused wave go on. Whoever asks for that must be allowed to call its method. */
   resumeWave: {
     path: "/zor.v1.WaveService/ResumeWave" as const,
     requestStream: false as const,
@@ -762,9 +920,11 @@ export interface WaveServiceServer extends UntypedServiceImplementation {
   startWave: handleUnaryCall<StartWaveRequest, StartWaveResponse>;
   /** Returns a wave with all its resources, for as long as its operation is kept. */
   getWave: handleUnaryCall<GetWaveRequest, GetWaveResponse>;
+  /** Sends a wave with all its resources, then, four times a second at most, what of it has changed, and ends when the wave has. */
+  watchWave: handleServerStreamingCall<WatchWaveRequest, WatchWaveResponse>;
   /** Has a wave begin no other resource until it is resumed, also when the hub is restarted meanwhile. */
   pauseWave: handleUnaryCall<PauseWaveRequest, PauseWaveResponse>;
-  /** Has a paused wave go on. */
+  /** Has a paused wave go on. Whoever asks for that must be allowed to call its method. */
   resumeWave: handleUnaryCall<ResumeWaveRequest, ResumeWaveResponse>;
 }
 
@@ -801,6 +961,13 @@ export interface WaveServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetWaveResponse) => void,
   ): ClientUnaryCall;
+  /** Sends a wave with all its resources, then, four times a second at most, what of it has changed, and ends when the wave has. */
+  watchWave(request: WatchWaveRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchWaveResponse>;
+  watchWave(
+    request: WatchWaveRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchWaveResponse>;
   /** Has a wave begin no other resource until it is resumed, also when the hub is restarted meanwhile. */
   pauseWave(
     request: PauseWaveRequest,
@@ -817,7 +984,7 @@ export interface WaveServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseWaveResponse) => void,
   ): ClientUnaryCall;
-  /** Has a paused wave go on. */
+  /** Has a paused wave go on. Whoever asks for that must be allowed to call its method. */
   resumeWave(
     request: ResumeWaveRequest,
     callback: (error: ServiceError | null, response: ResumeWaveResponse) => void,

@@ -1,6 +1,8 @@
+import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { newWave, type WaveRecord } from "../../../../../hub/kit/waves/wave-record.js";
 import { WaveRun } from "../../../../../hub/kit/waves/wave-run.js";
+import { ZorError } from "../../../../../lib/errors.js";
 import { Role } from "../../../../../proto/gen/zor/v1/token_service.js";
 import { WaveItemState, WaveSpec } from "../../../../../proto/gen/zor/v1/wave.js";
 
@@ -12,6 +14,8 @@ class Rig {
   readonly stop = new AbortController();
   readonly cancel = new AbortController();
   step = "";
+  isRefused = false;
+  readonly paused: string[] = [];
   readonly #acts = new Map<number, PromiseWithResolvers<void>>();
 
   constructor(count: number, bounds: Partial<WaveSpec>, states: readonly WaveItemState[] = []) {
@@ -30,6 +34,10 @@ class Rig {
         this.#acts.set(index, act);
         return act.promise;
       },
+      permit: () => {
+        if (this.isRefused) throw new Error("revoked");
+      },
+      paused: (why) => this.paused.push(why),
       changed: () => undefined,
       stop: this.stop.signal,
     });
@@ -40,6 +48,12 @@ class Rig {
       () => "done",
       (error: unknown) => error,
     );
+  }
+
+  /** @param forgiven how many of those that failed count no longer. */
+  resume(forgiven = 0): void {
+    Object.assign(this.wave, { paused: false, pauseReason: "", forgiven });
+    this.run.look();
   }
 
   /** Those that are under way. */
@@ -140,5 +154,81 @@ describe("a run of a wave", () => {
     expect(rig.states).toEqual(["RUNNING", "RUNNING", "PENDING"]);
     const states = [WaveItemState.WAVE_ITEM_STATE_SUCCEEDED, WaveItemState.WAVE_ITEM_STATE_RUNNING];
     expect(new Rig(3, {}, states).underWay).toEqual([1, 2]);
+  });
+
+  test("begins a batch when the one before has ended, and pauses after each where it is told to", async () => {
+    const rig = new Rig(5, { canary: 1, batchSize: 2, pauseAfterBatch: true, maxFailures: 5 });
+    expect(rig.underWay).toEqual([0]);
+    await rig.end([0]);
+    expect([rig.underWay, rig.paused]).toEqual([[], ["the canaries are done"]]);
+    rig.resume();
+    await rig.end([]);
+    expect(rig.underWay).toEqual([1, 2]);
+    await rig.end([1], new Error("no"));
+    expect(rig.underWay).toEqual([2]);
+    await rig.end([2]);
+    expect(rig.step).toBe("paused (3 of 5 are done), 2 of 5 done, 1 failed");
+    rig.resume();
+    await rig.end([]);
+    await rig.end([3, 4]);
+    expect(await rig.ended).toBe("done");
+  });
+
+  test("waits before each batch as long as it is told to", async () => {
+    const rig = new Rig(2, { batchSize: 1, batchPause: { seconds: 0n, nanos: 1_000_000 } });
+    await rig.end([0]);
+    expect(rig.step).toBe("waits before the next batch, 1 of 2 done");
+    await expect.poll(() => rig.underWay).toEqual([1]);
+    await rig.end([1]);
+    expect(await rig.ended).toBe("done");
+  });
+
+  test("takes the number that may fail from a percentage, and counts what nobody can tell the end of", async () => {
+    const lost = new ZorError({ reason: "HOST_LOST", code: status.UNAVAILABLE, message: "lost" });
+    const rig = new Rig(5, { maxFailuresPercent: 39 });
+    await rig.end([0], lost);
+    expect(rig.underWay).toEqual([1, 2]);
+    expect(rig.step).toBe("0 of 5 done, 1 unconfirmed, 2 under way");
+    await rig.end([1], new Error("no"));
+    expect(rig.underWay).toEqual([2]);
+    await rig.end([2]);
+    expect(await rig.ended).toMatchObject({ message: expect.stringMatching(/^2 resources failed, more than the 1/) });
+    expect(rig.states).toEqual(["UNCONFIRMED", "FAILED", "SUCCEEDED", "SKIPPED", "SKIPPED"]);
+  });
+
+  test("pauses instead of ending when its budget is spent, and once resumed has a new one", async () => {
+    const rig = new Rig(4, { pauseWhenSpent: true, maxParallel: 1, canary: 1 });
+    await rig.end([0], new Error("no"));
+    expect(rig.underWay).toEqual([]);
+    expect(rig.step).toBe("paused (1 resource failed, more than the 0 that may), 0 of 4 done, 1 failed");
+    rig.resume(1);
+    await rig.end([]);
+    await rig.end([1]);
+    await rig.end([2], new Error("no"));
+    expect([rig.underWay, rig.paused.length]).toEqual([[], 2]);
+    rig.resume(2);
+    await rig.end([]);
+    await rig.end([3]);
+    expect(await rig.ended).toBe("done");
+  });
+
+  test("ends when its caller may not do it any more; what is under way ends by itself", async () => {
+    const rig = new Rig(4, { maxFailures: 4 });
+    rig.isRefused = true;
+    await rig.end([0]);
+    expect(rig.underWay).toEqual([1]);
+    await rig.end([1]);
+    expect(await rig.ended).toMatchObject({ message: "revoked" });
+    expect(rig.states).toEqual(["SUCCEEDED", "SUCCEEDED", "SKIPPED", "SKIPPED"]);
+  });
+
+  test("finds out what became of what an earlier run has begun, also when it is paused", async () => {
+    const rig = new Rig(3, { pauseWhenSpent: true }, [
+      WaveItemState.WAVE_ITEM_STATE_FAILED,
+      WaveItemState.WAVE_ITEM_STATE_RUNNING,
+    ]);
+    expect(rig.underWay).toEqual([1]);
+    await rig.end([1]);
+    expect(rig.states).toEqual(["FAILED", "SUCCEEDED", "PENDING"]);
   });
 });

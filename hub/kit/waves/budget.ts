@@ -1,0 +1,50 @@
+import { toMs } from "../../../lib/duration.js";
+import { counted } from "../../../lib/words.js";
+import { type WaveItem, WaveItemState, type WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
+import type { WaveRecord } from "./wave-record.js";
+
+const { WAVE_ITEM_STATE_FAILED: failed, WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
+const { WAVE_ITEM_STATE_PENDING: pending, WAVE_ITEM_STATE_RUNNING: running } = WaveItemState;
+
+/** Whether it counts as failed: nobody knows of what is unconfirmed that it was done. */
+export function isBad({ state }: WaveItem): boolean {
+  return state === failed || state === unconfirmed;
+}
+
+/** Whether nothing more becomes of it. */
+export function isEnded({ state }: WaveItem): boolean {
+  return state !== pending && state !== running;
+}
+
+/** How many may fail. */
+export function mayFail({ names, maxFailures, maxFailuresPercent }: WaveSpec): number {
+  return maxFailures > 0 ? maxFailures : Math.floor((names.length * maxFailuresPercent) / 100);
+}
+
+/** How many have failed. */
+export function badCount(items: readonly WaveItem[]): number {
+  return items.reduce((count, item) => count + (isBad(item) ? 1 : 0), 0);
+}
+
+/** Why no other may be begun: "3 failed, more than the 2 that may"; undefined while others may. */
+export function spentText({ items, spec, forgiven }: WaveRecord): string | undefined {
+  const [bad, most] = [badCount(items), mayFail(spec)];
+  const ofCanaries = badCount(items.slice(0, spec.canary));
+  if (bad - forgiven > most) return `${counted(bad - forgiven, "resource")} failed, more than the ${most} that may`;
+  return ofCanaries > forgiven ? `${counted(ofCanaries, "resource")} failed, among the canaries` : undefined;
+}
+
+/** How many of the first may be begun before anything has ended. */
+export function firstBatch(spec: WaveSpec): number {
+  return spec.canary > 0 ? spec.canary : nextBatch(spec, 0);
+}
+
+/** How many of the first may be begun once the first `released` have ended. */
+export function nextBatch({ batchSize, names }: WaveSpec, released: number): number {
+  return batchSize > 0 ? Math.min(names.length, released + batchSize) : names.length;
+}
+
+/** How long it waits between batches. */
+export function batchPauseMs({ batchPause }: WaveSpec): number {
+  return toMs(batchPause);
+}
