@@ -11,7 +11,8 @@ export function versionHandlers(program: "hub" | "agent"): Handlers<typeof Versi
   return { getVersion: async () => ({ program, version, build, apiLevel, startTime, time: new Date() }) };
 }
 
-function buildOf(program: string): string {
+/** What tells a program from another one of the same version: the beginning of the SHA-256 of its file. Empty: the file cannot be read. */
+export function buildOf(program: "hub" | "agent"): string {
   try {
     return createHash("sha256")
       .update(readFileSync(programPath(program)))

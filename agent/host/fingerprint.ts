@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { arch, cpus, machine, release } from "node:os";
 import { version } from "../../lib/program.js";
+import { buildOf } from "../../lib/program-version.js";
 import type { Capability, Fingerprint } from "../../proto/gen/zor/v1/host.js";
 import { probeKernel } from "./kernel-probe.js";
 import { readLimits } from "./resources.js";
@@ -29,6 +30,7 @@ export async function takeFingerprint(options: FingerprintOptions): Promise<Fing
   ]);
   return {
     agentVersion: version,
+    agentBuild: buildOf("agent"),
     apiVersions: ["zor.v1"],
     operatingSystem: await readOperatingSystem(),
     kernel: release(),

@@ -940,6 +940,7 @@ export const commentTable: Readonly<Record<string, string>> = {
   "zor.v1.FilterRule.remote": "The other end, as a prefix such as \"10.0.0.0/8\", or one address; empty: any.",
   "zor.v1.FilterRule.remote_instances": "The other end is an instance of this host for which this filter holds, such as \"labels.role = web\"; its addresses are followed as they change, those of its specification and those heard. Not together with remote; at most 500 characters.",
   "zor.v1.Fingerprint": "What a host can do, with a reason for each thing it cannot.",
+  "zor.v1.Fingerprint.agent_build": "What tells the agent's program from another one of the same version, as GetVersion has it; empty: an agent that does not tell it here.",
   "zor.v1.Fingerprint.agent_version": "Version of the agent, for example \"0.1.0\".",
   "zor.v1.Fingerprint.api_versions": "API levels the agent serves, for example \"zor.v1\".",
   "zor.v1.Fingerprint.architecture": "Machine architecture, for example \"x86_64\".",

@@ -24,19 +24,25 @@ export function define({ program, open }: Registrar): void {
       const agents = listing.resources.map(({ value }) => {
         // What is listed is of the kind that was asked for.
         const { name, fingerprint } = value as Host;
-        return { host: name, version: fingerprint?.agentVersion ?? "" };
+        return { host: name, version: fingerprint?.agentVersion ?? "", build: fingerprint?.agentBuild ?? "" };
       });
       if (isStructured(output)) {
         await session.printJson(output, { zor: version, server: GetVersionResponse.toJSON(server), agents });
         return;
       }
-      const build = server.build === "" ? "" : ` (build ${server.build})`;
+      const told = server.version || "does not tell its version";
       session.print(`zor    ${version}`);
-      session.print(escapeText(`${server.program.padEnd(6)} ${server.version || "does not tell its version"}${build}`));
+      session.print(escapeText(`${server.program.padEnd(6)} ${told}${buildText(server)}`));
       for (const agent of agents)
-        session.print(escapeText(`agent  ${agent.version || "not known yet"}  ${shortName(agent.host)}`));
+        session.print(
+          escapeText(`agent  ${agent.version || "not known yet"}${buildText(agent)}  ${shortName(agent.host)}`),
+        );
     });
   withExamples(command, "zor version", "zor version -o json | jq .agents");
+}
+
+function buildText({ build }: { readonly build: string }): string {
+  return build === "" ? "" : ` (build ${build})`;
 }
 
 /** One that was made before the question is known by not knowing it. */

@@ -209,6 +209,7 @@ export const hostColumns: readonly Column<HostRow>[] = [
 
 /** Only for where there is room without end. */
 export const hostWideColumns: readonly Column<HostRow>[] = [
+  wideColumn("build", "BUILD", (row: HostRow) => row.resource.fingerprint?.agentBuild ?? ""),
   wideColumn("underlay", "UNDERLAY", (row: HostRow) => row.resource.underlayAddresses.join(",")),
 ];
 

@@ -1,5 +1,5 @@
 import { toMs } from "../../../lib/duration.js";
-import type { Host } from "../../../proto/gen/zor/v1/host.js";
+import type { Fingerprint, Host } from "../../../proto/gen/zor/v1/host.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatBytes, formatMib, formatRtt } from "../../kit/format.js";
@@ -34,7 +34,7 @@ export function describeHost(row: Row<Host>, context: CellContext): readonly Des
     field("load average", host.summary?.loadAverage.toFixed(2)),
     field("memory free", host.summary === undefined ? "" : formatMib(host.summary.memoryAvailableMib)),
     heading("Machine"),
-    field("agent", fingerprint === undefined ? "" : `${fingerprint.agentVersion} (pid ${host.agentPid})`),
+    field("agent", fingerprint === undefined ? "" : agentText(fingerprint, host.agentPid)),
     field("system", fingerprint === undefined ? "" : `${fingerprint.operatingSystem}, ${fingerprint.kernel}`),
     field("cpu", fingerprint === undefined ? "" : `${fingerprint.cpus} x ${fingerprint.cpuModel}`),
     field("memory", fingerprint === undefined ? "" : formatMib(fingerprint.memoryMib)),
@@ -49,4 +49,9 @@ export function describeHost(row: Row<Host>, context: CellContext): readonly Des
     ),
     ...(fingerprint === undefined ? [text("not known yet", "dim")] : []),
   ];
+}
+
+function agentText({ agentVersion, agentBuild }: Fingerprint, pid: bigint): string {
+  const build = agentBuild === "" ? "" : `build ${agentBuild}, `;
+  return `${agentVersion} (${build}pid ${pid})`;
 }

@@ -203,7 +203,11 @@ export interface Fingerprint {
   /** Everything probed, present or missing. */
   capabilities: Capability[];
   /** When the probe ran. */
-  probeTime: Date | undefined;
+  probeTime:
+    | Date
+    | undefined;
+  /** What tells the agent's program from another one of the same version, as GetVersion has it; empty: an agent that does not tell it here. */
+  agentBuild: string;
 }
 
 /** One thing a host can or cannot do. */
@@ -1217,6 +1221,7 @@ function createBaseFingerprint(): Fingerprint {
     memoryMib: 0n,
     capabilities: [],
     probeTime: undefined,
+    agentBuild: "",
   };
 }
 
@@ -1254,6 +1259,9 @@ export const Fingerprint: MessageFns<Fingerprint> = {
     }
     if (message.probeTime !== undefined) {
       Timestamp.encode(toTimestamp(message.probeTime), writer.uint32(82).fork()).join();
+    }
+    if (message.agentBuild !== "") {
+      writer.uint32(90).string(message.agentBuild);
     }
     return writer;
   },
@@ -1351,6 +1359,14 @@ export const Fingerprint: MessageFns<Fingerprint> = {
             message.probeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.agentBuild = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1401,6 +1417,11 @@ export const Fingerprint: MessageFns<Fingerprint> = {
         : isSet(object.probe_time)
         ? fromJsonTimestamp(object.probe_time)
         : undefined,
+      agentBuild: isSet(object.agentBuild)
+        ? globalThis.String(object.agentBuild)
+        : isSet(object.agent_build)
+        ? globalThis.String(object.agent_build)
+        : "",
     };
   },
 
@@ -1436,6 +1457,9 @@ export const Fingerprint: MessageFns<Fingerprint> = {
     if (message.probeTime !== undefined) {
       obj.probeTime = message.probeTime.toISOString();
     }
+    if (message.agentBuild !== "") {
+      obj.agentBuild = message.agentBuild;
+    }
     return obj;
   },
 
@@ -1454,6 +1478,7 @@ export const Fingerprint: MessageFns<Fingerprint> = {
     message.memoryMib = (object.memoryMib !== undefined && object.memoryMib !== null) ? BigInt(object.memoryMib) : 0n;
     message.capabilities = object.capabilities?.map((e) => Capability.fromPartial(e)) || [];
     message.probeTime = object.probeTime ?? undefined;
+    message.agentBuild = object.agentBuild ?? "";
     return message;
   },
 };
