@@ -45,8 +45,8 @@ export interface TuiKind<T extends object = object> {
   hasScreen?(resource: T): boolean;
   /** Kinds whose rows are parts of this kind's resources, and that have a table of their own. */
   readonly parts?: readonly Parts<T>[];
-  /** Number of its state: rows are counted by it. Default: 0. */
-  stateOf?(resource: T): number;
+  /** Where its message says the number of its state, as ["status", "state"]: rows are counted by it. Default: it has none, all count as 0. */
+  readonly stateAt?: readonly string[];
   /** How such a state is shown. Default: kinds without states. */
   styleOf?(state: number): StateStyle;
   /** Everything known of a resource, for people. */

@@ -46,7 +46,7 @@ const gaugeKind: TuiKind<Gauge> = {
       run: async () => undefined,
     },
   ],
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: (state) => ({ symbol: "●", word: state === 1 ? "measuring" : "idle", tone: "good" }),
   describe: ({ resource }) => [field("reading", `${resource.status?.reading ?? 0} V`)],
   open: (row) => ({ kind: "lan", scope: { title: row.id, host: row.host } }),

@@ -18,7 +18,7 @@ export const a2bKind: TuiKind<A2b> = {
   empty: "no in-line boxes; put one between two lans with: zor create a2b",
   counted: { short: "a2bs", rank: 3 },
   actions: a2bActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: a2bStyle,
   describe: describeA2b,
   commands: async () => (await import("./flags.js")).a2bCommands,

@@ -27,7 +27,7 @@ export const bridgeKind: TuiKind<Bridge> = {
       },
     },
   ],
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: bridgeStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

@@ -30,7 +30,7 @@ export const eventKind: TuiKind<Event> = {
       }),
   },
   actions: [],
-  stateOf: ({ severity }) => severity,
+  stateAt: ["severity"],
   styleOf: severityStyle,
   describe: describeEvent,
   hostsOf: (row) => [row.host, hostOf(row.resource.resource) ?? ""],

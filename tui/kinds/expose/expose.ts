@@ -33,7 +33,7 @@ export const exposeKind: TuiKind<Expose> = {
       },
     },
   ],
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: exposeStyle,
   hostsOf: ({ resource }) => [hostOf(resource.spec?.instance ?? "") ?? ""].filter((host) => host !== ""),
   suffersFrom: ({ resource, id }, deleted) => {

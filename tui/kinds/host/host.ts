@@ -19,7 +19,7 @@ export const hostKind: TuiKind<Host> = {
     lastSeenTime: ({ lastSeenTime }) => lastSeenTime,
   },
   actions: hostActions,
-  stateOf: ({ state }) => state,
+  stateAt: ["state"],
   styleOf: hostStyle,
   describe: describeHost,
   commands: async () => (await import("./flags.js")).hostCommands,

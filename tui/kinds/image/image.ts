@@ -14,7 +14,7 @@ export const imageKind: TuiKind<Image> = {
   empty: "no images here; bring one with: zor image import FILE --host HOST",
   counted: { short: "imgs", rank: 3 },
   actions: imageActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: imageStyle,
   describe: describeImage,
   commands: async () => (await import("./flags.js")).imageCommands,

@@ -4,7 +4,7 @@ import { instanceActions } from "./actions.js";
 import { instanceColumns, instanceWideColumns } from "./columns.js";
 import { describeInstance } from "./describe.js";
 import { insideInstance } from "./inside.js";
-import { instanceStyle, stateOf } from "./states.js";
+import { instanceStyle } from "./states.js";
 import { instanceMap } from "./map.js";
 import { instanceForm } from "./form.js";
 
@@ -21,7 +21,7 @@ export const instanceKind: TuiKind<Instance> = {
   hasConsole: true,
   hasLogin: true,
   hasScreen: ({ spec }) => spec?.driver?.$case === "qemu" && spec.driver.value.display !== "",
-  stateOf,
+  stateAt: ["status", "state"],
   styleOf: instanceStyle,
   describe: describeInstance,
   insideOf: insideInstance,

@@ -21,7 +21,7 @@ export const linkKind: TuiKind<Link> = {
   empty: "no links; join two lans with: zor create link",
   counted: { short: "links", rank: 1 },
   actions: linkActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: linkStyle,
   describe: describeLink,
   commands: async () => (await import("./flags.js")).linkCommands,

@@ -15,7 +15,7 @@ export const natKind: TuiKind<Nat> = {
   empty: "no ways out of lans; make one with: zor create nat",
   counted: { short: "nats", rank: 3 },
   actions: natActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: natStyle,
   describe: describeNat,
   commands: async () => (await import("./flags.js")).natCommands,

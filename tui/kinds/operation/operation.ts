@@ -14,7 +14,7 @@ export const operationKind: TuiKind<Operation> = {
   sortBy: "age",
   empty: "no operations",
   actions: operationActions,
-  stateOf: ({ state }) => state,
+  stateAt: ["state"],
   styleOf: operationStyle,
   describe: describeOperation,
   troubleOf: operationTrouble,

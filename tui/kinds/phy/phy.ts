@@ -46,7 +46,7 @@ export const phyKind: TuiKind<Phy> = {
       },
     },
   ],
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: phyStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

@@ -19,7 +19,7 @@ export const poolKind: TuiKind<Pool> = {
   empty: "no pools here; make storage known with: zor create pool",
   counted: { short: "pools", rank: 3 },
   actions: poolActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: poolStyle,
   troubleOf: (row, context) => troubleOfState(poolKind, row, context) ?? shortage(row.resource),
   describe: (row, context) => {

@@ -17,7 +17,7 @@ export const snapshotKind: TuiKind<Snapshot> = {
   empty: "no snapshots; take one with: zor snapshot create",
   counted: { short: "snaps", rank: 3 },
   actions: snapshotActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: snapshotStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

@@ -26,7 +26,7 @@ export const tapKind: TuiKind<Tap> = {
       },
     },
   ],
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: tapStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

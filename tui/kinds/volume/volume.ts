@@ -18,7 +18,7 @@ export const volumeKind: TuiKind<Volume> = {
   empty: "no volumes here; make one with: zor create volume HOST/NAME --size 10G",
   counted: { short: "vols", rank: 3 },
   actions: volumeActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: volumeStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

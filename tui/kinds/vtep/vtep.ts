@@ -26,7 +26,7 @@ export const vtepKind: TuiKind<Vtep> = {
       },
     },
   ],
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: vtepStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

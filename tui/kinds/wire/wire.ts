@@ -19,7 +19,7 @@ export const wireKind: TuiKind<Wire> = {
   empty: "no wires; put one between two interfaces with: zor create wire",
   counted: { short: "wires", rank: 3 },
   actions: wireActions,
-  stateOf: ({ status }) => status?.state ?? 0,
+  stateAt: ["status", "state"],
   styleOf: wireStyle,
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

@@ -1,8 +1,11 @@
-import { unpack } from "../../../lib/kinds/resource.js";
+import type { NamedMessage } from "../../../lib/kinds/codecs.js";
+import { fieldNumbers } from "../../../lib/kinds/encoded.js";
+import { findPackedKind } from "../../../lib/kinds/resource.js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.js";
-import type { TuiKind } from "../kind.js";
+import type { Presence, TuiKind } from "../kind.js";
 import { type KindTable, pluralOf } from "../kind-table.js";
-import { type Row, toRow } from "../row.js";
+import { idOf } from "../resource-name.js";
+import type { Row } from "../row.js";
 import { EventRate } from "./event-rate.js";
 import type { FleetStep } from "./fleet-step.js";
 import type { FleetView } from "./fleet-view.js";
@@ -36,6 +39,10 @@ export interface Complaint {
 export class Fleet implements FleetView {
   readonly kinds: KindTable;
   readonly #tables = new Map<string, Table>();
+  /** By type URL. */
+  readonly #kindsByType = new Map<string, TuiKind>();
+  /** Ids of hosts of which nothing current is known. */
+  readonly #unreachable = new Set<string>();
   readonly #pending = new Map<string, Pending>();
   readonly #followers = new Map<string, Follower>();
   /** Collection of the kind that others live on; asked for with every cell. */
@@ -53,7 +60,9 @@ export class Fleet implements FleetView {
     this.#connection = { phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined };
     this.#hostCollection = kinds.presence === undefined ? "" : pluralOf(kinds.presence);
     for (const kind of kinds.all) {
-      this.#tables.set(kind.kind, new Table((row) => kind.stateOf?.(row.resource) ?? 0, kind.log?.limit));
+      const stateAt = kind.stateAt === undefined ? [] : fieldNumbers(kind.kind, kind.stateAt);
+      const limit = kind.log?.limit ?? Number.POSITIVE_INFINITY;
+      this.#tables.set(kind.kind, new Table({ kind: kind.kind, stateAt, limit }));
       const follower = kind.follow?.();
       if (follower !== undefined) this.#followers.set(kind.kind, follower);
     }
@@ -95,7 +104,7 @@ export class Fleet implements FleetView {
   contentsOf(host: string): readonly { readonly kind: string; readonly count: number }[] {
     return this.kinds.all
       .filter((kind) => kind.counted !== undefined && kind.presence === undefined)
-      .map(({ kind }) => ({ kind, count: this.table(kind).namesOn(host).size }))
+      .map(({ kind }) => ({ kind, count: this.table(kind).countOn(host) }))
       .filter(({ count }) => count > 0);
   }
 
@@ -137,11 +146,13 @@ export class Fleet implements FleetView {
   }
 
   isReachable(host: string): boolean {
-    if (host === "") return true;
-    const { presence } = this.kinds;
-    const row = presence === undefined ? undefined : this.#hostRow(presence, host);
     // A host that is not listed is this very agent's own, when the client talks to an agent.
-    return presence === undefined || row === undefined || presence.presence.isReachable(row.resource);
+    return !this.#unreachable.has(host);
+  }
+
+  /** Ids of the hosts of which nothing current is known. */
+  get unreachable(): ReadonlySet<string> {
+    return this.#unreachable;
   }
 
   lastSeenTime(host: string): Date | undefined {
@@ -214,18 +225,18 @@ export class Fleet implements FleetView {
     this.#localEvents += 1;
     const name = `${pluralOf(log)}/local-${this.#localEvents}`;
     const entry = log.log.write({ ...complaint, name, time: new Date(this.hubTimeMs(nowMs)) });
-    this.table(log.kind).put(toRow(log.kind, name, entry, nowMs));
+    this.#putEntry(log, { ...entry, name }, nowMs);
   }
 
   /** Adds entries of the log from before those that are known; nothing waits for them. Returns how many are new. */
-  addHistory(entries: readonly { readonly name: string }[], nowMs: number): number {
+  addHistory(entries: readonly NamedMessage[], nowMs: number): number {
     const { log } = this.kinds;
     if (log === undefined) return 0;
     const table = this.table(log.kind);
     const unknown = entries.filter(({ name }) => table.find(name) === undefined);
     // Whoever is full keeps what is newer.
     const added = unknown.slice(0, Math.max(0, log.log.limit - table.size));
-    for (const entry of added) table.put(toRow(log.kind, entry.name, entry, nowMs));
+    for (const entry of added) this.#putEntry(log, entry, nowMs);
     return added.length;
   }
 
@@ -249,6 +260,7 @@ export class Fleet implements FleetView {
   #forget(kind: string, name: string): void {
     this.#pending.delete(name);
     this.#followers.get(kind)?.forget(name);
+    if (kind === this.kinds.presence?.kind) this.#unreachable.delete(idOf(name));
   }
 
   #remove(kind: string, name: string): void {
@@ -258,14 +270,33 @@ export class Fleet implements FleetView {
   }
 
   #upsert(packed: Any, nowMs: number): void {
-    const resource = unpack(packed);
-    const kind = resource === undefined ? undefined : this.kinds.find(resource.kind);
-    if (resource === undefined || kind === undefined) return;
-    const row = toRow(kind.kind, resource.value.name, resource.value, nowMs);
+    const kind = this.#kindOf(packed);
+    if (kind === undefined) return;
+    const table = this.table(kind.kind);
+    const slot = table.put(packed.value, nowMs);
+    if (kind.presence !== undefined) this.#lookAtHost(kind.presence, table.at(slot));
+    const follower = this.#followers.get(kind.kind);
+    // Whoever waits for nothing needs nothing of what came but its bytes.
+    if (follower === undefined && this.#pending.size === 0) return;
+    const row = table.at(slot);
+    if (row === undefined) return;
+    follower?.note(row, nowMs);
+    this.#settle(kind, row);
+  }
+
+  #kindOf({ typeUrl }: Any): TuiKind | undefined {
+    const known = this.#kindsByType.get(typeUrl);
+    if (known !== undefined) return known;
+    const singular = findPackedKind({ typeUrl });
+    const kind = singular === undefined ? undefined : this.kinds.find(singular);
+    if (kind !== undefined) this.#kindsByType.set(typeUrl, kind);
+    return kind;
+  }
+
+  /** Ends waiting for what came, or for what it tells of. */
+  #settle(kind: TuiKind, row: Row): void {
+    if (this.#pending.size === 0) return;
     if (kind.log !== undefined) this.#settleByEvent(kind.log.read(row.resource));
-    if (kind.presence === undefined) this.table(kind.kind).put(row);
-    else this.#putHost(kind, row);
-    this.#followers.get(kind.kind)?.note(row, nowMs);
     const pending = this.#pending.get(row.name);
     if (pending !== undefined && this.#isSettled(kind, pending, row)) this.#pending.delete(row.name);
   }
@@ -275,14 +306,17 @@ export class Fleet implements FleetView {
   }
 
   /** What is on a host looks different when the host comes or goes. */
-  #putHost(kind: TuiKind, row: Row): void {
-    const before = this.isReachable(row.id);
-    this.table(kind.kind).put(row);
-    if (this.isReachable(row.id) === before) return;
-    for (const other of this.#snapshotKinds()) {
-      const table = this.table(other.kind);
-      if (other !== kind) table.touch(table.namesOn(row.id));
-    }
+  #lookAtHost(presence: Presence, row: Row | undefined): void {
+    if (row === undefined) return;
+    const isReachable = presence.isReachable(row.resource);
+    if (this.isReachable(row.id) === isReachable) return;
+    if (isReachable) this.#unreachable.delete(row.id);
+    else this.#unreachable.add(row.id);
+    for (const { kind, presence: own } of this.#snapshotKinds()) if (own === undefined) this.table(kind).touch(row.id);
+  }
+
+  #putEntry(log: TuiKind, entry: NamedMessage, nowMs: number): void {
+    this.table(log.kind).putValue(entry, nowMs);
   }
 
   #settleByEvent({

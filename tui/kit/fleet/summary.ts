@@ -42,26 +42,25 @@ function countKind(fleet: Fleet, kind: TuiKind): readonly KindCount[] {
 
 /** How many of a kind there are, in which states. */
 export function countOf(fleet: Fleet, kind: TuiKind): Omit<KindCount, "counted"> {
-  const table = fleet.table(kind.kind);
-  return { kind, total: table.size, states: countStates(fleet, kind, table.counts) };
+  return { kind, total: fleet.table(kind.kind).size, states: countStates(fleet, kind) };
 }
 
-/** Adds up the hosts; what is on a host that does not answer counts as unreachable, whatever it was. */
-function countStates(
-  fleet: Fleet,
-  kind: TuiKind,
-  counts: ReadonlyMap<string, ReadonlyMap<number, number>>,
-): readonly StateCount[] {
-  if (kind.styleOf === undefined) return [];
+/** What is on a host that does not answer counts as unreachable, whatever it was. */
+function countStates(fleet: Fleet, kind: TuiKind): readonly StateCount[] {
+  const { styleOf } = kind;
+  if (styleOf === undefined) return [];
+  const table = fleet.table(kind.kind);
   const sums = new Map<StateStyle, number>();
-  for (const [host, states] of counts) {
-    const reachable = kind.presence !== undefined || fleet.isReachable(host);
-    for (const [state, count] of states) {
-      const style = reachable ? kind.styleOf(state) : unreachableStyle;
-      sums.set(style, (sums.get(style) ?? 0) + count);
+  const add = (style: StateStyle, count: number) => sums.set(style, (sums.get(style) ?? 0) + count);
+  for (const [state, count] of table.totals) add(styleOf(state), count);
+  for (const host of kind.presence === undefined ? fleet.unreachable : []) {
+    for (const [state, count] of table.statesOn(host)) {
+      add(styleOf(state), -count);
+      add(unreachableStyle, count);
     }
   }
   return [...sums]
+    .filter(([, count]) => count > 0)
     .map(([style, count]) => ({ style, count }))
     .sort((left, right) => toneOrder.indexOf(left.style.tone) - toneOrder.indexOf(right.style.tone));
 }

@@ -93,8 +93,7 @@ export class GraphReader {
       const table = this.#fleet.table(kind);
       const changes = table.changesSince(this.#versions.get(kind) ?? -1);
       this.#versions.set(kind, changes.version);
-      const names = changes.everything ? [...table.rows()].map(({ name }) => name) : changes.names;
-      for (const name of names) touched.add(hostOf(name) ?? "");
+      for (const host of changes.everything ? table.hosts : changes.hosts) touched.add(host);
     }
     return touched;
   }

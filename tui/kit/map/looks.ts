@@ -1,6 +1,7 @@
 import type { Fleet } from "../fleet/fleet.js";
 import type { StateCount } from "../fleet/summary.js";
 import type { Row } from "../row.js";
+import { stateNumberOf } from "../state-number.js";
 import { type StateStyle, styleOfWord, type Tone, unknownState, unreachableStyle } from "../states.js";
 import { plainText } from "../text/plain-text.js";
 import type { Condition } from "./role.js";
@@ -40,7 +41,8 @@ export class Looks {
     if (pending !== undefined) return { symbol: "◐", word: pending.verb, tone: "busy" };
     if (kind?.presence === undefined && !this.#fleet.isReachable(row.host)) return unreachableStyle;
     const own = kind?.map?.styleOf?.(row.resource);
-    return own ?? kind?.styleOf?.(kind.stateOf?.(row.resource) ?? 0) ?? styleOfWord("up");
+    if (own !== undefined || kind?.styleOf === undefined) return own ?? styleOfWord("up");
+    return kind.styleOf(stateNumberOf(kind, row.resource));
   }
 
   /** What befalls the frames of a cable. */
@@ -102,7 +104,7 @@ export class Looks {
     const known = this.#fleet.kinds.find(kind);
     if (known?.counted?.rank !== 1 || known.styleOf === undefined) return [];
     const { styleOf } = known;
-    const counts = [...(this.#fleet.table(kind).counts.get(host) ?? [])];
+    const counts = [...this.#fleet.table(kind).statesOn(host)];
     if (!this.#fleet.isReachable(host))
       return [{ style: unreachableStyle, count: counts.reduce((sum, [, n]) => sum + n, 0) }];
     return counts

@@ -114,7 +114,7 @@ export class RowView {
     const wider = this.#earlier.findLast((each) => narrows(each.filter, filter));
     if (wider === undefined) return;
     const entries = wider.entries.filter(({ slot }) => {
-      const row = this.#table.at(slot);
+      const row = this.#table.glance(slot);
       return row !== undefined && this.#passes(row, context);
     });
     const shown = new Array<Entry | undefined>(this.#table.capacity);
@@ -148,7 +148,7 @@ export class RowView {
     const shown = new Array<Entry | undefined>(this.#table.capacity);
     this.#inScope.clear();
     for (const slot of this.#table.slots()) {
-      const row = this.#table.at(slot);
+      const row = this.#table.glance(slot);
       if (row === undefined || (scope !== undefined && !scope(row))) continue;
       if (scope !== undefined) this.#inScope.add(slot);
       if (!this.#passes(row, context)) continue;
@@ -168,7 +168,7 @@ export class RowView {
     const { scope } = this.#query;
     const { entries, shown } = this.#passed;
     const before = shown[slot];
-    const row = this.#table.at(slot);
+    const row = this.#table.glance(slot);
     const belongs = row !== undefined && (scope === undefined || scope(row));
     if (belongs && scope !== undefined) this.#inScope.add(slot);
     else this.#inScope.delete(slot);

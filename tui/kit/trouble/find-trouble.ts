@@ -2,6 +2,7 @@ import type { CellContext } from "../fleet/fleet-view.js";
 import type { TuiKind } from "../kind.js";
 import type { Row } from "../row.js";
 import type { StateStyle } from "../states.js";
+import { stateNumberOf } from "../state-number.js";
 import type { Trouble } from "./trouble.js";
 
 /**
@@ -17,7 +18,7 @@ export function troubleOf(kind: TuiKind, row: Row, context: CellContext): Troubl
 
 /** What the state and the reason of a resource say. */
 export function troubleOfState(kind: TuiKind, row: Row, context: CellContext): Trouble | undefined {
-  const style = kind.styleOf?.(kind.stateOf?.(row.resource) ?? 0) ?? shownStyle(kind, row, context);
+  const style = kind.styleOf?.(stateNumberOf(kind, row.resource)) ?? shownStyle(kind, row, context);
   if (style === undefined || !isWorse(style)) return undefined;
   const why = kind.columns.find(({ id }) => id === "reason")?.cell(row, context).text ?? "";
   // What only deserves a look may be so because somebody wanted it.

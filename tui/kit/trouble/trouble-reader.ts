@@ -19,7 +19,8 @@ export interface Troubled {
 export class TroubleReader {
   readonly #fleet: Fleet;
   readonly #versions = new Map<string, number>();
-  readonly #suspects = new Map<string, Set<string>>();
+  /** Slots of what is wrong, by kind. */
+  readonly #suspects = new Map<string, Set<number>>();
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
@@ -46,19 +47,20 @@ export class TroubleReader {
   #rowsOf(kind: TuiKind, context: CellContext): readonly Row[] {
     if (kind.log !== undefined) return [];
     if (kind.troubleOf !== undefined) return [...this.#fleet.rowsOf(kind.kind)];
-    return [...this.#suspectsOf(kind, context)].flatMap((name) => this.#fleet.find(kind.kind, name) ?? []);
+    const table = this.#fleet.table(kind.kind);
+    return [...this.#suspectsOf(kind, context)].flatMap((slot) => table.at(slot) ?? []);
   }
 
-  #suspectsOf(kind: TuiKind, context: CellContext): ReadonlySet<string> {
+  #suspectsOf(kind: TuiKind, context: CellContext): ReadonlySet<number> {
     const table = this.#fleet.table(kind.kind);
     const changes = table.changesSince(this.#versions.get(kind.kind) ?? 0);
     const isNew = !this.#versions.has(kind.kind) || changes.everything;
-    const suspects = isNew ? new Set<string>() : (this.#suspects.get(kind.kind) ?? new Set<string>());
-    const names = isNew ? Array.from(table.rows(), ({ name }) => name) : changes.everything ? [] : changes.names;
-    for (const name of names) {
-      const row = table.find(name);
-      if (row !== undefined && troubleOf(kind, row, context) !== undefined) suspects.add(name);
-      else suspects.delete(name);
+    const suspects = isNew ? new Set<number>() : (this.#suspects.get(kind.kind) ?? new Set<number>());
+    const slots = isNew ? table.slots() : changes.everything ? [] : changes.slots;
+    for (const slot of slots) {
+      const row = table.glance(slot);
+      if (row !== undefined && troubleOf(kind, row, context) !== undefined) suspects.add(slot);
+      else suspects.delete(slot);
     }
     this.#versions.set(kind.kind, changes.version);
     this.#suspects.set(kind.kind, suspects);

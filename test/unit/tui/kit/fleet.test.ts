@@ -71,7 +71,8 @@ describe("a host that does not answer", () => {
     const { version } = fleet.table("instance");
     fleet.apply(upsertHost("alpha", HostState.HOST_STATE_UNREACHABLE), 0);
     expect(words()).toEqual(["1 unreachable"]);
-    expect(fleet.table("instance").changesSince(version)).toMatchObject({ names: [vm] });
+    const slots = [fleet.table("instance").slotOf(vm)];
+    expect(fleet.table("instance").changesSince(version)).toMatchObject({ slots, hosts: new Set(["alpha"]) });
     fleet.apply(upsertHost("alpha"), 0);
     expect(words()).toEqual(["1 running"]);
   });

@@ -77,16 +77,15 @@ describe("a table", () => {
     fleet.apply(upsertInstance("alpha", "a", InstanceState.INSTANCE_STATE_RUNNING), 0);
     fleet.apply(upsertInstance("alpha", "b", InstanceState.INSTANCE_STATE_RUNNING), 0);
     fleet.apply(upsertInstance("alpha", "b", InstanceState.INSTANCE_STATE_STOPPED), 0);
-    expect(instances.counts.get("alpha")).toEqual(
-      new Map([
-        [InstanceState.INSTANCE_STATE_RUNNING, 1],
-        [InstanceState.INSTANCE_STATE_STOPPED, 1],
-      ]),
-    );
+    const both = new Map([
+      [InstanceState.INSTANCE_STATE_RUNNING, 1],
+      [InstanceState.INSTANCE_STATE_STOPPED, 1],
+    ]);
+    expect([instances.statesOn("alpha"), instances.totals]).toEqual([both, both]);
     fleet.apply(removed("hosts/alpha/instances/a"), 0);
     fleet.apply(removed("hosts/alpha/instances/b"), 0);
-    expect(instances.counts.size).toBe(0);
-    expect(instances.namesOn("alpha").size).toBe(0);
+    expect([instances.statesOn("alpha").size, instances.totals.size, instances.countOn("alpha")]).toEqual([0, 0, 0]);
+    expect([instances.namesOn("alpha"), instances.hosts]).toEqual([[], []]);
   });
 
   it("tells a reader that fell far behind to read everything", () => {
