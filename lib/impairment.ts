@@ -37,6 +37,15 @@ export function letsNothingPass(impairment: Pick<Impairment, "down" | "lossRatio
   return impairment !== undefined && (impairment.down || impairment.lossRatio >= 1 || impairment.dropEvery === 1);
 }
 
+/** Whether frames pass as if there were no impairment. */
+export function leavesFramesAlone(impairment: Impairment | undefined): boolean {
+  if (impairment === undefined) return true;
+  const { down, delay, jitter, rateBps, dropEvery, dropFilter } = impairment;
+  const { lossRatio, duplicateRatio, reorderRatio, corruptRatio } = impairment;
+  const amounts = [toMs(delay), toMs(jitter), lossRatio, duplicateRatio, reorderRatio, corruptRatio, dropEvery];
+  return !down && rateBps === 0n && dropFilter === "" && amounts.every((amount) => amount === 0);
+}
+
 /** An expression by which frames are dropped, and where it was asked for. */
 export interface DropFilterField {
   /** Proto path. */

@@ -39,6 +39,8 @@ export interface Screen {
   readonly kind: TuiKind | undefined;
   /** Its own keys; those that are bound everywhere give way to them. */
   readonly commands: readonly Command[];
+  /** What is made from here, and of what. Default: one of the kind in view, of what the cursor is on. */
+  makes?(): { readonly kind: string; readonly of: Row | undefined };
   /** Where the person is. */
   title(): string;
   draw(width: number, height: number): Body;

@@ -269,6 +269,8 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   guardTerminal(end);
   // Whoever stopped the program from outside had the terminal: it may look like anything.
   process.on("SIGCONT", () => void suspend(async () => undefined));
+  // A key that is typed before the first frame is there must not be echoed into it: everything would be drawn a line off.
+  if (process.stdin.isTTY) process.stdin.setRawMode(true);
   process.stdout.write("\r");
   const canvas = new Canvas(
     {

@@ -7,6 +7,8 @@ import { type Calls, type ControlProtocol, maxLineBytes, watchMethod } from "./c
 import { splitLines } from "../../../lib/line-splitter.js";
 
 const answerMs = 15_000;
+/** Reason of the error when an engine is there and says nothing. */
+export const engineSilent = "ENGINE_SILENT";
 
 /** Talks to a running cable engine, see {@link ControlProtocol}. */
 export class ControlClient<C extends Calls, Event> {
@@ -47,13 +49,17 @@ export class ControlClient<C extends Calls, Event> {
     return new ControlClient(socket, protocol, onEvent);
   }
 
-  /** Asks, and checks what is answered. @throws {ZorError} UNAVAILABLE, with the engine's reason when it refuses. */
+  /**
+   * Asks, and checks what is answered. @throws {ZorError} UNAVAILABLE, with the engine's reason when it refuses, ENGINE_SILENT when it does
+   * not answer in time.
+   */
   async ask<Method extends keyof C & string>(
     method: Method,
     request: C[Method]["request"],
+    { timeoutMs = answerMs }: { readonly timeoutMs?: number } = {},
   ): Promise<C[Method]["response"]> {
     const codecs = this.#protocol.calls[method];
-    const answer = await this.#send(method, codecs.request.toJSON(request));
+    const answer = await this.#send(method, codecs.request.toJSON(request), timeoutMs);
     try {
       return readJson(codecs.response, answer);
     } catch (error) {
@@ -64,23 +70,21 @@ export class ControlClient<C extends Calls, Event> {
 
   /** From now on the engine sends events, the first with all there is. @throws {ZorError} UNAVAILABLE */
   async watch(): Promise<void> {
-    await this.#send(watchMethod, {});
+    await this.#send(watchMethod, {}, answerMs);
   }
 
   close(): void {
     this.#socket.destroy();
   }
 
-  async #send(method: string, request: unknown): Promise<unknown> {
+  async #send(method: string, request: unknown, timeoutMs: number): Promise<unknown> {
     if (this.#socket.destroyed) throw engineGone();
     const id = this.#nextId;
     this.#nextId += 1;
     const answer = Promise.withResolvers<unknown>();
     this.#waiting.set(id, answer);
-    const timer = setTimeout(
-      () => answer.reject(unavailable("ENGINE_SILENT", "", `the cable engine did not answer in ${answerMs / 1000} s`)),
-      answerMs,
-    );
+    const silent = `the cable engine did not answer in ${timeoutMs / 1000} s`;
+    const timer = setTimeout(() => answer.reject(unavailable(engineSilent, "", silent)), timeoutMs);
     this.#socket.write(`${JSON.stringify({ id, method, request })}\n`);
     try {
       return await answer.promise;

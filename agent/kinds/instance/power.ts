@@ -37,6 +37,7 @@ export async function start(
   assertSameMachine(record);
   await adoptStray(context, record, options);
   const { uid } = record.stored.resource;
+  // Until what runs has been looked at: before, it would be told as it was, stopped.
   await during(context, record, "starting", async () => {
     try {
       await assertMemory(context, record);
@@ -53,12 +54,12 @@ export async function start(
       }
       throw failure;
     }
+    if (options.again !== true) {
+      await trySetLife(context, record, newLife);
+      if (record.awaitsBoot) await context.waits.bootDone(record);
+    }
+    await observe(context, record, { signal: uninterrupted, caller: options.caller });
   });
-  if (options.again !== true) {
-    await trySetLife(context, record, newLife);
-    if (record.awaitsBoot) await context.waits.bootDone(record);
-  }
-  await observe(context, record, { signal: uninterrupted, caller: options.caller });
 }
 
 async function launch(context: InstanceContext, record: InstanceRecord, signal: AbortSignal): Promise<void> {
@@ -127,19 +128,21 @@ export async function stop(context: InstanceContext, record: InstanceRecord, opt
   // An agent that is killed meanwhile must not take it for an end that nobody wanted.
   if (mayRestart(spec) || spec.hostBoot !== undefined)
     await setLife(context, record, { ...newLife, askedBy: options.caller });
-  try {
-    await during(context, record, "stopping", () =>
-      attempt(record, "stop", () => record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted })),
-    );
-  } catch (error) {
-    await trySetLife(context, record, life);
-    throw error;
-  }
-  noteStopped(context, record, options.caller);
-  record.life = { ...newLife, askedBy: record.life.askedBy };
-  await keepEnd(context, record, notRunning("stopped", ""));
-  await forgetRun(context, record);
-  setObservation(context, record, notRunning("stopped", ""), options.caller);
+  await during(context, record, "stopping", async () => {
+    try {
+      await attempt(record, "stop", () =>
+        record.driver.stop(toDriverInstance(record), handle, { signal: uninterrupted }),
+      );
+    } catch (error) {
+      await trySetLife(context, record, life);
+      throw error;
+    }
+    noteStopped(context, record, options.caller);
+    record.life = { ...newLife, askedBy: record.life.askedBy };
+    await keepEnd(context, record, notRunning("stopped", ""));
+    await forgetRun(context, record);
+    setObservation(context, record, notRunning("stopped", ""), options.caller);
+  });
 }
 
 /** Ends the waiting of an instance for its next start, or throws the memory of a suspended one away. */
@@ -242,7 +245,7 @@ export async function giveUpShutdown(context: InstanceContext, record: InstanceR
   context.publish(record);
 }
 
-/** Shows the instance as `activity` while the work runs. */
+/** Shows the instance as `activity` while the work runs, which ends with having looked at what became of it. */
 export async function during<T>(
   context: InstanceContext,
   record: InstanceRecord,

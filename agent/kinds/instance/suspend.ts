@@ -40,17 +40,17 @@ export async function suspend(
   // Before the memory is whole: what it belongs to must be known then.
   await context.store.writeSuspended(id, resource.name, spec);
   try {
-    await during(context, record, "stopping", () =>
-      attempt(record, "suspend", () => ability.suspend(toDriverInstance(record), handle, options)),
-    );
+    await during(context, record, "stopping", async () => {
+      await attempt(record, "suspend", () => ability.suspend(toDriverInstance(record), handle, options));
+      await noteSuspended(context, record, spec, options.caller);
+      await forgetRun(context, record);
+      setObservation(context, record, notRunning("stopped", ""), options.caller);
+    });
   } catch (error) {
     if (!(await ability.isSuspended(toDriverInstance(record)))) await context.store.removeSuspended(id);
     await observe(context, record, { signal: uninterrupted, caller: options.caller });
     throw error;
   }
-  await noteSuspended(context, record, spec, options.caller);
-  await forgetRun(context, record);
-  setObservation(context, record, notRunning("stopped", ""), options.caller);
   const severity = EventSeverity.EVENT_SEVERITY_INFO;
   context.emit({ severity, type: "instance.suspended", resource: resource.name, message: "", caller: options.caller });
 }

@@ -43,6 +43,9 @@ export interface CableManagerOptions {
 const restart = { minMs: 100, maxMs: 10_000 } as const;
 /** An engine that ran for so long is started again at once. */
 const steadyMs = 10_000;
+/** An engine that tests an end answers within these; a hub waits for all hops of a host 15 s. */
+const helloMs = 4_000;
+const diagnoseMs = 8_000;
 /** Names of cables' taps; ports of links between lans of one host have others. */
 const tapPrefix = "zc";
 const maxWaitingEvents = 1_000;
@@ -138,8 +141,8 @@ export class CableManager {
     const { client } = this.#engine;
     const { linkUid } = view.status;
     const ask = async () => ({
-      hello: await client.ask("hello", {}),
-      diagnosis: await client.ask("diagnose", { linkUid }),
+      hello: await client.ask("hello", {}, { timeoutMs: helloMs }),
+      diagnosis: await client.ask("diagnose", { linkUid }, { timeoutMs: diagnoseMs }),
     });
     return diagnoseCable(view, { plugger, netns, token, ask });
   }

@@ -1,3 +1,4 @@
+import { ZorError } from "../../../lib/errors.js";
 import { runJson } from "../../host/exec.js";
 import type { CrossTest } from "../../network/cross-test.js";
 import type { CablePlugger } from "../../cable/plugger.js";
@@ -5,6 +6,7 @@ import { engineHops, framesHop, type Hop, lanHop, type SeenEngine, tapHop } from
 import type { EndDiagnosis, EngineHello } from "../../../proto/gen/zor/agent/v1/engine.js";
 import { A2bState } from "../../../proto/gen/zor/v1/a2b.js";
 import { LinkRole } from "../../../proto/gen/zor/v1/link.js";
+import { engineSilent } from "../../engine/protocol/control-client.js";
 import type { EndView } from "../../engine/protocol/end-protocol.js";
 import type { LocalLinkView } from "./local-link.js";
 import { toldOf } from "../../host/told.js";
@@ -47,7 +49,10 @@ export async function* diagnoseCable(
   const before = await findCounters(tap, options.netns);
   const engine = await options.ask().then(
     ({ hello, diagnosis }): SeenEngine => ({ version: hello.version, listen: hello.listen, diagnosis }),
-    (error: unknown): SeenEngine => ({ failure: toldOf(error) }),
+    (error: unknown): SeenEngine => ({
+      failure: toldOf(error),
+      isSilent: error instanceof ZorError && error.reason === engineSilent,
+    }),
   );
   const after = await findCounters(tap, options.netns);
   const sent = "diagnosis" in engine && engine.diagnosis.tapFrameSent;

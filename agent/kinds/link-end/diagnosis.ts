@@ -25,7 +25,11 @@ export interface SeenTap {
 /** What was seen of the engine: its answer, or why there is none. */
 export type SeenEngine =
   | { readonly version: string; readonly listen: string; readonly diagnosis: EndDiagnosis }
-  | { readonly failure: string };
+  | {
+      readonly failure: string;
+      /** It runs, and says nothing. */
+      readonly isSilent?: boolean;
+    };
 
 const ok = (hop: Hop["hop"], detail: string): Hop => ({ hop, verdict: "ok", detail, remedy: "" });
 const skipped = (hop: Hop["hop"], detail: string): Hop => ({ hop, verdict: "skipped", detail, remedy: "" });
@@ -71,7 +75,9 @@ export function engineHops(end: Pick<LinkEnd, "cause" | "reason" | "mtuProven" |
       broken(
         "engine",
         engine.failure,
-        "the agent starts it again; look at cable/engine.log in the agent's state directory",
+        engine.isSilent === true
+          ? "it runs and hangs, or was stopped: let it go on (kill -CONT), or kill it, and the agent starts it again"
+          : "the agent starts it again; look at cable/engine.log in the agent's state directory",
       ),
       ...(["socket", "path", "peer"] as const).map((hop) => skipped(hop, "the cable engine does not answer")),
     ];

@@ -1,6 +1,6 @@
 import { type Link, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import { formatBits, formatRtt } from "../../kit/format.js";
-import { impairedCondition } from "../../kit/map/impaired.js";
+import { impairedCondition, impairedFigures } from "../../kit/map/impaired.js";
 import type { MapRole } from "../../kit/map/role.js";
 import { isCarrying, pathName } from "./facts.js";
 
@@ -19,8 +19,12 @@ export const linkMap: MapRole<Link> = {
   figuresOf: (link) => {
     const { status } = link;
     if (status === undefined) return [];
+    // At most two texts: of an impaired link what is done to its frames, which its probes do not notice.
+    const impaired = impairedFigures({ spec: link.spec, status: undefined }).join(" ");
+    // What was measured last says nothing of a link that nothing passes.
+    if (!isCarrying(link)) return [impaired];
     const [rtt, path] = [formatRtt(status.rtt), pathName(status.path)];
-    const rates = `→${formatBits(status.aToBBps)} ←${formatBits(status.bToABps)}`;
-    return [[rtt === "-" ? "" : rtt, path].filter((part) => part !== "").join(" "), isCarrying(link) ? rates : ""];
+    const measured = [rtt === "-" ? "" : rtt, path].filter((part) => part !== "").join(" ");
+    return [impaired === "" ? measured : impaired, `→${formatBits(status.aToBBps)} ←${formatBits(status.bToABps)}`];
   },
 };

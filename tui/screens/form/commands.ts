@@ -18,9 +18,10 @@ export function formCommands(program: Program): readonly Command[] {
       hint: { word: "new", rank: 9 },
       changes: true,
       run: ({ argument, chord }) => {
-        const word = argument === "" ? (here() ?? "") : argument;
+        const makes = model.screen.makes?.() ?? { kind: here() ?? "", of: model.screen.subject() };
+        const word = argument === "" ? makes.kind : argument;
         const kind = findKind(word);
-        if (kind !== undefined && canBe("create", kind.singular)) return openNew(program, kind);
+        if (kind !== undefined && canBe("create", kind.singular)) return openNew(program, kind, {}, { of: makes.of });
         if (chord !== "" || argument === "") return model.say("new what? For example :new lan", "warn");
         const near = nearest(
           word,

@@ -3,13 +3,15 @@ import type { FieldViolation } from "../../../lib/errors.js";
 import { descriptors } from "../../../lib/grpc/descriptors.js";
 import { bytesToJson, jsonToBytes } from "../../../lib/grpc/json.js";
 import { codecOf, type NamedMessage } from "../../../lib/kinds/codecs.js";
-import { type Kind, livesOnHosts } from "../../../lib/kinds/kinds.js";
+import { findKind, type Kind, livesOnHosts } from "../../../lib/kinds/kinds.js";
 import { changedPaths } from "../../../lib/kinds/mask.js";
 import { findStandardMethod } from "../../../lib/kinds/verbs.js";
 import type { FormHints } from "../../kit/form-hints.js";
 import type { MessageJson } from "../../kit/input/fields.js";
 import { hostOf, idOf } from "../../kit/resource-name.js";
+import type { Row } from "../../kit/row.js";
 import type { ResourceChange } from "./changes.js";
+import { namedBy } from "./comments.js";
 import { type FormNode, GroupNode, messageJson, ValueNode, valuesBelow } from "./nodes.js";
 import { nodeAt, whereMeant } from "./refusals.js";
 import { type Comments, type FieldSchema, fieldsOf } from "./schema.js";
@@ -96,6 +98,19 @@ export class Form {
   /** The resource as the API's JSON, as it is typed so far. */
   json(): MessageJson {
     return messageJson(this.fields);
+  }
+
+  /** Names a thing where the API says that one of its kind is named: "spec.instance" of a snapshot. */
+  begin(row: Row): void {
+    for (const node of this.values()) {
+      const { path, help } = node.schema;
+      if (path !== `spec.${row.kind}` || node.text !== "") continue;
+      const named = namedBy(help);
+      if (named?.kinds.some((word) => findKind(word)?.singular === row.kind) !== true) continue;
+      if (named.isFull) node.text = row.name;
+      else if (row.host === this.hostId) node.text = row.id;
+    }
+    this.#atFirst = this.#state();
   }
 
   /** The same form with another resource in it, such as one that was edited as a text. */

@@ -13,9 +13,17 @@ import { FormScreen, type Taken } from "./form-screen.js";
 /** What is filled in before anybody types. */
 export type Filled = NonNullable<FormAim["filled"]>;
 
-/** Opens a form in which a resource is made. @param onTaken default: goes to its row. */
-export function openNew(program: Program, kind: Kind, filled: Filled = {}, onTaken?: Taken): void {
-  open(program, kind, { filled: { ...hostToBegin(program, kind), ...filled } }, onTaken);
+/** How a form begins and ends. */
+interface Course {
+  /** What it is about: fields that name such a thing name it. */
+  readonly of?: Row | undefined;
+  /** Default: goes to its row. */
+  readonly onTaken?: Taken | undefined;
+}
+
+/** Opens a form in which a resource is made. */
+export function openNew(program: Program, kind: Kind, filled: Filled = {}, course: Course = {}): void {
+  open(program, kind, { filled: { ...hostToBegin(program, kind), ...filled } }, course);
 }
 
 /** Opens a form in which a resource is changed. @param json what it is to be; default: as it is. */
@@ -24,7 +32,7 @@ export function openEdit(program: Program, row: Row, json?: MessageJson, onTaken
   if (kind === undefined) return;
   // Rows of the kinds of the API hold messages of theirs.
   const base = row.resource as NamedMessage;
-  open(program, kind, { base, ...(json === undefined ? {} : { filled: { json } }) }, onTaken);
+  open(program, kind, { base, ...(json === undefined ? {} : { filled: { json } }) }, { onTaken });
 }
 
 /** Opens a form in which another one like a resource is made. */
@@ -43,7 +51,7 @@ export function canBe(verb: "create" | "update", singular: string | undefined): 
   return singular !== undefined && findStandardMethod(singular, verb) !== undefined;
 }
 
-function open(program: Program, kind: Kind, aim: Pick<FormAim, "base" | "filled">, onTaken?: Taken): void {
+function open(program: Program, kind: Kind, aim: Pick<FormAim, "base" | "filled">, course: Course = {}): void {
   const { model } = program;
   const tuiKind = model.kinds.find(kind.singular);
   const load = async (): Promise<void> => {
@@ -54,7 +62,8 @@ function open(program: Program, kind: Kind, aim: Pick<FormAim, "base" | "filled"
     ]);
     const changeable = commands?.changeable ?? changeableFields;
     const form = new Form({ kind, changeable, hints: tuiKind?.form ?? {}, comments: commentOf, ...aim });
-    model.push(new FormScreen(program, form, onTaken ?? ((name) => goTo(program, kind.singular, name))));
+    if (course.of !== undefined) form.begin(course.of);
+    model.push(new FormScreen(program, form, course.onTaken ?? ((name) => goTo(program, kind.singular, name))));
   };
   load()
     .catch((error: unknown) => model.say(messageOf(error), "bad"))

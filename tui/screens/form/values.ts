@@ -51,10 +51,18 @@ function readNumber(shape: Shape & { readonly type: "number" }, said: string): R
       return { fault: "is a number of MiB, or a size such as 256M or 1.5G" };
     }
   }
-  if (!shape.whole) return Number.isFinite(Number(said)) ? { value: Number(said) } : { fault: "is a number" };
+  if (!shape.whole) return readFraction(said);
   if (!/^[+-]?\d{1,19}$/.test(said)) return { fault: "is a whole number" };
   if (shape.least !== undefined && BigInt(said) < shape.least) return { fault: `is at least ${shape.least}` };
   return { value: shape.isWide ? String(BigInt(said)) : Number(said) };
+}
+
+/** A number that need not be whole: parts of one are written as in queries and flags, too. */
+function readFraction(said: string): Reading {
+  const [, percents] = /^(.+)%$/.exec(said) ?? [];
+  // By decimal places, so that 0.1 % is 0.001 and nothing beside it.
+  const value = percents === undefined ? Number(said) : Number(`${percents.trim()}e-2`);
+  return Number.isFinite(value) ? { value } : { fault: "is a number, or a part such as 1%" };
 }
 
 function readEnum({ values }: Shape & { readonly type: "enum" }, said: string): Reading {

@@ -30,13 +30,16 @@ export class SnapshotTree implements TreeSource {
     return `snapshots of ${shortName(this.instance)}`;
   }
 
+  makes(): { readonly kind: string; readonly of: Row | undefined } {
+    return { kind: "snapshot", of: this.#fleet.find("instance", this.instance) };
+  }
+
   roots(context: CellContext): readonly TreeNode[] {
     const row = this.#fleet.find("instance", this.instance);
     if (row === undefined) return [];
     const all = this.#snapshots();
     const size = all.reduce((sum, { resource }) => sum + (resource.status?.sizeBytes ?? 0n), 0n);
-    const text =
-      all.length === 0 ? "no snapshots; take one with: zor snapshot create" : `${all.length}, ${formatBytes(size)}`;
+    const text = all.length === 0 ? "no snapshots; n takes one" : `${all.length}, ${formatBytes(size)}`;
     const facts: Segment[] = [{ text: `  ${text}`, tone: "dim" }];
     const below = belowOf(all);
     const now = all.some(({ resource }) => resource.status?.current === true) ? [] : [this.#nowNode(row, "", context)];

@@ -22,6 +22,8 @@ export interface TreeSource {
   readonly empty: string;
   /** The line of the command line that opens it. Default: none does. */
   readonly line?: string;
+  /** What is made from here, see {@link Screen.makes}. */
+  readonly makes?: Screen["makes"];
 }
 
 /** A tree of resources: opened and closed, filtered, and acted on where the cursor is. */
@@ -47,6 +49,11 @@ export class TreeScreen implements Screen {
   get kind(): TuiKind | undefined {
     const row = this.subject();
     return row === undefined ? undefined : this.#program.model.kinds.find(row.kind);
+  }
+
+  makes(): ReturnType<NonNullable<Screen["makes"]>> {
+    const subject = this.subject();
+    return this.source.makes?.() ?? { kind: subject?.kind ?? "", of: subject };
   }
 
   title(): string {

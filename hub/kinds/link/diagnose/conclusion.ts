@@ -4,8 +4,17 @@ import { type DiagnosedHop, HopVerdict, type LinkDiagnosis } from "../../../../p
 /** From near to far: what is broken early in this list is the cause of what is broken later. */
 const hopOrder = ["agent", "lan", "tap", "engine", "socket", "relay", "path", "peer", "frames"];
 
+/** What of a link its hops do not say. */
+interface Known {
+  readonly status: LinkStatus | undefined;
+  /** Something is done to frames on purpose, at times at least: probes of hops do not notice. */
+  readonly isImpaired: boolean;
+}
+
+const takeBack = "take it back: zor set link NAME --clear";
+
 /** What the tested hops and the link's state mean, in one line. */
-export function conclude(hops: readonly DiagnosedHop[], status: LinkStatus | undefined): LinkDiagnosis {
+export function conclude(hops: readonly DiagnosedHop[], { status, isImpaired }: Known): LinkDiagnosis {
   const broken = first(hops, HopVerdict.HOP_VERDICT_BROKEN);
   if (broken !== undefined) return { healthy: false, summary: summaryOf(broken, "is broken"), remedy: broken.remedy };
   const state = status?.state ?? LinkState.LINK_STATE_UNSPECIFIED;
@@ -15,8 +24,16 @@ export function conclude(hops: readonly DiagnosedHop[], status: LinkStatus | und
     if (reason !== "") {
       return { healthy: false, summary: `frames cross both ways, but ${reason}`, remedy: warning?.remedy ?? "" };
     }
-    if (warning === undefined)
-      return { healthy: true, summary: "all hops work and frames cross both ways", remedy: "" };
+    if (warning === undefined) {
+      const summary = "all hops work and frames cross both ways";
+      return isImpaired
+        ? {
+            healthy: true,
+            summary: `${summary}, but they are impaired on purpose`,
+            remedy: `if it disturbs, ${takeBack}`,
+          }
+        : { healthy: true, summary, remedy: "" };
+    }
     return {
       healthy: true,
       summary: `frames cross both ways, but ${summaryOf(warning, "is not well")}`,
@@ -27,7 +44,7 @@ export function conclude(hops: readonly DiagnosedHop[], status: LinkStatus | und
     return {
       healthy: false,
       summary: reason,
-      remedy: "to let frames pass again, take it back: zor set link NAME --clear",
+      remedy: `to let frames pass again, ${takeBack}`,
     };
   }
   if (state === LinkState.LINK_STATE_DEGRADED) {

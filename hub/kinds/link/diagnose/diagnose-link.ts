@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { AsyncQueue } from "../../../../lib/async-queue.js";
 import { messageOf, ZorError } from "../../../../lib/errors.js";
+import { leavesFramesAlone } from "../../../../lib/impairment.js";
 import { AgentServiceService } from "../../../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../../../proto/gen/zor/agent/v1/cable_service.js";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
@@ -54,7 +55,11 @@ export async function* diagnoseLink(
   for (const hop of judgeFrames(frames, framesContext(record.link, options))) yield tell(hop);
   const relayed = relayHop(record.link, options);
   if (relayed !== undefined) yield tell(relayed);
-  yield { message: { $case: "diagnosis", value: conclude(hops, options.links.view(name)?.status) } };
+  const { spec } = record.link;
+  const isImpaired =
+    (spec?.schedule ?? []).length > 0 || !leavesFramesAlone(spec?.aToB) || !leavesFramesAlone(spec?.bToA);
+  const known = { status: options.links.view(name)?.status, isImpaired };
+  yield { message: { $case: "diagnosis", value: conclude(hops, known) } };
 }
 
 function framesContext(link: Link, { links }: DiagnosisOptions): FramesContext {
@@ -120,13 +125,15 @@ async function walkHost(
   }
   const ms = (performance.now() - begin).toFixed(1);
   push({ hop: "agent", verdict: HopVerdict.HOP_VERDICT_OK, detail: `answers in ${ms} ms`, remedy: "" });
+  const tooLong = AbortSignal.timeout(diagnoseMs);
   try {
-    const bounded = { signal: AbortSignal.any([both, AbortSignal.timeout(diagnoseMs)]) };
+    const bounded = { signal: AbortSignal.any([both, tooLong]) };
     for await (const { hop } of agent.connection.stream(CableServiceService.diagnoseEnd, asked, bounded)) {
       if (hop !== undefined) push(hop);
     }
   } catch (error) {
-    push(failedWalk(error, links.problemOf(asked.link, host)));
+    if (tooLong.aborted && !both.aborted) push(unfinishedWalk);
+    else push(failedWalk(error, links.problemOf(asked.link, host)));
   }
 }
 
@@ -147,6 +154,11 @@ function absentAgent(host: string, fleet: Fleet): Omit<DiagnosedHop, "host"> {
     remedy: `check that the host runs and "zor agent run" on it, and that the hub reaches it`,
   };
 }
+
+const unfinishedWalk = {
+  ...broken("engine", `its agent did not finish testing in ${diagnoseMs / 1000} s`),
+  remedy: "look at the load of the host and at the agent's log there",
+};
 
 function failedWalk(error: unknown, problem: string): Omit<DiagnosedHop, "host"> {
   const code = error instanceof ZorError ? error.code : undefined;

@@ -140,6 +140,21 @@ describe("actions", () => {
     expect(stateOf("c1")).toBe(InstanceState.INSTANCE_STATE_RUNNING);
   });
 
+  it("never shows what was before once it has begun: a start is no stop, and the other way round", async () => {
+    const seen: (InstanceState | undefined)[] = [];
+    world.onPublish = ({ status: now }) => {
+      if (seen.at(-1) !== now?.state) seen.push(now?.state);
+    };
+    await manager.act("stop", "c1", options);
+    await manager.act("start", "c1", options);
+    expect(seen).toEqual([
+      InstanceState.INSTANCE_STATE_STOPPING,
+      InstanceState.INSTANCE_STATE_STOPPED,
+      InstanceState.INSTANCE_STATE_STARTING,
+      InstanceState.INSTANCE_STATE_RUNNING,
+    ]);
+  });
+
   it("pause, resume and reset show what the runtime says", async () => {
     const paused = await manager.act("pause", "c1", options);
     expect(paused.status?.state).toBe(InstanceState.INSTANCE_STATE_PAUSED);

@@ -6,6 +6,7 @@ import type { Boot } from "../../../../../agent/host/boot.js";
 import type { EventDraft } from "../../../../../agent/kit/events.js";
 import { InstanceStore } from "../../../../../agent/kinds/instance/instance-store.js";
 import { InstanceManager } from "../../../../../agent/kinds/instance/manager.js";
+import { toInstance } from "../../../../../agent/kinds/instance/record.js";
 import { References } from "../../../../../agent/kit/references.js";
 import type { DurableWriter } from "../../../../../agent/kit/spec-directory.js";
 import { VolumeHolders } from "../../../../../agent/storage/volume-holders.js";
@@ -23,6 +24,8 @@ export class InstanceWorld {
   readonly network = new FakeHostNetwork();
   readonly events: EventDraft[] = [];
   readonly removed: string[] = [];
+  /** Told of each state of an instance that watchers see. */
+  onPublish: (instance: Instance) => void = () => undefined;
   readonly #directory: string;
   /** Which run of the host's kernel the next agent finds itself in. */
   boot: Boot = { id: "first boot", time: new Date("2026-11-26T08:00:00.250Z") };
@@ -76,7 +79,7 @@ export class InstanceWorld {
         drivers: this.drivers,
         holders: new VolumeHolders(),
         references: this.references,
-        publish: () => undefined,
+        publish: (record) => this.onPublish(toInstance(record)),
         emit: (event) => this.events.push(event),
         logError: () => undefined,
         now: () => new Date(),

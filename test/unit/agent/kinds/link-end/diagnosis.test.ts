@@ -51,6 +51,12 @@ test.each<[string, Hop, Hop["verdict"], RegExp]>([
 
 test.each<[string, SeenEngine, readonly Hop["verdict"][], RegExp]>([
   ["all well", engine({ connection, burst }), ["ok", "ok", "ok", "ok"], /^$/],
+  [
+    "an engine that hangs",
+    { failure: "it did not answer", isSilent: true },
+    ["broken", "skipped", "skipped", "skipped"],
+    /kill -CONT/,
+  ],
   ["no engine", { failure: "it does not run" }, ["broken", "skipped", "skipped", "skipped"], /engine\.log/],
   [
     "refused",

@@ -106,6 +106,18 @@ describe("a form", () => {
     expect(form.json()).toEqual({
       spec: { memoryMib: "1536", restart: { mode: "RESTART_MODE_ON_FAILURE" }, deleteProtection: true },
     });
+    const impaired = filledForm("link", { spec: { aToB: { lossRatio: 0.5 } } });
+    const loss = [...impaired.values()].find(({ schema }) => schema.path === "spec.a_to_b.loss_ratio");
+    for (const [text, value] of [
+      ["1%", 0.01],
+      ["0.1 %", 0.001],
+      [".25", 0.25],
+    ] as const) {
+      if (loss !== undefined) loss.text = text;
+      expect(loss?.json()).toBe(value);
+    }
+    if (loss !== undefined) loss.text = "%";
+    expect(loss?.fault).toBe("is a number, or a part such as 1%");
     const link = filledForm("link", { spec: { carrierHold: "0.020s" } });
     link.showsMore = true;
     const other = cursorOf(link);

@@ -59,6 +59,18 @@ describe("a form on the screen", () => {
     expect(model.notice?.text).toBe("lan alpha/lan9q created");
   });
 
+  it("names what it is begun from: an instance whose snapshot is taken, a lan that a nat leads out of", async () => {
+    const { press, formed, text, model } = start("2", "ctrl-t", "n");
+    await formed();
+    expect(model.screen.title()).toBe("new snapshot");
+    expect(text()).toMatch(/ host +alpha[\s\S]* instance +vm0/);
+    press("esc", "esc", "3", ":", ..."new nat", "enter");
+    await expect.poll(() => model.screen.title()).toBe("new nat");
+    expect(text()).toMatch(/ lan +lan1/);
+    press("esc");
+    expect(model.screen.title()).toBe("lans");
+  });
+
   it("takes letters for text and none of them for keys, pasted ones too", async () => {
     const { press, controller, formed, model, done, text } = start("3", "n");
     await formed();

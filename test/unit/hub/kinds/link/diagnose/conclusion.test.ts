@@ -89,6 +89,14 @@ describe("the conclusion of a diagnosis", () => {
       "ask again in a few seconds; it may be connecting just now",
     ],
   ])("%s", (_what, hops, current, healthy, summary, remedy) => {
-    expect(conclude(hops, current)).toEqual({ healthy, summary, remedy });
+    expect(conclude(hops, { status: current, isImpaired: false })).toEqual({ healthy, summary, remedy });
+  });
+
+  test("says that frames are impaired, which probes of hops do not notice", () => {
+    expect(conclude([hop("path")], { status: status("LINK_STATE_ACTIVE"), isImpaired: true })).toEqual({
+      healthy: true,
+      summary: "all hops work and frames cross both ways, but they are impaired on purpose",
+      remedy: "if it disturbs, take it back: zor set link NAME --clear",
+    });
   });
 });

@@ -43,7 +43,7 @@ test("a link in which nothing passes on purpose does not work, and the way to ta
     cause: LinkCause.LINK_CAUSE_IMPAIRED,
     reason,
   });
-  const { healthy, summary, remedy } = conclude([hop(a, ok), hop(b, warning)], status);
+  const { healthy, summary, remedy } = conclude([hop(a, ok), hop(b, warning)], { status, isImpaired: true });
   expect([healthy, summary]).toEqual([false, reason]);
   expect(remedy).toContain("--clear");
 });
