@@ -1,52 +1,25 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestDemo } from "../../e2e/test-demo.js";
-import { eventually } from "../../helpers/eventually.js";
-import { Terminal } from "../../helpers/tmux.js";
+import type { TestDemo } from "../../e2e/test-demo.js";
+import { DemoTerminals, sizes, until } from "./demo-terminals.js";
 
+let fleet: DemoTerminals;
 let demo: TestDemo;
-let directory: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "zt-forms-"));
-  demo = await TestDemo.create();
-  await demo.must(["demo", "up"], { timeoutMs: 600_000 });
+  fleet = await DemoTerminals.start();
+  demo = fleet.demo;
 }, 620_000);
 
 afterAll(async () => {
-  await demo[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
+  await fleet[Symbol.asyncDispose]();
 }, 300_000);
 
-async function open(columns: number, rows: number): Promise<Terminal> {
-  const env = Object.entries(demo.env).map(([key, value]) => `${key}='${value}'`);
-  const line = `env ${env.join(" ")} LC_ALL=C.UTF-8 ${demo.launcher} tui`;
-  return await Terminal.open(line, { columns, rows }, join(directory, `${columns}x${rows}`));
-}
-
-/** Presses a key until the screen shows something. */
-async function until(terminal: Terminal, key: string, wanted: RegExp): Promise<void> {
-  for (let turn = 0; turn < 80; turn += 1) {
-    const before = await terminal.screen();
-    if (wanted.test(before)) return;
-    await terminal.press(key);
-    // Each press has its effect on the screen before the next, or it has none.
-    await eventually(async () => expect(await terminal.screen()).not.toBe(before), 5000).catch(() => undefined);
-  }
-  throw new Error(`${key} leads to no ${String(wanted)}:\n${await terminal.screen()}`);
-}
-
-describe.each([
-  [80, 24],
-  [200, 50],
-])("forms in a terminal of %d by %d", (columns, rows) => {
+describe.each(sizes)("forms in a terminal of $columns x $rows", (size) => {
+  const { columns } = size;
   const id = `f${columns}`;
 
   it("make an instance that runs, and change it", async () => {
-    await using terminal = await open(columns, rows);
-    await terminal.sees("● live");
+    await using terminal = await fleet.open(size);
     await terminal.press("2");
     await terminal.sees("── instances");
     await terminal.press("n");
@@ -84,8 +57,7 @@ describe.each([
         timeoutMs: 120_000,
       });
     }
-    await using terminal = await open(columns, rows);
-    await terminal.sees("● live");
+    await using terminal = await fleet.open(size);
     await terminal.press("2", "/", a, "Enter");
     await terminal.sees(new RegExp(`❯ +${a} `));
     await terminal.press("b");

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DemoTerminals, expectToFit, leave, select, sizes, until } from "./demo-terminals.js";
+
+let fleet: DemoTerminals;
+
+beforeAll(async () => {
+  fleet = await DemoTerminals.start();
+}, 620_000);
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+}, 300_000);
+
+const inGuest = (line: string) => fleet.demo.must(["exec", "alpha/box1", "--", "sh", "-c", line]);
+
+describe.each(sizes)("the tree of snapshots, at $columns x $rows", (size) => {
+  const id = `before-${size.columns}`;
+
+  it("takes one, and takes the instance back to it", async () => {
+    await inGuest(`echo one-${size.columns} > /root/mark`);
+    await using terminal = await fleet.open(size);
+    await select(terminal, "instances", "box1", /❯ box1 +alpha +● running/);
+    await terminal.press("C-t");
+    await terminal.sees("snapshots of alpha/box1");
+    await terminal.press("n");
+    const form = await terminal.sees("→ new snapshot");
+    expect(form).toMatch(/ instance +box1/);
+    await terminal.press("Down");
+    await terminal.press(id);
+    await terminal.sees("it would be taken");
+    expect(await terminal.screen()).toContain(`$ zor create snapshot alpha/${id} box1`);
+    await terminal.press("C-s");
+    const taken = await terminal.sees(new RegExp(`● snapshot ${id} ready ◂ now`), 120_000);
+    expect(taken).toContain("you are here: ● instance box1 running");
+    expectToFit(taken, size);
+    await inGuest("echo two > /root/mark");
+    await until(terminal, "Down", new RegExp(`❯? *.*snapshot ${id} ready ◂ now[\\s\\S]*snapshot ${id} ready`));
+    await terminal.press("r");
+    const asked = await terminal.sees(/press y|type/);
+    expect(asked).toContain(id);
+    await terminal.press("y");
+    await terminal.sees(/revert.* (?:done|asked)|went back|reverted/, 120_000);
+    await terminal.sees(/you are here: ● instance box1 running/, 120_000);
+    expect((await inGuest("cat /root/mark")).trim()).toBe(`one-${size.columns}`);
+    await leave(terminal);
+  });
+});
