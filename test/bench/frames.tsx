@@ -1,10 +1,9 @@
 // Measures the terminal program without a terminal: how long feeding, filtering, sorting and drawing take with many rows.
 // npm run bench -- frames ROWS (10000) COLUMNS (200) LINES (50). Prints one line per figure, drawing included.
 
-import { Writable } from "node:stream";
-import { type Instance, render } from "ink";
 import { InstanceState } from "../../proto/gen/zor/v1/instance.js";
-import { App } from "../../tui/app/app.js";
+import { Canvas } from "../../tui/app/canvas.js";
+import { Painter } from "../../tui/app/painter.js";
 import { makeProgram } from "../unit/tui/program.js";
 import { instanceOn, largeLab } from "../fakes/topology.js";
 import { feedFleet, reset, snapshotEnd, upsert, upsertInstance } from "../unit/tui/steps.js";
@@ -15,17 +14,7 @@ const lines = Number(process.argv[4] ?? "50");
 const hosts = Math.max(2, Math.round(rows / 50));
 
 let bytes = 0;
-const output = Object.assign(
-  new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      bytes += chunk.length;
-      done();
-    },
-  }),
-  { columns, rows: lines, isTTY: true },
-);
-// Keys are pressed on the controller, so nothing is read.
-const input = Object.assign(process.stdin, { setRawMode: () => process.stdin, isTTY: true });
+let frames = 0;
 
 /** Times the work and the drawing of what it changed. */
 async function timed(title: string, turns: number, work: (turn: number) => void): Promise<void> {
@@ -33,7 +22,7 @@ async function timed(title: string, turns: number, work: (turn: number) => void)
   for (let turn = 0; turn < turns; turn += 1) {
     const began = performance.now();
     work(turn);
-    await instance?.waitUntilRenderFlush();
+    painter?.paint();
     times.push(performance.now() - began);
   }
   times.sort((left, right) => left - right);
@@ -41,27 +30,20 @@ async function timed(title: string, turns: number, work: (turn: number) => void)
   console.log(`${title}: median ${at(0.5)} ms, p99 ${at(0.99)} ms`);
 }
 
-let instance: Instance | undefined;
+let painter: Painter | undefined;
 const { model, controller, press, clock } = makeProgram();
 await timed(`feed ${rows} instances on ${hosts} hosts`, 1, () =>
   feedFleet(model, { hosts, instancesPerHost: Math.round(rows / hosts), nowMs: model.nowMs }),
 );
 press("2");
-let renders = 0;
-instance = render(
-  <App model={model} controller={controller} look={{ unicode: true, colors: true }} onReady={() => undefined} />,
-  {
-    stdout: output as unknown as NodeJS.WriteStream,
-    stdin: input as NodeJS.ReadStream,
-    interactive: true,
-    incrementalRendering: true,
-    patchConsole: false,
-    maxFps: 1000,
-    onRender: () => {
-      renders += 1;
-    },
-  },
-);
+const size = { columns, rows: lines };
+const write = (data: string): boolean => {
+  bytes += Buffer.byteLength(data);
+  frames += 1;
+  return true;
+};
+const canvas = new Canvas({ write, isFull: false, size }, { depth: "256", ascii: false });
+painter = new Painter({ model, controller, look: { unicode: true, colors: true }, canvas, size: () => size });
 await timed("first frame", 1, () => model.changed());
 await timed("frame, nothing changed but the time", 100, () => {
   clock.nowMs += 1000;
@@ -85,14 +67,14 @@ await timed("filter key", 1, () => press("/"));
 await timed("filter, one more letter", 7, (turn) => press("running"[turn] ?? "x"));
 press("esc");
 bytes = 0;
-renders = 0;
+frames = 0;
 const idleS = 5;
 for (let second = 0; second < idleS; second += 1) {
   clock.nowMs += 1000;
   model.tick();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  painter.paint();
 }
-console.log(`idle, ticking once a second: ${Math.round(bytes / idleS)} bytes/s, ${renders} frames in ${idleS} ticks`);
+console.log(`idle, ticking once a second: ${Math.round(bytes / idleS)} bytes/s, ${frames} frames in ${idleS} ticks`);
 model.fleet.apply(reset, model.nowMs);
 for (const resource of largeLab(300, 8)) model.fleet.apply(upsert(resource), model.nowMs);
 model.fleet.apply(snapshotEnd, model.nowMs);
@@ -117,5 +99,4 @@ await timed("map, nothing changed but the time", 50, () => {
   model.changed();
 });
 console.log(`memory: ${Math.round(process.memoryUsage().rss / 1e6)} MB`);
-instance?.unmount();
 process.exit(0);

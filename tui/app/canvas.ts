@@ -1,52 +1,52 @@
-import { type CellLine, rgbOf } from "../kit/cells/cell-line.js";
+import { CellLine, cellFlags, ownColour, rgbOf } from "../kit/cells/cell-line.js";
 import { CellStyles, type ColourDepth } from "../kit/cells/colour-depth.js";
 import { upperHalf } from "../kit/cells/picture-cells.js";
 import { shadeOf } from "../kit/cells/shade.js";
 import { toAscii } from "../kit/text/ascii.js";
+
+/** Columns and rows of a terminal. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
 
 /** What a canvas draws on. */
 export interface CanvasOutput {
   write(data: string): boolean;
   /** It has taken more than it could pass on. */
   readonly isFull: boolean;
-  /** Its size, as {@link Canvas.want} is told it. */
-  readonly size: string;
+  readonly size: TerminalSize;
 }
-
-/** Lines of cells by their rows, from 0. */
-export type CellRows = ReadonlyMap<number, CellLine>;
-
-/**
- * What Ink is given for a line that is the canvas's. It never reaches the terminal; it only has to be unlike anything else a line is made of, so
- * that Ink writes over what the canvas has drawn when another line comes to stand there. That must not hang on colours: Ink has none with NO_COLOR.
- */
-export const canvasMark = "\ue0a0";
 
 /** Keeps the cursor's place, and lets nothing run over the end of a line: a terminal that has become narrower must not scroll. */
 const begin = "\x1b7\x1b[?7l";
 const end = "\x1b[0m\x1b[?7h\x1b8";
-/** What Ink begins to change a frame with: it erases what there are too many lines of, and goes up to the first. All else is whole frames. */
-const changeStart = /^(?:\x1b\[\?25l)?(?:(?:\x1b\[2K(?:\x1b\[1A)?)*\x1b\[G)?\x1b\[\d+A/;
-const rowEnd = /\n|\x1b\[E/;
-/** What moves to another line, or erases. */
-const drawing = /\n|\x1b\[\d*[A-HJKd]/;
+const clear = "\x1b[0m\x1b[2J";
+/** Modes of the terminal only: nothing is drawn. */
+const onlyModes = /^(?:\x1b\[\?\d+[hl]|\x1b\[[<>=]?\d*u)*$/;
+/** So many blanks up to the end of a line are erased rather than written. */
+const worthErasing = 8;
+/** Going past so few cells that stay as they are costs no more than writing them again. */
+const worthSkipping = 6;
+const seenOnBlanks = cellFlags.inverse | cellFlags.underline | cellFlags.strike;
 
 /**
- * Draws lines of cells straight to the terminal, beside Ink: that goes through every cell of the screen anew for each frame, which takes a
- * second where each has colours of its own. Ink leaves those lines to it ({@link canvasMark}), and whatever Ink writes is looked at: a line is
- * drawn once Ink has written its mark there, which is when Ink knows that it is to be written over later, and again whenever Ink wrote
- * there. Ink writes a frame later than it is asked to, or never, when the next one comes first. Frames begin at the terminal's first row.
+ * Draws the screen, line by line, straight to the terminal, beside Ink: that goes through every cell of the screen anew for each frame. Of a
+ * line that is another one only the cells that differ are written. Ink has an empty frame; whatever it writes destroys what stands
+ * there, and all is drawn again behind it.
  */
 export class Canvas {
   readonly #output: CanvasOutput;
   readonly #styles: CellStyles;
   readonly #isAscii: boolean;
-  #wanted: CellRows = new Map();
-  #size = "";
-  /** What stands in the terminal, as far as that is known. */
-  readonly #standing = new Map<number, CellLine>();
-  /** Rows that Ink has left to the canvas in what it wrote last. */
-  readonly #left = new Set<number>();
+  #wanted: readonly CellLine[] = [];
+  #size: TerminalSize = { columns: 0, rows: 0 };
+  /** What stands in the terminal, by row; undefined: that is not known. */
+  #standing: (CellLine | undefined)[] = [];
+  /** Nothing of what is in the terminal is what was drawn. */
+  #isForeign = true;
+  /** Somebody else has the terminal. */
+  #isAway = false;
 
   constructor(output: CanvasOutput, { depth, ascii }: { readonly depth: ColourDepth; readonly ascii: boolean }) {
     this.#output = output;
@@ -54,79 +54,80 @@ export class Canvas {
     this.#isAscii = ascii;
   }
 
-  /**
-   * From the next drawing on these lines are shown and no others, in a terminal of that size. Those of before are Ink's again, which draws
-   * over them: it must be told before Ink draws.
-   */
-  want(rows: CellRows, size: string): void {
-    this.#wanted = rows;
-    if (size !== this.#size) this.#standing.clear();
+  /** From the next drawing on these lines are shown, in a terminal of that size. */
+  want(lines: readonly CellLine[], size: TerminalSize): void {
+    this.#wanted = lines;
+    if (!isSameSize(size, this.#size)) this.#isForeign = true;
     this.#size = size;
-    for (const row of this.#standing.keys()) if (!rows.has(row)) this.#standing.delete(row);
   }
 
   /** Draws what is not there yet, unless the terminal has to catch up first: then this is called again when it has. */
   refresh(): void {
-    if (this.#wanted.size === 0 || this.#output.isFull) return;
+    if (this.#output.isFull) return;
     const drawn = this.#draw();
     if (drawn !== "") this.#output.write(drawn);
   }
 
-  /** What Ink writes: what it has destroyed, or leaves to the canvas from now on, is drawn behind it. */
+  /** What Ink writes: what it has destroyed is drawn behind it. */
   through(written: string): string {
-    if (!drawing.test(written)) return written;
-    this.#look(written);
-    const shown = written.replaceAll(canvasMark, " ");
-    return this.#output.isFull ? shown : shown + this.#draw();
+    if (onlyModes.test(written)) return written;
+    this.#isForeign = true;
+    return this.#output.isFull ? written : written + this.#draw();
   }
 
-  #look(written: string): void {
-    const isWhole = !changeStart.test(written);
-    if (isWhole) {
-      this.#standing.clear();
-      this.#left.clear();
-    }
-    written
-      .replace(changeStart, "")
-      .split(rowEnd)
-      .forEach((part, row) => {
-        if (part === "") return;
-        this.#standing.delete(row);
-        if (part.includes(canvasMark)) this.#left.add(row);
-        else this.#left.delete(row);
-      });
+  /** Somebody else has the terminal: nothing is drawn until {@link back}. */
+  away(): void {
+    this.#isAway = true;
+  }
+
+  /** The terminal is this program's again, whatever stands there. */
+  back(): void {
+    this.#isAway = false;
+    this.#isForeign = true;
+    this.refresh();
   }
 
   #draw(): string {
     // What was made for another size is not there for this one: it is about to be made anew.
-    if (this.#output.size !== this.#size) return "";
-    let out = "";
-    for (const [row, line] of this.#wanted) {
-      const before = this.#standing.get(row);
-      if (before === line || !this.#left.has(row)) continue;
+    if (this.#isAway || this.#wanted.length === 0 || !isSameSize(this.#output.size, this.#size)) return "";
+    const isForeign = this.#isForeign;
+    if (isForeign) this.#standing = [];
+    this.#isForeign = false;
+    let out = isForeign ? clear : "";
+    for (const [row, line] of this.#wanted.entries()) {
+      const before = this.#standing[row];
+      if (before === line) continue;
       out += this.#drawLine(row, line, before);
-      this.#standing.set(row, line);
+      this.#standing[row] = line;
     }
     return out === "" ? "" : `${begin}${out}${end}`;
   }
 
-  /** What differs of a line, from where it differs to where it does not for a while. */
+  /** What differs of a line. What nothing is known of is blank. */
   #drawLine(row: number, line: CellLine, before: CellLine | undefined): string {
-    const known = before?.width === line.width ? before : undefined;
+    const known = before?.width === line.width ? before : new CellLine(line.width);
+    const differs = (cell: number): boolean =>
+      !looksSame(line, known, cell) || (line.glyphs[cell + 1] === "" && !looksSame(line, known, cell + 1));
+    const blankFrom = blankEndOf(line);
     let out = "";
     let style = "";
+    /** Blanks in the style that was asked for last look like any. */
+    let isUnseen = false;
     /** Where the cursor is; -1: elsewhere. */
     let at = -1;
     for (let cell = 0; cell < line.width; cell += 1) {
       if (line.glyphs[cell] === "") continue;
-      const width = line.glyphs[cell + 1] === "" ? 2 : 1;
-      if (known !== undefined && line.isSame(cell, known) && (width === 1 || line.isSame(cell + 1, known))) continue;
+      if (!differs(cell) && !(at === cell && isNear(cell, line.width, differs))) continue;
       if (at !== cell) out += `\x1b[${row + 1};${cell + 1}H`;
-      const wanted = this.#styles.of(line.foreground[cell] ?? 0, line.background[cell] ?? 0, line.flags[cell] ?? 0);
-      if (wanted !== style) out += `\x1b[${wanted}m`;
-      style = wanted;
+      if (cell >= blankFrom && line.width - cell >= worthErasing) return `${out}${isUnseen ? "" : "\x1b[0m"}\x1b[K`;
+      if (!isUnseen || !isBlank(line, cell)) {
+        const wanted = this.#styles.of(line.foreground[cell] ?? 0, line.background[cell] ?? 0, line.flags[cell] ?? 0);
+        if (wanted !== style) out += `\x1b[${wanted}m`;
+        style = wanted;
+        isUnseen = hidesBlanks(line, cell);
+      }
       out += this.#glyph(line, cell);
-      at = cell + width;
+      at = cell + (line.glyphs[cell + 1] === "" ? 2 : 1);
     }
     return out;
   }
@@ -140,4 +141,34 @@ export class Canvas {
     }
     return this.#isAscii ? toAscii(glyph) : glyph;
   }
+}
+
+/** Whether something differs so soon behind a cell that going there costs more than writing what is between. */
+function isNear(cell: number, width: number, differs: (cell: number) => boolean): boolean {
+  for (let next = cell + 1; next < Math.min(width, cell + worthSkipping); next += 1) if (differs(next)) return true;
+  return false;
+}
+
+/** The cell from which on a line is blank. */
+function blankEndOf(line: CellLine): number {
+  let from = line.width;
+  while (from > 0 && isBlank(line, from - 1)) from -= 1;
+  return from;
+}
+
+/** A blank that looks like any other blank, whatever its style. */
+function isBlank(line: CellLine, cell: number): boolean {
+  return line.glyphs[cell] === " " && hidesBlanks(line, cell);
+}
+
+function hidesBlanks({ flags, background }: CellLine, cell: number): boolean {
+  return background[cell] === ownColour && ((flags[cell] ?? 0) & seenOnBlanks) === 0;
+}
+
+function looksSame(line: CellLine, other: CellLine, cell: number): boolean {
+  return line.isSame(cell, other) || (isBlank(line, cell) && isBlank(other, cell));
+}
+
+function isSameSize(one: TerminalSize, other: TerminalSize): boolean {
+  return one.columns === other.columns && one.rows === other.rows;
 }

@@ -1,5 +1,4 @@
-import type { TextProps } from "ink";
-import { colorless, findSkin, type Skin, skins } from "../kit/skin.js";
+import { colorless, findSkin, type Skin, skins, type ToneStyle } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
 import type { SettingsValues } from "../settings/settings-files.js";
 
@@ -15,13 +14,9 @@ export interface Look {
   readonly skin?: Skin;
 }
 
-type Style = Omit<TextProps, "children">;
-
 /** How a tone is drawn. Without colours the words and symbols say the same. */
-export function styleOf(tone: Tone, { colors, skin = skins.dark }: Look): Style {
-  const style = colors ? skin.tones[tone] : colorless[tone];
-  // Ink takes no undefined values.
-  return Object.fromEntries(Object.entries(style).filter(([, value]) => value !== undefined)) as Style;
+export function styleOf(tone: Tone, { colors, skin = skins.dark }: Look): ToneStyle {
+  return colors ? skin.tones[tone] : colorless[tone];
 }
 
 /** The look of a terminal with the skin that the user has chosen. What the terminal cannot do no skin makes it do. */

@@ -2,9 +2,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Instance, render } from "ink";
 import type { Log } from "../../lib/log.js";
 import { App, type ScreenHandle } from "../app/app.js";
-import { Canvas } from "../app/canvas.js";
+import { Canvas, type TerminalSize } from "../app/canvas.js";
 import { keyFaults } from "../app/keymap-text.js";
 import { Controller } from "../app/controller.js";
+import { Painter } from "../app/painter.js";
 import { lookOfTerminal } from "../app/theme.js";
 import { colourDepth } from "../kit/cells/colour-depth.js";
 import { tuiKinds } from "../kinds/index.js";
@@ -40,7 +41,6 @@ import { lastPlace } from "../screens/context-commands.js";
 
 /** Ages grow by seconds. */
 const tickMs = 1000;
-const framesPerSecond = 20;
 
 /** Contexts that the program can go to while it runs. */
 export interface OtherContexts {
@@ -93,14 +93,28 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     how = ending;
     if (ending.error !== undefined) log.fatal({ err: ending.error }, "crashed");
     stop.abort();
+    canvas.away();
     instance?.unmount();
   };
+  const canvas = new Canvas(
+    {
+      write: (data) => process.stdout.write(data),
+      get isFull() {
+        return process.stdout.writableNeedDrain;
+      },
+      get size() {
+        return terminalSize();
+      },
+    },
+    { depth: colourDepth(process.env), ascii: !look.unicode },
+  );
   const mouse = new TerminalMouse((data) => process.stdout.write(data));
   let suspended = false;
   const suspend = async (work: () => Promise<void>): Promise<void> => {
     if (screen === undefined || suspended) return;
     suspended = true;
     try {
+      canvas.away();
       await screen.suspend(async () => {
         await mouse.away(work);
         // A paused standard input stops reading one tick later; Ink must not begin to read before that.
@@ -108,6 +122,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
       });
     } finally {
       suspended = false;
+      canvas.back();
     }
   };
   const stopHere = (): Promise<void> =>
@@ -272,41 +287,32 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   // A key that is typed before the first frame is there must not be echoed into it: everything would be drawn a line off.
   if (process.stdin.isTTY) process.stdin.setRawMode(true);
   process.stdout.write("\r");
-  const canvas = new Canvas(
-    {
-      write: (data) => process.stdout.write(data),
-      get isFull() {
-        return process.stdout.writableNeedDrain;
-      },
-      get size() {
-        return `${process.stdout.columns}x${process.stdout.rows}`;
-      },
-    },
-    { depth: colourDepth(process.env), ascii: !look.unicode },
-  );
   process.stdout.on("drain", () => canvas.refresh());
+  const painter = new Painter({ model, controller, look, settings, canvas, size: terminalSize });
+  const onTyped = (): void => painter.paintSoon();
   instance = render(
     <App
-      model={model}
       controller={controller}
-      look={look}
-      settings={settings}
-      canvas={canvas}
+      onTyped={onTyped}
       onReady={(handle) => {
         screen = handle;
       }}
     />,
     {
-      stdin: inputPast(process.stdin, (typed) => controller.typed(typed)),
+      stdin: inputPast(process.stdin, (typed) => {
+        onTyped();
+        return controller.typed(typed);
+      }),
       stdout: outputThrough(process.stdout, (written) => canvas.through(written)),
       alternateScreen: true,
       incrementalRendering: true,
       interactive: true,
       exitOnCtrlC: false,
       patchConsole: false,
-      maxFps: framesPerSecond,
     },
   );
+  process.stdout.on("resize", () => painter.paint());
+  painter.start();
   const trimmer = new HeapTrimmer(ownHeap());
   if (settings.values.settings.mouse === true) mouse.set(true);
   const ticking = setInterval(() => {
@@ -322,6 +328,11 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     how = { code: crashedCode, error };
   }
   stop.abort();
+  painter.stop();
   clearInterval(ticking);
   return how;
+}
+
+function terminalSize(): TerminalSize {
+  return { columns: process.stdout.columns, rows: process.stdout.rows };
 }

@@ -1,12 +1,11 @@
-import { render } from "ink-testing-library";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { App } from "../../../tui/app/app.js";
 import { sceneSvg } from "../../../tui/kit/map/as-svg.js";
 import { Looks } from "../../../tui/kit/map/looks.js";
 import { smallLab } from "../../fakes/topology.js";
 import { eventually } from "../../helpers/eventually.js";
 import { mapOf } from "../tui/kit/map/maps.js";
 import { makeProgram } from "../tui/program.js";
+import { showOn } from "../tui/shown.js";
 import { feedPictureFleet, feedPluggedLab, feedSmallLab, historyInPictures, usedInPictures } from "./picture-fleet.js";
 import { terminalSvg } from "./terminal-svg.js";
 
@@ -34,23 +33,15 @@ async function frameAfter(keys: readonly string[], feed = feedPictureFleet, shap
   gateway.history = historyInPictures(model.nowMs);
   gateway.used = { all: usedInPictures(), trouble: "" };
   feed(model);
-  const look = { unicode: true, colors: true };
-  const rendered = render(<App model={model} controller={controller} look={look} onReady={() => undefined} />);
-  open.push(rendered);
-  await eventually(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
-  for (const [name, value] of Object.entries(shape)) {
-    Object.defineProperty(rendered.stdout, name, { value, configurable: true });
-  }
-  rendered.stdout.emit("resize");
+  const shown = await showOn({ model, controller }, shape);
+  open.push(shown);
   press(...keys);
-  model.changed();
-  const [last] = keys.slice(-1);
   let frame = "";
+  // What is asked for meanwhile comes later.
   await eventually(() => {
-    const seen = rendered.lastFrame() ?? "";
-    const settled = seen === frame;
-    frame = seen;
-    expect({ last, lines: seen.split("\n").length, settled }).toEqual({ last, lines: shape.rows - 1, settled: true });
+    const before = frame;
+    frame = shown.frame();
+    expect(frame).toBe(before);
   });
   return frame;
 }

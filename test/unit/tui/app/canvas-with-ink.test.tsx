@@ -1,19 +1,18 @@
 import headless from "@xterm/headless";
-import { Box, render } from "ink";
+import { render } from "ink";
 import { PassThrough } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
-import { useLayoutEffect } from "react";
 import { expect, it } from "vitest";
+import { App, type ScreenHandle } from "../../../../tui/app/app.js";
 import { Canvas } from "../../../../tui/app/canvas.js";
-import { LineView } from "../../../../tui/app/line-view.js";
 import { CellLine } from "../../../../tui/kit/cells/cell-line.js";
 import { outputThrough } from "../../../../tui/session/terminal-seams.js";
+import { makeProgram } from "../program.js";
 
-const size = { columns: 20, rows: 6 };
-type Content = { readonly text: string; readonly isCanvas: boolean };
-
-/** A terminal that a program draws on with Ink and a canvas, as the program itself is put together. */
+/** A terminal that a program draws on beside Ink, as the program itself is put together. */
 function screen() {
+  const size = { columns: 20, rows: 6 };
   const terminal = new headless.Terminal({
     cols: size.columns,
     rows: size.rows,
@@ -27,31 +26,16 @@ function screen() {
     return true;
   }) as WriteStream["write"];
   const canvas = new Canvas(
-    { write: (data) => output.write(data), isFull: false, size: "20x6" },
+    { write: (data) => output.write(data), isFull: false, size },
     { depth: "256", ascii: false },
   );
-  function View({ lines }: { readonly lines: readonly Content[] }) {
-    const cells = new Map(
-      lines.flatMap(({ text, isCanvas }, row) => {
-        if (!isCanvas) return [];
-        const line = new CellLine(size.columns);
-        line.write(0, text);
-        return [[row, line] as const];
-      }),
-    );
-    canvas.want(cells, "20x6");
-    useLayoutEffect(() => canvas.refresh());
-    return (
-      <Box flexDirection="column" width={size.columns} height={size.rows - 1} overflow="hidden">
-        {lines.map(({ text, isCanvas }, row) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a line of the screen is its place
-          <LineView key={row} width={size.columns} line={[{ text }]} drawn={isCanvas} />
-        ))}
-      </Box>
-    );
-  }
+  let handle: ScreenHandle | undefined;
   const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => stdin, ref() {}, unref() {} });
-  const instance = render(<View lines={[]} />, {
+  const { controller } = makeProgram();
+  const onReady = (ready: ScreenHandle) => {
+    handle = ready;
+  };
+  const instance = render(<App controller={controller} onTyped={() => undefined} onReady={onReady} />, {
     stdin: stdin as never,
     stdout: outputThrough(output, (written) => canvas.through(written)),
     incrementalRendering: true,
@@ -59,15 +43,37 @@ function screen() {
     interactive: true,
     exitOnCtrlC: false,
     patchConsole: false,
-    maxFps: 20,
   });
+  let lines: readonly CellLine[] = [];
+  const show = (texts: readonly string[]) => {
+    lines = Array.from({ length: size.rows }, (_, row) => {
+      const line = new CellLine(size.columns);
+      line.write(0, texts[row] ?? "");
+      return line;
+    });
+    canvas.want(lines, { ...size });
+    canvas.refresh();
+  };
   return {
-    show: (lines: readonly Content[]) => instance.rerender(<View lines={lines} />),
+    size,
+    show,
+    resize(columns: number, rows: number, texts: readonly string[]) {
+      Object.assign(size, { columns, rows });
+      Object.assign(output, { columns, rows });
+      terminal.resize(columns, rows);
+      output.emit("resize");
+      show(texts);
+    },
+    async giveAway() {
+      canvas.away();
+      await handle?.suspend(async () => void output.write("somebody else\r\nwrites here"));
+      canvas.back();
+    },
     async text(): Promise<readonly string[]> {
       await instance.waitUntilRenderFlush();
       await new Promise<void>((resolve) => terminal.write("", resolve));
-      return Array.from({ length: size.rows - 1 }, (_, row) =>
-        (terminal.buffer.active.getLine(row)?.translateToString(true) ?? "").trimEnd(),
+      return Array.from({ length: size.rows }, (_, row) =>
+        (terminal.buffer.active.getLine(terminal.buffer.active.viewportY + row)?.translateToString(true) ?? "").trimEnd(),
       );
     },
     [Symbol.dispose]() {
@@ -77,26 +83,26 @@ function screen() {
   };
 }
 
-it("leaves nothing behind, however quickly what is drawn changes", async () => {
+it("has on the screen what it drew, however it changes, whoever had the terminal, and whatever its size became", async () => {
   using drawn = screen();
   let seed = 7;
   const random = (below: number) => {
     seed = (seed * 1103515245 + 12345) % 2147483648;
     return Math.floor((seed / 2147483648) * below);
   };
-  const words = ["", "", "guest", "zor", "the guest hung up"];
-  for (let round = 0; round < 20; round += 1) {
-    let lines: readonly Content[] = [];
+  const words = ["", "", "guest", "zor 漢", "the guest hung up"];
+  // Ink's effects have run then.
+  await drawn.text();
+  for (let round = 0; round < 30; round += 1) {
+    let texts: readonly string[] = [];
     for (let step = random(4); step >= 0; step -= 1) {
-      const isCanvas = random(2) === 0;
-      lines = Array.from({ length: size.rows - 1 }, () => ({
-        text: words[random(words.length)] ?? "",
-        isCanvas: isCanvas && random(4) > 0,
-      }));
-      drawn.show(lines);
-      const wait = random(4);
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait === 3 ? 60 : wait));
+      texts = Array.from({ length: 8 }, () => words[random(words.length)] ?? "");
+      const what = random(6);
+      if (what === 0) drawn.resize(18 + random(8), 4 + random(4), texts);
+      else drawn.show(texts);
+      if (what === 1) await drawn.giveAway();
+      if (what === 2) await nextTurn();
     }
-    expect(await drawn.text(), `round ${round}`).toEqual(lines.map(({ text }) => text));
+    expect(await drawn.text(), `round ${round}`).toEqual(texts.slice(0, drawn.size.rows));
   }
 });

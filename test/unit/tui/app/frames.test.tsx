@@ -1,22 +1,14 @@
-import { render } from "ink-testing-library";
 import stringWidth from "string-width";
 import { afterEach, describe, expect, it } from "vitest";
 import { toDuration } from "../../../../lib/duration.js";
 import { Link, LinkPath, type LinkStatus } from "../../../../proto/gen/zor/v1/link.js";
-import { App } from "../../../../tui/app/app.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
 import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
+import { type Shown, showOn } from "../shown.js";
 import { feedFleet, upsert } from "../steps.js";
 
-interface Screen extends TestProgram {
-  /** The lines on the screen. */
-  lines(): string[];
-  type(keys: string): void;
-  resize(columns: number, rows: number): void;
-  /** Draws again after the model was fed. */
-  draw(): void;
-}
+interface Screen extends TestProgram, Shown {}
 
 const open: { unmount(): void }[] = [];
 
@@ -30,31 +22,9 @@ async function show(
   options: { readOnly?: boolean; ascii?: boolean } = {},
 ): Promise<Screen> {
   const program = makeProgram({ readOnly: options.readOnly ?? false });
-  const rendered = render(
-    <App
-      model={program.model}
-      controller={program.controller}
-      look={{ unicode: options.ascii !== true, colors: true }}
-      onReady={() => undefined}
-    />,
-  );
-  open.push(rendered);
-  const resize = (width: number, height: number) => {
-    Object.defineProperty(rendered.stdout, "columns", { value: width, configurable: true });
-    Object.defineProperty(rendered.stdout, "rows", { value: height, configurable: true });
-    rendered.stdout.emit("resize");
-  };
-  // Where colours are forced they are there, and keep Ink from trimming lines; nothing else is taken away.
-  const lines = () =>
-    (rendered.lastFrame() ?? "").split("\n").map((line) => line.replace(/\x1b\[[0-9;]*m/g, "").trimEnd());
-  const type = (keys: string) => {
-    for (const key of keys) rendered.stdin.write(key);
-  };
-  // Ink listens to sizes and keys only after its effects have run.
-  await eventually(() => expect(rendered.stdin.listenerCount("readable")).toBe(1));
-  resize(columns, rows);
-  await eventually(() => expect(lines()).toHaveLength(rows - 1));
-  return { ...program, lines, type, resize, draw: () => program.model.changed() };
+  const shown = await showOn(program, { columns, rows }, { unicode: options.ascii !== true, colors: true });
+  open.push(shown);
+  return { ...program, ...shown };
 }
 
 function expectToFit(lines: readonly string[], columns: number): void {
@@ -87,7 +57,6 @@ describe("the screen", () => {
       { phase: "lost", sinceMs: nowMs, reason: "connection refused", retryAtMs: nowMs + 3000 },
       nowMs,
     );
-    screen.draw();
     await eventually(() => expect(screen.lines()[0]).toContain("reconnecting, never heard, again in 3s"));
     expect(screen.lines().join("\n")).toContain("connection refused");
   });
@@ -98,7 +67,6 @@ describe("the screen", () => {
     screen.clock.nowMs += 12_000;
     const { fleet, nowMs } = screen.model;
     fleet.setConnection({ phase: "lost", sinceMs: nowMs, reason: "the hub is down", retryAtMs: undefined }, nowMs);
-    screen.draw();
     await eventually(() => expect(screen.lines()[0]).toContain("last heard 12s ago"));
     expect(screen.lines().join("\n")).toMatch(/alpha +● ready/);
     expect(screen.lines().at(-2)).toContain("as last heard");
@@ -107,7 +75,6 @@ describe("the screen", () => {
   it("shows counts, columns and an unreachable host with its age at 80x24", async () => {
     const screen = await show(80, 24);
     feedFleet(screen.model, shape(screen));
-    screen.draw();
     await eventually(() =>
       expect(screen.lines()[1]).toBe(" hosts 3 ●2 ✗1  instances 18 ●6 ○6 ◌6  lans 3  links 2 ●1 ✗1"),
     );
@@ -252,7 +219,6 @@ describe("the screen", () => {
   ])("leaves no trouble out of the counts at %d columns", async (columns, fleet, counts) => {
     const screen = await show(columns, 24);
     feedFleet(screen.model, { ...fleet, nowMs: screen.model.nowMs });
-    screen.draw();
     await eventually(() => expect(screen.lines()[1]).toMatch(counts));
     expect(screen.lines()[1]).not.toContain("…");
   });
@@ -327,7 +293,6 @@ describe("the screen", () => {
     feedFleet(screen.model, shape(screen));
     screen.type("2js");
     screen.clock.nowMs += 3000;
-    screen.draw();
     await eventually(() => expect(screen.lines().join("\n")).toMatch(/vm1 +alpha +○ stopped → start 3s/));
   });
 });
