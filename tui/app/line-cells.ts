@@ -25,7 +25,8 @@ interface CellStyle {
 const plain: CellStyle = { flags: 0, foreground: ownColour, background: ownColour };
 const names = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 /** Nothing that joins with its neighbours: each of these characters stands alone. */
-const alone = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2713-\u276f\u2800-\u28ff]*$/;
+const alone =
+  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2713-\u276f\u2800-\u28ff]*$/;
 
 /** A line in cells. It never wraps: what does not fit is cut. */
 export function lineCells({ line, selected = false, faded = false }: ShownLine, width: number, look: Look): CellLine {

@@ -11,7 +11,11 @@ import { titleLine } from "./title.js";
 const smallest = { columns: 60, rows: 12 };
 
 /** All lines of the screen. The last row of the terminal is always left free: Ink clears the screen for frames that fill it. */
-export function screenLines(model: Model, controller: Controller, { columns, rows }: TerminalSize): readonly BodyLine[] {
+export function screenLines(
+  model: Model,
+  controller: Controller,
+  { columns, rows }: TerminalSize,
+): readonly BodyLine[] {
   if (columns < smallest.columns || rows < smallest.rows) return tooSmall(columns, rows);
   const header = headerLines(model, columns);
   const room = rows - 1 - header.length - 2;

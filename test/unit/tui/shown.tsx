@@ -29,7 +29,10 @@ export async function showOn(
 ): Promise<Shown> {
   const now = { ...size };
   let shown: readonly CellLine[] = [];
-  const canvas = { want: (lines: readonly CellLine[]) => void (shown = lines), refresh: () => undefined };
+  const want = (lines: readonly CellLine[]): void => {
+    shown = lines;
+  };
+  const canvas = { want, refresh: () => undefined };
   const painter = new Painter({ model, controller, look, canvas, size: () => now });
   const rendered = render(<App controller={controller} onTyped={() => undefined} onReady={() => undefined} />);
   // Ink listens to keys only after its effects have run.

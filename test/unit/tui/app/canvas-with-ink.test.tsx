@@ -73,7 +73,9 @@ function screen() {
       await instance.waitUntilRenderFlush();
       await new Promise<void>((resolve) => terminal.write("", resolve));
       return Array.from({ length: size.rows }, (_, row) =>
-        (terminal.buffer.active.getLine(terminal.buffer.active.viewportY + row)?.translateToString(true) ?? "").trimEnd(),
+        (
+          terminal.buffer.active.getLine(terminal.buffer.active.viewportY + row)?.translateToString(true) ?? ""
+        ).trimEnd(),
       );
     },
     [Symbol.dispose]() {
