@@ -18,10 +18,10 @@ export interface CanvasOutput {
   readonly size: TerminalSize;
 }
 
-/** Keeps the cursor's place, and lets nothing run over the end of a line: a terminal that has become narrower must not scroll. */
-const begin = "\x1b7\x1b[?7l";
-const end = "\x1b[0m\x1b[?7h\x1b8";
-const clear = "\x1b[0m\x1b[2J";
+/** Lets nothing run over the end of a line: a terminal that has become narrower must not scroll. */
+const begin = "\x1b[?7l";
+const end = "\x1b[0m\x1b[?7h";
+const clear = "\x1b[H\x1b[0m\x1b[J";
 /** Modes of the terminal only: nothing is drawn. */
 const onlyModes = /^(?:\x1b\[\?\d+[hl]|\x1b\[[<>=]?\d*u)*$/;
 /** So many blanks up to the end of a line are erased rather than written. */

@@ -270,9 +270,9 @@ describe("zor tui in a real terminal", () => {
     await terminal.press(":", "q", "Enter");
     await terminal.sees("settings kept");
     const written = await recorded();
-    // Of the sequences a terminal acts on only Ink's own are there: colours, cursor, erase, modes.
+    // Of the sequences a terminal acts on only the program's own are there: colours, cursor, erase, modes.
     const rest = written.replace(
-      /\x1b\[[0-9;]*[A-KmGHJ]|\x1b\[\?(25|1049|2004|2026|1|1000|1002|1003|1006)[hl]|\x1b\(B|\x1b>/g,
+      /\x1b\[[0-9;]*[A-KmGHJ]|\x1b\[\?(7|25|1049|2004|2026|1|1000|1002|1003|1006)[hl]|\x1b\(B|\x1b>/g,
       "",
     );
     expect(rest).not.toMatch(/[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/);

@@ -38,12 +38,12 @@ function show(drawn: Canvas, lines: readonly CellLine[], size: TerminalSize = { 
   drawn.refresh();
 }
 
-const begin = "\x1b7\x1b[?7l";
-const end = "\x1b[0m\x1b[?7h\x1b8";
+const begin = "\x1b[?7l";
+const end = "\x1b[0m\x1b[?7h";
 
 const blank = lineOf("");
 /** All is erased before it is drawn for the first time. */
-const clear = "\x1b[0m\x1b[2J";
+const clear = "\x1b[H\x1b[0m\x1b[J";
 
 describe("the canvas", () => {
   it("draws lines where they belong, and then only what has changed of them", () => {
