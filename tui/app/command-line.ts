@@ -1,3 +1,4 @@
+import { nearest } from "../../lib/nearest.js";
 import type { Command } from "../kit/keys/command.js";
 import { type KindTable, pluralOf } from "../kit/kind-table.js";
 import type { TuiKind } from "../kit/kind.js";
@@ -42,7 +43,8 @@ export function expandAlias(line: string, aliases: Readonly<Record<string, strin
 }
 
 /** Reads a command line (without the ":"): a word with an argument, or a table, of one host, filtered by what follows "/". */
-export function parseCommandLine(line: string, { kinds, commands, hosts }: Vocabulary): TypedCommand {
+export function parseCommandLine(line: string, vocabulary: Vocabulary): TypedCommand {
+  const { kinds, commands, hosts, aliases = [] } = vocabulary;
   const slash = line.search(/(^|\s)\//);
   const head = (slash < 0 ? line : line.slice(0, slash)).trim();
   const filter = slash < 0 ? "" : line.slice(line.indexOf("/", slash) + 1).trim();
@@ -52,10 +54,14 @@ export function parseCommandLine(line: string, { kinds, commands, hosts }: Vocab
   if (command !== undefined) return { type: "command", command, argument: line.trim().slice(word.length).trim() };
   const kind = kinds.findByWord(word.toLowerCase());
   if (kind === undefined) {
-    return { type: "unknown", message: `there is no command "${word}"; ${firstWords(kinds, commands).join(", ")}` };
+    const meant = nearest(word.toLowerCase(), [...firstWords(kinds, commands), ...aliases]);
+    const help = meant === undefined ? "tab completes what there is, ? shows it" : `did you mean ${meant}?`;
+    return { type: "unknown", message: `there is no command "${word}"; ${help}` };
   }
   if (argument !== undefined && !hosts.includes(argument)) {
-    return { type: "unknown", message: `there is no host "${argument}"; 1 shows the hosts` };
+    const meant = nearest(argument, hosts);
+    const help = meant === undefined ? "1 shows the hosts" : `did you mean ${meant}?`;
+    return { type: "unknown", message: `there is no host "${argument}"; ${help}` };
   }
   return { type: "table", kind, host: argument, filter };
 }

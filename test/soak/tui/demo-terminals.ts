@@ -43,13 +43,18 @@ export class DemoTerminals implements AsyncDisposable {
     }
   }
 
+  /** File with every byte that the terminal that was opened last was sent. */
+  get recording(): string {
+    return join(this.directory, `run${this.#runs}`);
+  }
+
   /** `zor tui ARGS` in a terminal, which says "code N" behind it. @param variables further ones: "EDITOR=true TERM=linux". */
   run({ columns, rows }: Size, args = "", variables = ""): Promise<Terminal> {
     this.#runs += 1;
     const env = Object.entries(this.demo.env).map(([key, value]) => `${key}='${value}'`);
     const all = `${env.join(" ")} LC_ALL=C.UTF-8 XDG_STATE_HOME=${this.directory} ${variables}`;
     const line = `cd ${this.directory}; env ${all} ${this.demo.launcher} tui ${args}; echo "code $?"; sleep 3600`;
-    return Terminal.open(line, { columns, rows }, join(this.directory, `run${this.#runs}`));
+    return Terminal.open(line, { columns, rows }, this.recording);
   }
 
   /** The same, once it shows the fleet. */

@@ -21,7 +21,7 @@ describe.each(sizes)("whoever looks around, at $columns x $rows", (size) => {
     await terminal.press("/", "→ lan", "Enter");
     await terminal.sees(/→ lan +alpha\/lan1 +● up/);
     await terminal.press("Enter");
-    expectToFit(await terminal.sees(/→ lan alpha\/lan1/), size);
+    expectToFit(await terminal.sees(/→ lan alpha\/lan1 heard/), size);
     await terminal.press("'");
     await terminal.sees("from alpha/lan1 to");
     await until(terminal, "Down", /❯ links/);
@@ -31,15 +31,15 @@ describe.each(sizes)("whoever looks around, at $columns x $rows", (size) => {
     await terminal.press("'");
     await terminal.sees("nothing is related to this");
     await terminal.press("[");
-    await terminal.sees(/lan alpha\/lan1/);
+    await terminal.sees(/→ lan alpha\/lan1 heard/);
     await terminal.press("[");
-    await terminal.sees(/instance alpha\/vm1/);
+    await terminal.sees(/── instances → instance alpha\/vm1 heard/);
     await terminal.press("[");
     await terminal.sees(/❯ vm1 +alpha +● running/);
     await terminal.press("]");
-    await terminal.sees(/instance alpha\/vm1/);
+    await terminal.sees(/── instances → instance alpha\/vm1 heard/);
     await terminal.press("]");
-    await terminal.sees(/lan alpha\/lan1/);
+    await terminal.sees(/→ lan alpha\/lan1 heard/);
     await terminal.press("]");
     await terminal.sees(/── links 1/);
     await leave(terminal);

@@ -5,12 +5,13 @@ let fleet: DemoTerminals;
 
 beforeAll(async () => {
   fleet = await DemoTerminals.start();
+  await fleet.container("alpha/kept", "--persistent");
 }, 620_000);
 afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
 }, 300_000);
 
-const inGuest = (line: string) => fleet.demo.must(["exec", "alpha/box1", "--", "sh", "-c", line]);
+const inGuest = (line: string) => fleet.demo.must(["exec", "alpha/kept", "--", "sh", "-c", line]);
 
 describe.each(sizes)("the tree of snapshots, at $columns x $rows", (size) => {
   const id = `before-${size.columns}`;
@@ -18,19 +19,19 @@ describe.each(sizes)("the tree of snapshots, at $columns x $rows", (size) => {
   it("takes one, and takes the instance back to it", async () => {
     await inGuest(`echo one-${size.columns} > /root/mark`);
     await using terminal = await fleet.open(size);
-    await select(terminal, "instances", "box1", /❯ box1 +alpha +● running/);
+    await select(terminal, "instances", "kept", /❯ kept +alpha +● running/);
     await terminal.press("C-t");
-    await terminal.sees("snapshots of alpha/box1");
+    await terminal.sees("snapshots of alpha/kept");
     await terminal.press("n");
     const form = await terminal.sees("→ new snapshot");
-    expect(form).toMatch(/ instance +box1/);
+    expect(form).toMatch(/ instance +kept/);
     await terminal.press("Down");
     await terminal.press(id);
     await terminal.sees("it would be taken");
-    expect(await terminal.screen()).toContain(`$ zor create snapshot alpha/${id} box1`);
+    expect(await terminal.screen()).toContain(`$ zor create snapshot alpha/${id} kept`);
     await terminal.press("C-s");
     const taken = await terminal.sees(new RegExp(`● snapshot ${id} ready ◂ now`), 120_000);
-    expect(taken).toContain("you are here: ● instance box1 running");
+    expect(taken).toContain("you are here: ● instance kept running");
     expectToFit(taken, size);
     await inGuest("echo two > /root/mark");
     await until(terminal, "Down", new RegExp(`❯? *.*snapshot ${id} ready ◂ now[\\s\\S]*snapshot ${id} ready`));
@@ -39,7 +40,7 @@ describe.each(sizes)("the tree of snapshots, at $columns x $rows", (size) => {
     expect(asked).toContain(id);
     await terminal.press("y");
     await terminal.sees(/revert.* (?:done|asked)|went back|reverted/, 120_000);
-    await terminal.sees(/you are here: ● instance box1 running/, 120_000);
+    await terminal.sees(/you are here: ● instance kept running/, 120_000);
     expect((await inGuest("cat /root/mark")).trim()).toBe(`one-${size.columns}`);
     await leave(terminal);
   });

@@ -6,6 +6,7 @@ import { fitText, textWidth } from "../../kit/text/text-width.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
 import type { FormCursor } from "./cursor.js";
 import type { FormNode } from "./nodes.js";
+import type { Form } from "./form.js";
 import { type FormRow, sameRow, summaryOf } from "./rows.js";
 import { choicesOf } from "./values.js";
 
@@ -135,6 +136,7 @@ function typedLine(text: string, at: number, room: number, usual: string): Line 
 function helpLines(row: FormRow | undefined, { candidates, cursor }: FormView, width: number): readonly Line[] {
   const node = row?.node;
   const lines: Line[] = cursor.form.complaints.flatMap((text) => wrapped(`✗ ${plainText(text)}`, width, "bad"));
+  if (node === undefined || faultOf(node) === undefined) lines.push(...elsewhere(cursor.form, node, width));
   if (node === undefined || row?.role === "more") return lines;
   const fault = faultOf(node);
   if (fault !== undefined) lines.push(...wrapped(`✗ ${plainText(fault)}`, width, "bad"));
@@ -154,6 +156,15 @@ function helpLines(row: FormRow | undefined, { candidates, cursor }: FormView, w
     node.type === "value" && node.schema.shape.type === "enum" ? enumHelp(node.schema.shape.values, node.text) : "";
   const help = [word, node.schema.help].filter((text) => text !== "").join(" ");
   return [...lines, ...wrapped(plainText(help), width, "dim")];
+}
+
+/** What the server says of another field: it may be out of sight. */
+function elsewhere(form: Form, here: FormNode | undefined, width: number): readonly Line[] {
+  for (const node of form.values()) {
+    if (node === here || node.refusal === undefined) continue;
+    return wrapped(`✗ ${plainText(`${node.schema.label}: ${node.refusal}`)}`, width, "bad");
+  }
+  return [];
 }
 
 function enumHelp(values: readonly { readonly word: string; readonly help: string }[], word: string): string {

@@ -230,6 +230,15 @@ describe("the command line", () => {
     expect(parseCommandLine(line, vocabulary)).toMatchObject({ type: "unknown", message });
   });
 
+  it.each([
+    ["describ alpha", 'there is no command "describ"; did you mean describe?'],
+    ["instaces", 'there is no command "instaces"; did you mean instances?'],
+    ["xyzzy", 'there is no command "xyzzy"; tab completes what there is, ? shows it'],
+    ["instances alpa", 'there is no host "alpa"; did you mean alpha?'],
+  ])("says what %j may have meant", (line, message) => {
+    expect(parseCommandLine(line, vocabulary)).toEqual({ type: "unknown", message });
+  });
+
   it("says what is wrong with a describe of nothing", () => {
     const { model, press } = makeProgram();
     press(":", ..."describe", "enter");

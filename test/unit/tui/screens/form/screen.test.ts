@@ -90,6 +90,10 @@ describe("a form on the screen", () => {
     press("ctrl-s");
     await expect.poll(() => text()).toContain("✗ is less than the host's");
     expect(text()).toMatch(/❯✗mtu/);
+    // Also where the cursor is elsewhere.
+    press("up");
+    expect(text()).toContain("✗ mtu: is less than the host's");
+    press("down");
     expect(model.notice?.tone).toBe("bad");
     gateway.refusal = undefined;
     press(..."1500");
