@@ -56,6 +56,7 @@ const natures: Readonly<Record<keyof AgentConfig, "plain" | "policy" | "identity
   hooks: "policy",
   hookNetworks: "policy",
   captureDevices: "policy",
+  hostShell: "policy",
 };
 
 const reasons = {

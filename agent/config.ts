@@ -14,6 +14,7 @@ import { type ContainerPolicy, containerPolicySettings } from "./drivers/contain
 import type { DiskLimits } from "./drivers/disk-quota.js";
 import { dockerSocket } from "./drivers/docker/docker-driver.js";
 import type { AllowedRegistry } from "./drivers/engine-api/registry-policy.js";
+import { type HostShellPolicy, hostShellSchema } from "./host/shell/shell-policy.js";
 import { usbDevicePattern } from "./drivers/qemu/usb-device-name.js";
 import type { SharedDirectory } from "./drivers/qemu/hardware/part.js";
 import { podmanSocket } from "./drivers/podman/podman-driver.js";
@@ -146,6 +147,7 @@ export const agentConfigSchema = z.strictObject({
     .array(z.string().regex(/^[^\s/:]{1,15}$/, 'expected the name of a device, such as "eth0"'))
     .max(64)
     .optional(),
+  hostShell: hostShellSchema.optional(),
   observeSeconds: z.number().min(0.1).max(3600).default(5),
   figuresMib: z
     .number()
@@ -246,6 +248,8 @@ export interface AgentSettings {
   readonly figuresMib: number;
   /** Devices of the host's own that operators may capture at: they see all of its traffic there. */
   readonly captureDevices: readonly string[];
+  /** Whom the host gives a shell, and how; default: nobody. */
+  readonly hostShell?: HostShellPolicy | undefined;
 }
 
 const defaultListen = "127.0.0.1:7443";
@@ -303,5 +307,6 @@ export function settle(config: AgentConfig, joined: JoinDefaults | undefined, ho
     observeSeconds: config.observeSeconds,
     figuresMib: config.figuresMib,
     captureDevices: config.captureDevices ?? [],
+    hostShell: config.hostShell,
   };
 }

@@ -19,7 +19,8 @@ import { probeDriver } from "./drivers/probe.js";
 import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
 import { findObstacles, formatFingerprint } from "./host/doctor.js";
-import { takeFingerprint } from "./host/fingerprint.js";
+import { type Probe, takeFingerprint } from "./host/fingerprint.js";
+import { shellCapability } from "./host/shell/shell-policy.js";
 import { isHostStopping } from "./host/host-stopping.js";
 import { joinAsHost } from "./join.js";
 import { askToShutdownGuests } from "./local-control.js";
@@ -252,13 +253,21 @@ async function doctor(config: AgentConfig, output: string): Promise<void> {
     registries,
     disk,
     libvirt,
+    hostShell,
   } = settings;
   // What was brought here under a name comes before what lies about under it.
   const imageDirectories = [storeDirectory(stateDirectory), ...imageDirs];
   const common = { imageDirectories, stateDirectory, containerCapabilities, containers, engines, registries };
   const drivers = createDrivers({ ...common, disk, libvirt, log });
   const fingerprint = await takeFingerprint({
-    probes: drivers.map((driver) => (call) => probeDriver(driver, call)),
+    probes: [
+      ...drivers.map(
+        (driver): Probe =>
+          (call) =>
+            probeDriver(driver, call),
+      ),
+      async () => [shellCapability(hostShell)],
+    ],
     imageDirs: settings.imageDirs,
     stateDirectory: settings.state,
     signal: AbortSignal.timeout(60_000),

@@ -18,6 +18,8 @@ export interface WardenOptions {
    * container runtime's command inside has a session of its own: with 1 it ends, and what it sent into the background with setsid stays.
    */
   readonly sessions?: number;
+  /** What the program leaves behind when it ends is killed too, before the warden ends; default: it stays. */
+  readonly whole?: boolean;
 }
 
 /** Variables that make Perl do something else than it is told: to be left out, where not all are chosen one by one. */
@@ -49,7 +51,7 @@ const boundScript = `my ($prctl, $parent, @command) = @ARGV; $prctl += 0; ${foll
  * The warden: adopts whatever is orphaned below it (PR_SET_CHILD_SUBREAPER), so that nothing escapes by forking twice; ends all of it
  * when it is told to, or when its parent dies; otherwise ends as the program does.
  */
-const wardenScript = `my ($prctl, $parent, $sessions, @command) = @ARGV; $prctl += 0; my $me = $$; ${follow} ${become}
+const wardenScript = `my ($prctl, $parent, $sessions, $whole, @command) = @ARGV; $prctl += 0; my $me = $$; ${follow} ${become}
 sub below {
   my (%children, %session);
   opendir(my $proc, "/proc") or return ();
@@ -69,8 +71,7 @@ sub below {
   }
   return @found;
 }
-sub finish {
-  exit 125 if $$ != $me;
+sub clear {
   $SIG{TERM} = "IGNORE";
   for (1 .. 1000) {
     my @found = below() or last;
@@ -78,6 +79,10 @@ sub finish {
     1 while waitpid(-1, 1) > 0;
     select(undef, undef, undef, 0.005);
   }
+}
+sub finish {
+  exit 125 if $$ != $me;
+  clear();
   $SIG{TERM} = "DEFAULT"; kill "TERM", $me; exit 143;
 }
 $SIG{TERM} = \\&finish; $SIG{$_} = "IGNORE" for qw(INT QUIT HUP);
@@ -88,6 +93,7 @@ $0 = "zor-warden $command[0]";
 close STDIN; close STDOUT; close STDERR;
 my $status = 0;
 for (;;) { my $pid = waitpid(-1, 0); if ($pid == $program) { $status = $?; last } last if $pid == -1 && $! != 4 }
+clear() if $whole;
 my $signal = $status & 127; exit($status >> 8) if $signal == 0;
 syscall($prctl, 4, 0, 0, 0, 0); $SIG{$_} = "DEFAULT" for qw(INT QUIT HUP TERM); kill $signal, $me; exit 128 + $signal;`;
 
@@ -104,8 +110,11 @@ export function boundCommand(file: string, argv: readonly string[]): CommandLine
  * descendants are killed. The pid is the warden's, which ends with the program's exit code or signal.
  */
 export function wardedCommand(file: string, argv: readonly string[], options: WardenOptions = {}): CommandLine {
-  const { sessions = -1 } = options;
-  return [perl, ["-e", wardenScript, "--", String(prctl), String(process.pid), String(sessions), file, ...argv]];
+  const { sessions = -1, whole = false } = options;
+  return [
+    perl,
+    ["-e", wardenScript, "--", String(prctl), String(process.pid), String(sessions), whole ? "1" : "0", file, ...argv],
+  ];
 }
 
 /** Error number with which a program could not be run at all, told on standard error by what should have run it; undefined: it ran. */

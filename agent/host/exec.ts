@@ -174,14 +174,23 @@ export async function startDaemon(tool: string, argv: readonly string[], options
   return pid;
 }
 
+/** How to start a command that talks to its caller. */
+export interface OwnedOptions extends WardenOptions {
+  readonly stdio: StdioOptions;
+  /** Its whole environment; default: that of every tool. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+}
+
 /** Starts a command that talks to its caller through pipes or a terminal, and ends with this process. See {@link wardedCommand}. */
 export function startOwned(
   command: readonly [string, ...string[]],
-  { stdio, ...options }: WardenOptions & { readonly stdio: StdioOptions },
+  { stdio, environment, cwd, ...options }: OwnedOptions,
 ): ChildProcess {
   const [tool, ...argv] = command;
   const [file, args] = wardedCommand(tool, argv, options);
-  return spawn(file, args, { stdio, env: toolEnvironment(process.env) });
+  const env = environment ?? toolEnvironment(process.env);
+  return spawn(file, args, { stdio, env: { ...env }, ...(cwd === undefined ? {} : { cwd }) });
 }
 
 function cannotStart(tool: string, argv: readonly string[], errno: number, cause: unknown): ToolError {

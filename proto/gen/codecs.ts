@@ -46,6 +46,7 @@ import { PoolServiceService } from "./zor/v1/pool_service.js";
 import { ScreenServiceService } from "./zor/v1/screen_service.js";
 import { Session } from "./zor/v1/session.js";
 import { SessionServiceService } from "./zor/v1/session_service.js";
+import { ShellServiceService } from "./zor/v1/shell_service.js";
 import { Snapshot } from "./zor/v1/snapshot.js";
 import { SnapshotServiceService } from "./zor/v1/snapshot_service.js";
 import { StatisticsServiceService } from "./zor/v1/statistics_service.js";
@@ -148,6 +149,7 @@ export const serviceTable = {
   "zor.v1.RenewService": RenewServiceService,
   "zor.v1.ScreenService": ScreenServiceService,
   "zor.v1.SessionService": SessionServiceService,
+  "zor.v1.ShellService": ShellServiceService,
   "zor.v1.SnapshotService": SnapshotServiceService,
   "zor.v1.StatisticsService": StatisticsServiceService,
   "zor.v1.TapService": TapServiceService,

@@ -197,6 +197,7 @@ export const methodTable: Readonly<Record<string, MethodRule>> = {
   "/zor.v1.SessionService/GetSession": {"kind":"session","access":"viewer","verb":"get","route":"name","response":"session"},
   "/zor.v1.SessionService/ListSessions": {"kind":"session","access":"viewer","verb":"list","route":"parent","response":"sessions"},
   "/zor.v1.SessionService/EndSession": {"kind":"session","access":"viewer","verb":"custom","route":"name"},
+  "/zor.v1.ShellService/OpenShell": {"kind":"host","access":"operator","verb":"custom","route":"open.name"},
   "/zor.v1.SnapshotService/CreateSnapshot": {"kind":"snapshot","access":"operator","verb":"create","route":"parent","id":"snapshotId","request":"snapshot","response":"operation"},
   "/zor.v1.SnapshotService/GetSnapshot": {"kind":"snapshot","access":"viewer","verb":"get","route":"name","response":"snapshot"},
   "/zor.v1.SnapshotService/ListSnapshots": {"kind":"snapshot","access":"viewer","verb":"list","route":"parent","response":"snapshots"},

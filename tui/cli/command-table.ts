@@ -102,6 +102,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "cdrom", summary: "change what lies in a CD-ROM drive", load: () => import("./commands/cdrom.js") },
   { name: "send-key", summary: "type on the keyboard of a machine", load: () => import("./commands/send-key.js") },
   { name: "console", summary: "attach to an instance's serial console", load: () => import("./commands/console.js") },
+  { name: "shell", summary: "open a shell on a host, where it allows that", load: () => import("./commands/shell.js") },
   {
     name: "session",
     summary: "who is at which console or shell; end that",

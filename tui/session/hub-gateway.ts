@@ -11,6 +11,7 @@ import { eventsDuring } from "../client/events-during.js";
 import { OlderEvents } from "../client/older-events.js";
 import { attachConsole } from "../client/console.js";
 import { openPaneConsole } from "../client/console-pane.js";
+import { openPaneShell } from "../client/shell-pane.js";
 import { FollowedFigures } from "../client/figures.js";
 import { type LogPlace, readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
@@ -21,6 +22,7 @@ import { readableLogLine } from "../kit/text/json-log-line.js";
 import { type LogLine, LogLines } from "../kit/text/log-lines.js";
 import { shortName } from "../kit/resource-name.js";
 import { shownFigures } from "../kit/top/views.js";
+import { isShell } from "../screens/console/console-session.js";
 import type { FollowOptions } from "../screens/program.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
 import { createMachineScreens } from "./machine-screens.js";
@@ -98,7 +100,8 @@ export function createHubGateway(connection: Connection, context: string): Fleet
         (await import("../client/captures/watch-frames.js")).watchFrames(connection, name, watch),
       save: async (...all) => (await import("../client/captures/watch-frames.js")).saveFrames(...all),
     },
-    openConsole: (name, request) => openPaneConsole(connection, name, request),
+    openConsole: (name, request) =>
+      isShell({ name }) ? openPaneShell(connection, name, request) : openPaneConsole(connection, name, request),
     changes: createChanges(connection),
     attachConsole: async (name, terminal, how) => {
       const end = await attachConsole(connection, name, terminal, how);

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { checked, errno, lastErrno, libc } from "../../../lib/libc.js";
 
-/** What Node cannot do by itself: pseudo-terminals, and the sequenced-packet sockets that conmon listens on. See {@link libc}. */
+/** What Node cannot do by itself: the sequenced-packet sockets that conmon listens on. See {@link libc}. */
 
 // koffi types every function as (...args: any[]) => any; the C prototype in each line is what makes the casts true.
 const socket = libc.func("int socket(int domain, int type, int protocol)") as unknown as (
@@ -21,24 +21,9 @@ const send = libc.func("long send(int fd, const void *data, size_t length, int f
   length: number,
   flags: number,
 ) => number;
-const openPseudoTerminal = libc.func("int posix_openpt(int flags)") as unknown as (flags: number) => number;
-const grant = libc.func("int grantpt(int fd)") as unknown as (fd: number) => number;
-const unlock = libc.func("int unlockpt(int fd)") as unknown as (fd: number) => number;
-const slaveName = libc.func("int ptsname_r(int fd, void *name, size_t length)") as unknown as (
-  fd: number,
-  name: Buffer,
-  length: number,
-) => number;
-const ioctl = libc.func("int ioctl(int fd, ulong request, const void *argument)") as unknown as (
-  fd: number,
-  request: number,
-  argument: Buffer,
-) => number;
 
 const [afUnix, sockSeqPacket, sockCloexec] = [1, 5, 0o2000000];
 const [shutRead, msgDontWait, msgNoSignal] = [0, 0x40, 0x4000];
-/** TIOCSWINSZ of asm-generic/ioctls.h, which x86_64 and arm64 use. */
-const setWindowSize = 0x5414;
 const maxSocketPathBytes = 107;
 
 /**
@@ -72,28 +57,4 @@ export function sendPacket(fd: number, data: Uint8Array): boolean {
   if (send(fd, data, data.length, msgDontWait | msgNoSignal) >= 0) return true;
   if (lastErrno() === errno.EAGAIN) return false;
   return checked("send", -1) >= 0;
-}
-
-/** A new pseudo-terminal; the caller closes both descriptors. */
-export function openPty(): { readonly master: number; readonly slave: number } {
-  const flags = constants.O_RDWR | constants.O_NOCTTY;
-  const master = checked("posix_openpt", openPseudoTerminal(flags | sockCloexec));
-  try {
-    checked("grantpt", grant(master));
-    checked("unlockpt", unlock(master));
-    const name = Buffer.alloc(64);
-    checked("ptsname_r", slaveName(master, name, name.length) === 0 ? 0 : -1);
-    return { master, slave: openSync(name.toString("utf8", 0, name.indexOf(0)), flags) };
-  } catch (error) {
-    closeSync(master);
-    throw error;
-  }
-}
-
-/** Tells a terminal its size in character cells. */
-export function resizePty(fd: number, columns: number, rows: number): void {
-  const size = Buffer.alloc(8);
-  size.writeUInt16LE(rows, 0);
-  size.writeUInt16LE(columns, 2);
-  checked("ioctl TIOCSWINSZ", ioctl(fd, setWindowSize, size));
 }

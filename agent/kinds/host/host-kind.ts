@@ -8,14 +8,17 @@ import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js"
 import { listPage } from "../../../lib/list/list.js";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
+import { ShellServiceService } from "../../../proto/gen/zor/v1/shell_service.js";
 import { HostServiceService as methods } from "../../../proto/gen/zor/v1/host_service.js";
 import { probeDriver } from "../../drivers/probe.js";
-import { takeFingerprint } from "../../host/fingerprint.js";
+import { type Probe, takeFingerprint } from "../../host/fingerprint.js";
+import { shellCapability } from "../../host/shell/shell-policy.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
 import type { HostScope } from "../../kit/host-scope.js";
 import { serve } from "../../kit/serve.js";
 import type { AgentContext } from "../../parts.js";
 import { HostFacts } from "./host-facts.js";
+import { Shells } from "./shell-service.js";
 import { ovsService } from "./ovs-service.js";
 
 const usageIntervalMs = 5000;
@@ -25,6 +28,7 @@ export const hostKind: KindModule<AgentContext> = { kind: "host", open: async (c
 
 function open(context: AgentContext): KindPart {
   const facts = new HostFacts(context);
+  const shells = new Shells(context);
   const publish = (): void => {
     const host = facts.read();
     context.publisher.publish("host", host, { ...host, lastSeenTime: undefined, lastSeenAge: undefined } as Host);
@@ -37,7 +41,9 @@ function open(context: AgentContext): KindPart {
       ),
       serve(HostLogServiceService, hostLogService(context)),
       serve(OvsServiceService, ovsService(context)),
+      serve(ShellServiceService, shells.handlers),
     ],
+    close: () => shells.close(),
     run: async (signal) => {
       await Promise.all([followUsage(context, facts, { publish, signal }), probe(context, facts, { publish, signal })]);
     },
@@ -87,7 +93,14 @@ async function probe({ settings, parts, logError }: AgentContext, facts: HostFac
   const { publish, signal } = work;
   try {
     const fingerprint = await takeFingerprint({
-      probes: parts.drivers.map((driver) => (call) => probeDriver(driver, call)),
+      probes: [
+        ...parts.drivers.map(
+          (driver): Probe =>
+            (call) =>
+              probeDriver(driver, call),
+        ),
+        async () => [shellCapability(settings.hostShell)],
+      ],
       imageDirs: settings.imageDirs,
       stateDirectory: settings.state,
       signal,

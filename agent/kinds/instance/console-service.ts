@@ -14,7 +14,7 @@ import type { HostScope } from "../../kit/host-scope.js";
 import type { Sessions } from "../../kit/sessions.js";
 import type { InstanceManager } from "./manager.js";
 import { safeReplay } from "./replay/safe-replay.js";
-import { checkSize } from "./terminal-size.js";
+import { checkSize } from "../../../lib/terminal-size.js";
 
 /** What the console service works with. */
 export interface ConsoleServiceOptions {

@@ -2,7 +2,7 @@ import { AsyncQueue } from "../../../lib/async-queue.js";
 import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import type { TerminalSize } from "../../../proto/gen/zor/v1/console_service.js";
 import type { ExecRequest, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
-import { checkSize } from "./terminal-size.js";
+import { checkSize } from "../../../lib/terminal-size.js";
 
 /** What a client sends to a running command, taken apart. */
 export interface ExecInput {

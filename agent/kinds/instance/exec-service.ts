@@ -15,7 +15,7 @@ import type { EnteredSession, Sessions } from "../../kit/sessions.js";
 import { readAhead } from "./exec-input.js";
 import type { InstanceManager } from "./manager.js";
 import type { Reached } from "./reached.js";
-import { checkSize } from "./terminal-size.js";
+import { checkSize } from "../../../lib/terminal-size.js";
 import { toldOf } from "../../host/told.js";
 
 /** What the exec service works with. */

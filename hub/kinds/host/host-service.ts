@@ -1,4 +1,4 @@
-import { alreadyExists, failedPrecondition, invalidFields } from "../../../lib/errors.js";
+import { alreadyExists, failedPrecondition, invalidArgument, invalidFields } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { newEtag } from "../../../lib/kinds/change.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
@@ -10,12 +10,14 @@ import { CaptureServiceService } from "../../../proto/gen/zor/v1/capture_service
 import { Host } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostResponse, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
 import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
+import { ShellServiceService } from "../../../proto/gen/zor/v1/shell_service.js";
 import { HostLogServiceService } from "../../../proto/gen/zor/v1/log_service.js";
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { type HostRecord, hostNotFound, neverJoined, putHost, viewHost } from "../../fleet/host-record.js";
 import type { SshWays } from "../../fleet/ssh-ways.js";
 import { checkAddresses, checkUnderlayAddresses } from "../../join/addresses.js";
 import { mintToken, parseTtlMs, planTokenRemoval } from "../../join/tokens.js";
+import { readFirst } from "../../kit/first-message.js";
 import { handlersOf, type KindHandlers } from "../../kit/handlers.js";
 import type { HubParts } from "../../kit/hub-kind.js";
 import { type HubRecord, type HubResources, hubHandlers } from "../../kit/hub-resources.js";
@@ -34,6 +36,7 @@ export function hostHandlers(parts: HubParts): KindHandlers {
     ...logHandlers(parts),
     ...captureHandlers(parts),
     ...ovsHandlers(parts),
+    ...shellHandlers(parts),
     ...figureHandlers(parts),
   };
 }
@@ -54,6 +57,19 @@ function ovsHandlers({ router }: HubParts): KindHandlers {
   return handlersOf(OvsServiceService, {
     queryOvs: (request, context) => router.unary(queryOvs, { host: hostOf(request.name), request }, context),
     runOvs: (request, context) => router.unary(runOvs, { host: hostOf(request.name), request }, context),
+  });
+}
+
+/** Agents give shells, or do not. */
+function shellHandlers({ router }: HubParts): KindHandlers {
+  const { openShell } = ShellServiceService;
+  return handlersOf(ShellServiceService, {
+    openShell: async function* (requests, context) {
+      const { first, all } = await readFirst(requests);
+      const open = first?.message?.$case === "open" ? first.message.value : undefined;
+      if (open === undefined) throw invalidArgument("open", "must be the first message");
+      yield* router.bidi(openShell, { host: parseHost("open.name", open.name), request: all }, context);
+    },
   });
 }
 

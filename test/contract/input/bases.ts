@@ -73,6 +73,7 @@ const bases: Readonly<Record<string, JsonObject>> = {
   PushImage: { targets: ["hosts/h2"], validateOnly: true },
   BuildImage: { imageId: "{id}", recipe: "tiny", validateOnly: true },
   Exec: { start: { name: "hosts/h1/instances/c1", command: ["true"], size: { columns: 80, rows: 24 } } },
+  OpenShell: { open: { name: "hosts/h1", size: { columns: 80, rows: 24 } } },
   AttachConsole: { open: { name: "hosts/h1/instances/c1", size: { columns: 80, rows: 24 } } },
   ReadHistory: { name: "hosts/h1" },
   StartWave: {

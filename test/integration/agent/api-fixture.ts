@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { Agent } from "../../../agent/agent.js";
-import { agentConfigSchema, settle } from "../../../agent/config.js";
+import { type AgentConfig, agentConfigSchema, settle } from "../../../agent/config.js";
 import type { InstanceDriver } from "../../../agent/drivers/driver.js";
 import { IdentityHolder } from "../../../agent/identity-holder.js";
 import { kinds as allKinds } from "../../../agent/kinds/index.js";
@@ -48,6 +48,8 @@ export interface ApiFixtureOptions {
   /** Directory that backups are kept in; default: none. */
   readonly backups?: string;
   /** Devices of this machine that may be captured at, and how wrong the agent's clock is for that; default: none, right. */
+  /** Whom the host gives a shell; default: nobody. */
+  readonly hostShell?: AgentConfig["hostShell"];
   readonly captures?: { readonly devices: readonly string[]; readonly clockShiftNs: bigint };
 }
 
@@ -67,10 +69,12 @@ export class ApiFixture {
 
   readonly #storagePools: readonly { readonly directory: string }[];
   readonly #backupDirs: readonly string[];
+  readonly #hostShell: ApiFixtureOptions["hostShell"];
   readonly #captures: NonNullable<ApiFixtureOptions["captures"]>;
 
   private constructor(directory: string, pki: TestPki, options: ApiFixtureOptions) {
-    const { drivers, kinds = [], storage, backups, captures } = options;
+    const { drivers, kinds = [], storage, backups, captures, hostShell } = options;
+    this.#hostShell = hostShell;
     this.#captures = captures ?? { devices: [], clockShiftNs: 0n };
     this.#backupDirs = backups === undefined ? [] : [backups];
     this.#storagePools = storage === undefined ? [] : [{ directory: storage }];
@@ -143,6 +147,7 @@ export class ApiFixture {
       storagePools: this.#storagePools,
       backupDirs: this.#backupDirs,
       captureDevices: this.#captures.devices,
+      hostShell: this.#hostShell,
       taps: [{ netns: "host", addresses: ["10.9.0.0/16"] }],
       phys: [{ device: "ztp*" }],
       bridges: ["br*"],

@@ -61,6 +61,7 @@ const commands: Readonly<Record<string, string>> = {
   "RenewService/Renew": "context renew",
   "ScreenService/CaptureScreen": "view",
   "SessionService/EndSession": "session end",
+  "ShellService/OpenShell": "shell",
   "SnapshotService/RevertSnapshot": "snapshot revert",
   "StatisticsService/ReadStatistics": "stats",
   "TokenService/CreateToken": "token create",

@@ -23,14 +23,16 @@ import { resolveLocally } from "../resolve.js";
 import { defineCreate } from "./create.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
 import { defineSet } from "./set.js";
+import { defineShell } from "./shell.js";
 
-/** `zor host add|list|set|remove|install|upgrade|rollback|configure|rejoin|uninstall`. */
+/** `zor host add|list|set|remove|shell|install|upgrade|rollback|configure|rejoin|uninstall`. */
 export async function define({ program, open }: Registrar): Promise<void> {
   const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
   await defineCreate(host, open, kindNamed("host"), "add");
   defineList(host, open);
   await defineSet(host, open, kindNamed("host"), "set");
   defineRemove(host, open);
+  defineShell(host, open);
   defineInstall(host, open);
   defineUpgrade(host, open);
   defineRollback(host, open);

@@ -28,7 +28,7 @@ export const sessionKind: TuiKind<Session> = {
   kind: "session",
   columns: sessionColumns,
   sortBy: "age",
-  empty: "nobody is at a console or in a shell; c on an instance opens its console, ! on a host its shell",
+  empty: "nobody is at a console or in a shell; c on an instance opens its console, on a host a shell",
   actions: [end],
   describe: describeSession,
   hostsOf: (row) => [row.host, hostOf(row.resource.target) ?? ""],

@@ -2,6 +2,7 @@ import type { Command } from "../../kit/keys/command.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { attachWhole } from "./attach-whole.js";
+import { isShell } from "./console-session.js";
 import { prefixKey } from "../typing/typed-keys.js";
 
 /** What the commands do with their screen. */
@@ -122,6 +123,7 @@ export function consoleCommands(program: Program, screen: ConsoleControl): reado
       title: "give the whole terminal to the console; Ctrl-] comes back",
       group: "Act",
       changes: true,
+      when: isConsole,
       run: () => attachWhole(program),
     },
     {
@@ -129,6 +131,7 @@ export function consoleCommands(program: Program, screen: ConsoleControl): reado
       title: "tell a guest that does not learn it by itself how large its terminal is: types stty",
       group: "Act",
       changes: true,
+      when: isConsole,
       run: () => {
         const session = here();
         if (session === undefined) return;
@@ -148,6 +151,11 @@ export function consoleCommands(program: Program, screen: ConsoleControl): reado
       },
     },
   ];
+
+  function isConsole(): boolean {
+    const session = here();
+    return session !== undefined && !isShell(session.place);
+  }
 
   function hasSearch(): boolean {
     return here()?.search !== undefined;

@@ -41,5 +41,5 @@ export interface OpenConsole {
   readonly ended: Promise<string>;
 }
 
-/** Opens the console of "hosts/{host}/instances/{instance}". */
+/** Opens the console of "hosts/{host}/instances/{instance}", or a shell on "hosts/{host}". */
 export type ConsoleOpener = (name: string, request: ConsoleRequest) => OpenConsole;

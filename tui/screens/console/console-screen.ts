@@ -7,11 +7,12 @@ import type { Segment } from "../../kit/text/segment.js";
 import type { Program } from "../program.js";
 import { prefixCommands } from "../typing/prefix-commands.js";
 import { consoleCommands } from "./console-commands.js";
+import { isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
 import { drawConsoles, labelOf, tabsOf } from "./draw-consoles.js";
 import { TypedKeys } from "../typing/typed-keys.js";
 
-/** Singular of what has consoles. */
+/** Singular of what has consoles; hosts have shells. */
 const consoleKind = "instance";
 
 /**
@@ -19,7 +20,6 @@ const consoleKind = "instance";
  * Ctrl-] is pressed; then keys are this program's until one of them goes back. Leaving the screen leaves the consoles as they are.
  */
 export class ConsoleScreen implements Screen {
-  readonly kind: TuiKind;
   readonly #program: Program;
   readonly #keys = new TypedKeys();
   readonly #commands: readonly Command[];
@@ -31,10 +31,16 @@ export class ConsoleScreen implements Screen {
   /** @param typing what is typed goes to the guest from the first key on. */
   constructor(program: Program, typing: boolean) {
     this.#program = program;
-    this.kind = program.model.kinds.get(consoleKind);
     this.#wantsTyping = typing;
     this.#commands = consoleCommands(program, this);
     this.#typingCommands = prefixCommands(() => this.leaveTyping());
+  }
+
+  /** Of what it is a console of. */
+  get kind(): TuiKind {
+    const { kinds } = this.#program.model;
+    const { here } = this.consoles;
+    return (here === undefined ? undefined : kinds.findByName(here.place.name)) ?? kinds.get(consoleKind);
   }
 
   get consoles(): Consoles {
@@ -53,7 +59,8 @@ export class ConsoleScreen implements Screen {
 
   title(): string {
     const { here } = this.consoles;
-    return here === undefined || this.consoles.all.length > 1 ? "consoles" : `console ${labelOf(here)}`;
+    if (here === undefined || this.consoles.all.length > 1) return "consoles";
+    return `${isShell(here.place) ? "" : "console "}${labelOf(here)}`;
   }
 
   draw(width: number, height: number): Body {
@@ -73,7 +80,7 @@ export class ConsoleScreen implements Screen {
 
   subject(): Row | undefined {
     const { here } = this.consoles;
-    return here === undefined ? undefined : this.#program.model.fleet.find(consoleKind, here.place.name);
+    return here === undefined ? undefined : this.#program.model.fleet.find(this.kind.kind, here.place.name);
   }
 
   targets(): readonly Row[] {

@@ -14,10 +14,15 @@ export type ConsoleState =
 
 /** What a console is opened with. */
 export interface ConsolePlace {
-  /** "hosts/{host}/instances/{instance}" */
+  /** "hosts/{host}/instances/{instance}"; "hosts/{host}": a shell there */
   readonly name: string;
   readonly port: number;
   readonly readOnly: boolean;
+}
+
+/** A shell of a host: another one is another shell, and it learns its size by itself. */
+export function isShell({ name }: Pick<ConsolePlace, "name">): boolean {
+  return name.split("/").length === 2;
 }
 
 const firstSize: CellSize = { columns: 80, rows: 24 };

@@ -3,7 +3,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Segment } from "../../kit/text/segment.js";
 import { cutText } from "../../kit/text/text-width.js";
-import type { ConsoleSession } from "./console-session.js";
+import { type ConsoleSession, isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
 
 /** From here on two consoles stand side by side, below it one above the other. */
@@ -62,10 +62,11 @@ function stateWords({ state, place }: ConsoleSession): string {
     case "open":
       return state.facts.missing ? "attached again; some of the output meanwhile may be missing" : "";
     case "opening":
-      return `attaching to ${shortName(place.name)}`;
+      return `${isShell(place) ? "opening a shell on" : "attaching to"} ${shortName(place.name)}`;
     case "lost":
       return `the connection was lost (${state.why}); trying to have it back`;
     case "ended":
+      if (isShell(place)) return state.failed ? `${state.why}; enter tries again` : `${state.why}; enter opens another`;
       return state.failed ? `cannot attach: ${state.why}; enter tries again` : `${state.why}; enter attaches again`;
   }
 }
@@ -77,8 +78,10 @@ function headOf(session: ConsoleSession, width: number, isHere: boolean): CellLi
   return line;
 }
 
-/** "alpha/vm1", "alpha/vm1 port 1", "alpha/vm1 (looks)". */
-export function labelOf({ place: { name, port, readOnly } }: ConsoleSession): string {
+/** "alpha/vm1", "alpha/vm1 port 1", "alpha/vm1 (looks)", "shell alpha". */
+export function labelOf({ place }: ConsoleSession): string {
+  const { name, port, readOnly } = place;
+  if (isShell(place)) return `shell ${plainText(shortName(name))}`;
   return `${plainText(shortName(name))}${port === 0 ? "" : ` port ${port}`}${readOnly ? " (looks)" : ""}`;
 }
 

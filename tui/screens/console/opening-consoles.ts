@@ -20,6 +20,17 @@ export function openingConsoles(program: Program): readonly Command[] {
       run: () => showConsole(program, { readOnly: false, port: 0 }),
     },
     {
+      id: "shell",
+      keys: ["c"],
+      words: ["shell"],
+      title: "a shell on the host, where its own settings allow that",
+      group: "Act",
+      hint: { word: "shell", rank: 7 },
+      changes: true,
+      when: () => model.screen.kind?.kind === "host",
+      run: () => showConsole(program, { readOnly: false, port: 0 }),
+    },
+    {
       keys: ["o"],
       words: ["only-look"],
       title: "only look at the console, nothing is typed",

@@ -131,6 +131,7 @@ describe("the key table", () => {
       "W",
       "a",
       "c",
+      "c",
       "ctrl-d",
       "ctrl-u",
       "m",

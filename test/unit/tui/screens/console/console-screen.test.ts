@@ -284,3 +284,30 @@ describe("a guest that prints without end", () => {
     await sees(program, "done");
   }, 60_000);
 });
+
+describe("a shell of a host in a pane", () => {
+  it("is opened on a host, has no serial port to be told its size at, and another one is another shell", async () => {
+    const program = makeProgram();
+    feedFleet(program.model, { hosts: 1, instancesPerHost: 1, nowMs: program.model.nowMs });
+    program.press("1", "c");
+    const guest = program.gateway.consoles.at(-1);
+    if (guest === undefined) throw new Error("no shell was opened");
+    expect(program.gateway.calls).toEqual([expect.stringMatching(/^open hosts\/[^/]+:0 80x24$/)]);
+    await sees(program, /^shell \S+\|[\s\S]*opening a shell on/);
+    guest.open();
+    program.controller.typed("id\r");
+    expect(guest.sent).toBe("id\r");
+    program.press("ctrl-]");
+    expect(program.model.screen.kind?.kind).toBe("host");
+    const keys = program.controller.commands.flatMap((command) => command.keys);
+    expect(keys).not.toContain("=");
+    guest.end("zor://user/bob ended this session");
+    await sees(program, "zor://user/bob ended this session; enter opens another");
+  });
+
+  it("is nothing of a read-only program", () => {
+    const program = onInstances(true);
+    program.press("1", "c");
+    expect(program.gateway.consoles).toEqual([]);
+  });
+});

@@ -1,5 +1,5 @@
-import { invalidArgument } from "../../../lib/errors.js";
-import type { TerminalSize } from "../../../proto/gen/zor/v1/console_service.js";
+import { invalidArgument } from "./errors.js";
+import type { TerminalSize } from "../proto/gen/zor/v1/console_service.js";
 
 const maxCells = 1000;
 
