@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,14 +6,17 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { Agent } from "../../../agent/agent.js";
 import { agentConfigSchema, settle } from "../../../agent/config.js";
+import { hostShellSchema } from "../../../agent/host/shell/shell-policy.js";
 import { dialOutForever } from "../../../agent/dial-out.js";
 import { IdentityHolder, loadHostIdentity } from "../../../agent/identity-holder.js";
 import { joinAsHost } from "../../../agent/join.js";
 import { findJoinData } from "../../../agent/join-data.js";
+import { AsyncQueue } from "../../../lib/async-queue.js";
 import { createLog } from "../../../lib/log.js";
 import { installationRoot } from "../../../lib/program.js";
 import { HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostRequest, HostServiceService } from "../../../proto/gen/zor/v1/host_service.js";
+import { type OpenShellRequest, ShellOpen, ShellServiceService } from "../../../proto/gen/zor/v1/shell_service.js";
 import { CreateTokenRequest, Role, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
@@ -20,6 +24,7 @@ import { eventually } from "../../helpers/eventually.js";
 import { spawnOwned } from "../../helpers/owned.js";
 import { Terminal } from "../../helpers/tmux.js";
 import { HubFixture } from "../hub/fixture.js";
+import { ApiFixture, parent } from "./api-fixture.js";
 
 const launcher = join(installationRoot, "zor");
 const log = createLog("test", { write: () => undefined });
@@ -108,4 +113,27 @@ test("a shell of a host is had through the hub by zor and in a pane, and ended w
   expect(await zor(env, "session", "list")).toMatchObject({ stdout: expect.stringMatching(/ana .*far .*sh as root/) });
   expect(await zor(env, "session", "end", name)).toMatchObject({ code: 0 });
   await terminal.sees("zor://user/ana ended this session");
+});
+
+test("a shell ends with its agent, and so does what it left in the background, whatever that ignores", async () => {
+  const fixture = await ApiFixture.start({ hostShell: hostShellSchema.parse({ user: "root", role: "operator" }) });
+  onTestFinished(() => fixture.close());
+  const script =
+    "trap '' HUP TERM; (trap '' HUP TERM; exec setsid sleep 986) & echo pids $$ $!; while :; do sleep 1; done";
+  const requests = new AsyncQueue<OpenShellRequest>(10);
+  const open = { name: parent, command: ["sh", "-c", script], size: { columns: 80, rows: 24 } };
+  requests.push({ message: { $case: "open", value: ShellOpen.fromPartial(open) } });
+  let said = "";
+  const listen = async (): Promise<void> => {
+    for await (const { message } of fixture.operator.bidi(ShellServiceService.openShell, requests)) {
+      if (message?.$case === "data") said += message.value.toString();
+    }
+  };
+  const heard = listen().catch(() => undefined);
+  await expect.poll(() => said).toMatch(/pids \d+ \d+\r\n/);
+  const pids = /pids (\d+) (\d+)/.exec(said)?.slice(1) ?? [];
+  expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toHaveLength(2);
+  await fixture.restart();
+  await heard;
+  await expect.poll(() => pids.filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 20_000 }).toEqual([]);
 });
