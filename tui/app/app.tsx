@@ -18,7 +18,7 @@ interface AppProps {
 
 /**
  * What Ink does for the program: it reads keys, and gives the terminal away and takes it back. Its frame is empty, a row less than the terminal:
- * frames that fill that are erased each time. What is in it a {@link Canvas} draws.
+ * frames that fill that are erased each time. What is in it is drawn by the canvas beside it.
  */
 export function App({ controller, onTyped, onReady }: AppProps): ReactNode {
   const { columns, rows } = useWindowSize();
