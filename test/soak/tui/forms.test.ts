@@ -27,12 +27,12 @@ describe.each(sizes)("forms in a terminal of $columns x $rows", (size) => {
     await terminal.press("C-u");
     await terminal.press("al");
     await terminal.press("Tab");
-    await terminal.sees(/❯ +host +alpha/);
+    await terminal.sees(/❯[ ✗] *host +alpha/);
     await terminal.press("Down");
     await terminal.press(id);
-    await until(terminal, "Down", /❯ +driver/);
+    await until(terminal, "Down", /❯[ ✗] *driver/);
     await terminal.press("c");
-    await until(terminal, "Down", /❯ +rootfs/);
+    await until(terminal, "Down", /❯[ ✗] *rootfs/);
     await terminal.press("micro");
     await terminal.sees("it would be taken");
     expect(await terminal.screen()).toContain(`$ zor create instance alpha/${id} --driver crun`);
@@ -40,7 +40,7 @@ describe.each(sizes)("forms in a terminal of $columns x $rows", (size) => {
     await terminal.sees(new RegExp(`❯ +${id} +.*● running`), 120_000);
     await terminal.press("E");
     await terminal.sees(`edit instance alpha/${id}`);
-    await until(terminal, "Down", /❯ +memory/);
+    await until(terminal, "Down", /❯[ ✗] *memory/);
     await terminal.press("C-u");
     await terminal.press("160M");
     await terminal.sees("it would be taken");

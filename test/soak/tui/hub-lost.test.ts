@@ -17,8 +17,8 @@ const greyed = /\x1b\[(?:0;)?2m(?:\x1b\[[\d;]*m)*vm1/;
 
 /** The line of a row as it is drawn, with its colours. */
 async function drawn(terminal: Terminal, row: RegExp): Promise<string> {
-  const lines = (await terminal.tmux("capture-pane", "-p", "-e")).split("\n");
-  return lines.find((line) => row.test(line)) ?? "";
+  const at = (await terminal.screen()).split("\n").findIndex((line) => row.test(line));
+  return (await terminal.tmux("capture-pane", "-p", "-e")).split("\n")[at] ?? "";
 }
 
 describe.each(sizes)("a hub that is lost, at $columns x $rows", (size) => {

@@ -25,11 +25,11 @@ describe.each(sizes)("a link, at $columns x $rows", (size) => {
     await until(terminal, "Tab", /link demo active/);
     await terminal.press("E");
     await terminal.sees("edit link demo");
-    await until(terminal, "Down", /❯ +a to b/);
+    await until(terminal, "Down", /❯[ ✗] *a to b/);
     await terminal.press("Enter");
-    await until(terminal, "Down", /❯ +delay/);
+    await until(terminal, "Down", /❯[ ✗] *delay/);
     await terminal.press("20ms");
-    await until(terminal, "Down", /❯ +loss ratio/);
+    await until(terminal, "Down", /❯[ ✗] *loss ratio/);
     await terminal.press("1%");
     const typed = await terminal.sees("it would be taken");
     expect(typed).toContain("$ zor set link demo");
