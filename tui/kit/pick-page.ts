@@ -16,6 +16,8 @@ export interface PickWindow {
 export class PickPage {
   readonly #linesNow: () => readonly PickLine[];
   #key: string | undefined;
+  /** Key of a line that the cursor goes to when it comes. */
+  #coming: string | undefined;
   #index = 0;
   #top = 0;
   #height = 1;
@@ -36,8 +38,14 @@ export class PickPage {
     this.#key = key;
   }
 
+  /** Puts the cursor on a line as soon as it is there, unless it was moved before. */
+  expect(key: string): void {
+    this.#coming = key;
+  }
+
   /** Moves the cursor over so many lines; stops at both ends. */
   move(by: number): void {
+    this.#coming = undefined;
     const lines = this.#linesNow();
     const places = lines.flatMap(({ key }, index) => (key === undefined ? [] : [index]));
     const at = places.indexOf(this.#settle(lines));
@@ -74,6 +82,10 @@ export class PickPage {
 
   /** The cursor stays on its line wherever that goes; when that is gone, it stays at its place. */
   #settle(lines: readonly PickLine[]): number {
+    if (this.#coming !== undefined && lines.some(({ key }) => key === this.#coming)) {
+      this.#key = this.#coming;
+      this.#coming = undefined;
+    }
     const found = this.#key === undefined ? -1 : lines.findIndex(({ key }) => key === this.#key);
     if (found >= 0) {
       this.#index = found;

@@ -13,16 +13,19 @@ const mostIdle = 500;
 
 let fleet: DemoTerminals;
 let far: FarAway;
+let contexts: string;
+let near: string;
 
 beforeAll(async () => {
   fleet = await DemoTerminals.start();
-  const contexts = join(fleet.demo.configDirectory, "contexts.yaml");
-  const text = await readFile(contexts, "utf8");
-  const [, port = ""] = /127\.0\.0\.1:(\d+)/.exec(text) ?? [];
+  contexts = join(fleet.demo.configDirectory, "contexts.yaml");
+  near = await readFile(contexts, "utf8");
+  const [, port = ""] = /127\.0\.0\.1:(\d+)/.exec(near) ?? [];
   far = await FarAway.open(Number(port), rttMs / 2);
-  await writeFile(contexts, text.replace(`127.0.0.1:${port}`, `127.0.0.1:${far.port}`));
+  await writeFile(contexts, near.replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${far.port}`));
 }, 620_000);
 afterAll(async () => {
+  await writeFile(contexts, near);
   await far[Symbol.asyncDispose]();
   await fleet[Symbol.asyncDispose]();
 }, 300_000);

@@ -56,6 +56,13 @@ export class TreeScreen implements Screen {
     return this.source.makes?.() ?? { kind: subject?.kind ?? "", of: subject };
   }
 
+  /** To what was made from here, as soon as it is there. */
+  goTo(kind: string, name: string): boolean {
+    if (this.source.makes?.().kind !== kind) return false;
+    this.#page.expect(name);
+    return true;
+  }
+
   title(): string {
     return this.source.title();
   }

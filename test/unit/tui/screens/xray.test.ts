@@ -167,6 +167,17 @@ describe("the snapshots of an instance", () => {
     ]);
   });
 
+  it("have the cursor on what was taken from there, once it comes", () => {
+    const { model } = onTree();
+    const name = "hosts/alpha/snapshots/new";
+    expect(model.screen.goTo?.("lan", name)).toBe(false);
+    expect(model.screen.goTo?.("snapshot", name)).toBe(true);
+    expect(model.screen.subject()?.kind).toBe("instance");
+    model.fleet.apply(snapshot("new", "b2", { minutes: 1 }), model.nowMs);
+    model.changed();
+    expect(model.screen.subject()?.name).toBe(name);
+  });
+
   it("are gone back to and deleted from there", () => {
     const program = onTree();
     const { press, model } = program;
