@@ -70,6 +70,8 @@ export interface Screen {
   goTo?(kind: string, name: string): boolean;
   /** Keys that {@link press} takes, in lines of at most `width` cells. */
   moreKeys?(width: number): readonly MoreKeys[];
+  /** It is there to choose from, and left by that: nobody goes back to it. */
+  readonly isPassing?: boolean;
   /** It was closed. */
   closed?(): void;
   /** The same screen once more, for one that ended something when it was closed. Default: it is opened again as it is. */

@@ -35,7 +35,8 @@ export class Trail {
   }
 }
 
-/** A screen that ends something when it is closed has to say how it is opened again; others go on as they are. */
+/** A screen that ends something when it is closed has to say how it is opened again; others go on as they are. A question is no place. */
 function canReopen(screen: Screen): boolean {
+  if (screen.isPassing === true) return false;
   return screen.again !== undefined || screen.closed === undefined;
 }

@@ -58,6 +58,10 @@ export class MenuScreen implements Screen {
     ];
   }
 
+  get isPassing(): boolean {
+    return this.#menu.stays !== true;
+  }
+
   title(): string {
     return this.#menu.title;
   }

@@ -174,6 +174,11 @@ describe("jumps", () => {
     expect(model.screen.subject()?.name).toBe("hosts/alpha");
     press("[");
     expect(tableOf(model).current(model.nowMs)?.id).toBe("vm1");
+    // What it was chosen from is no place to go back to.
+    press("'", "enter");
+    expect(model.screen).toBeInstanceOf(DetailScreen);
+    press("[");
+    expect(tableOf(model).current(model.nowMs)?.id).toBe("vm1");
   });
 
   it("take a hostile label for no more than a word, and leave out what the row does not have", () => {
