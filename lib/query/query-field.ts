@@ -54,7 +54,7 @@ export function findQueryField(where: string, type: string, path: Path): QueryFi
 }
 
 /** Words that a query of a kind can ask for, the short ones first. */
-function fieldWords(kind: string): string[] {
+export function fieldWords(kind: string): string[] {
   const message = messageOf(kind);
   const inner = ["spec", "status"].flatMap((name) => {
     const member = message === undefined ? undefined : findMember(message, name);
