@@ -15,6 +15,10 @@ export interface QuerySchema {
   readonly kinds: readonly string[];
   /** Fields besides those of the kinds, such as columns of a table. */
   readonly words?: readonly string[];
+  /** All that can be sorted by; default: every field that gives an order. */
+  readonly sorted?: readonly string[];
+  /** False: what is measured is not known there. */
+  readonly isMeasured?: boolean;
 }
 
 /** Values that a field has in the fleet: the text of a comparison's left side; of "labels" the keys of labels. */
@@ -112,7 +116,7 @@ class Completer {
       case "field":
         return this.#fields(typed);
       case "sort field":
-        return this.#fields(typed).filter((each) => this.#isSortable(each));
+        return this.#sortFields(typed);
       case "behind sort field":
         return begun(["desc", "asc", "limit"], typed);
       case "limit":
@@ -133,13 +137,22 @@ class Completer {
 
   #fields(typed: string): readonly string[] {
     const parts = typed.startsWith('"') ? [] : this.#within(typed);
-    const [some, ...more] = this.#kinds;
-    const words = [...(some === undefined ? [] : fieldWords(some)), ...more.flatMap(fieldWords)];
-    const own = begun([...(this.#schema.words ?? []), ...words], typed);
+    const own = begun([...(this.#schema.words ?? []), ...this.#kinds.flatMap((kind) => this.#wordsOf(kind))], typed);
     const field = typed === "" ? undefined : this.#find(typed);
     if (field?.value.type === "message" || /^labels?$/i.test(typed)) return [`${typed}.`, ...parts, ...own];
     const next = own.includes(typed) || field !== undefined ? this.#operators(typed) : [];
     return [...next.map((sign) => `${typed}${/^\w/.test(sign) ? " " : ""}${sign}`), ...parts, ...own];
+  }
+
+  #wordsOf(kind: string): readonly string[] {
+    const words = fieldWords(kind);
+    if (this.#schema.isMeasured !== false) return words;
+    return words.filter((word) => this.#find(word)?.source !== "figures");
+  }
+
+  #sortFields(typed: string): readonly string[] {
+    const { sorted } = this.#schema;
+    return sorted === undefined ? this.#fields(typed).filter((each) => this.#isSortable(each)) : begun(sorted, typed);
   }
 
   /** Paths that go on behind the last dot of what is typed. */
@@ -229,7 +242,6 @@ class Completer {
   }
 
   #isSortable(text: string): boolean {
-    if (this.#schema.words?.includes(text) === true) return true;
     try {
       const field = this.#find(text);
       if (field !== undefined) sortReader("filter", field);

@@ -47,8 +47,8 @@ export class Controller {
     );
   }
 
-  /** What may follow what is typed on the command line. */
-  completions(): readonly string[] {
+  /** What may follow what is typed. */
+  completions(): ReturnType<Prompts["completions"]> {
     return this.#prompts.completions();
   }
 

@@ -82,9 +82,24 @@ function typed(sign: string, text: string, after: readonly Segment[], width: num
   return cutLine(line, width);
 }
 
-/** The keys that matter here, as many as fit. */
-export function hintLine(model: Model, commands: readonly Command[], width: number): Line {
-  if (model.prompt !== undefined) return promptHints(model.prompt, width);
+/** What may follow what is typed: whole lines, of which is shown what stands behind a character. */
+export interface Suggested {
+  readonly lines: readonly string[];
+  readonly from: number;
+}
+
+/** The keys that matter here, as many as fit; below a filter that is being typed, what may follow. */
+export function hintLine(
+  model: Model,
+  commands: readonly Command[],
+  width: number,
+  suggested: Suggested = { lines: [], from: 0 },
+): Line {
+  const { prompt } = model;
+  if (prompt?.type === "filter" && prompt.text !== "" && suggested.lines.length > 0) {
+    return suggestedLine(prompt.cycle !== undefined, suggested, width);
+  }
+  if (prompt !== undefined) return promptHints(prompt, width);
   const line: Segment[] = [{ text: " " }];
   const hints = commands.flatMap(({ keys, hint }) => (hint === undefined ? [] : [{ ...hint, key: keys[0] ?? "" }]));
   for (const { key, word } of hints.sort((left, right) => left.rank - right.rank)) {
@@ -98,11 +113,17 @@ export function hintLine(model: Model, commands: readonly Command[], width: numb
   return line;
 }
 
+function suggestedLine(isShown: boolean, { lines, from }: Suggested, width: number): Line {
+  const [first = "", ...others] = lines.slice(0, width).map((line) => plainText(line.slice(from).trim()));
+  const best: Segment = isShown ? { text: first, tone: "accent" } : { text: first };
+  return cutLine([{ text: " tab ", tone: "accent" }, best, { text: `  ${others.join("  ")}`, tone: "dim" }], width);
+}
+
 function promptHints(prompt: Prompt, width: number): Line {
   const keys = {
     command: "enter runs it  tab completes  up what was typed before  ^r searches there  esc leaves",
     input: "enter goes on  tab completes  esc leaves everything as it is",
-    filter: "enter keeps the filter  up and ^r bring earlier ones back  esc drops the change",
+    filter: "enter keeps the filter  tab completes  up and ^r bring earlier ones back  esc drops it",
     confirm: "esc leaves everything as it is",
   } as const;
   return cutLine([{ text: ` ${keys[prompt.type]}`, tone: "dim" }], width);

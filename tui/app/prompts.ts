@@ -31,7 +31,8 @@ export class Prompts {
     else if (chord === "backspace") this.#setText(prompt, [...text].slice(0, -1).join(""));
     else if (chord === "ctrl-u") this.#setText(prompt, "");
     else if (chord === "ctrl-w") this.#setText(prompt, text.replace(/\S*\s*$/, ""));
-    else if (chord === "tab") this.#setText(prompt, this.completions()[0] ?? text);
+    else if (chord === "tab" && prompt.type !== "confirm") this.#cycle(prompt, 1);
+    else if (chord === "shift-tab" && prompt.type !== "confirm") this.#cycle(prompt, -1);
     else if (added !== undefined) this.#type(prompt, added);
   }
 
@@ -40,7 +41,7 @@ export class Prompts {
     if (prompt.type !== "command" && prompt.type !== "filter") return false;
     const typing = recalled(prompt, chord, this.#program.remembered.lines(prompt.type));
     if (typing === undefined) return false;
-    this.#model.prompt = { ...prompt, text: typing.text, recall: typing.recall };
+    this.#model.prompt = { ...prompt, text: typing.text, recall: typing.recall, cycle: undefined };
     if (prompt.type === "filter") prompt.apply(typing.text);
     return true;
   }
@@ -53,11 +54,35 @@ export class Prompts {
     else this.#setText(prompt, prompt.text + line);
   }
 
-  /** What may follow what is typed on the command line. */
-  completions(): readonly string[] {
+  /** What may follow what is typed: whole lines, what is shown of them begins at a character. While they are gone through the one that is shown is first. */
+  completions(): { readonly lines: readonly string[]; readonly from: number } {
     const { prompt } = this.#model;
-    if (prompt?.type === "input") return prompt.choices.filter((choice) => choice.startsWith(prompt.text));
-    return prompt?.type === "command" ? completions(prompt.text, this.#vocabulary()) : [];
+    if (prompt === undefined || prompt.type === "confirm") return { lines: [], from: 0 };
+    if (prompt.cycle === undefined) return this.#linesAfter(prompt);
+    const { lines, at, from } = prompt.cycle;
+    return { lines: [...lines.slice(at), ...lines.slice(0, at)], from };
+  }
+
+  #linesAfter(prompt: Exclude<Prompt, { type: "confirm" }>): {
+    readonly lines: readonly string[];
+    readonly from: number;
+  } {
+    const { text } = prompt;
+    if (prompt.type === "input") return { lines: prompt.choices.filter((choice) => choice.startsWith(text)), from: 0 };
+    if (prompt.type === "command") return { lines: completions(text, this.#vocabulary()), from: 0 };
+    const { choices, from } = prompt.complete?.(text) ?? { choices: [], from: 0 };
+    return { lines: choices.map((choice) => text.slice(0, from) + choice), from };
+  }
+
+  /** The next line of those that may follow; again: the one after it. The only one is taken, and what follows that is next. */
+  #cycle(prompt: Exclude<Prompt, { type: "confirm" }>, by: 1 | -1): void {
+    const { lines, from, at } = prompt.cycle ?? { ...this.#linesAfter(prompt), at: by > 0 ? -1 : 0 };
+    if (lines.length === 0) return;
+    const next = (at + by + lines.length) % lines.length;
+    this.#setText(prompt, lines[next] ?? prompt.text);
+    const { prompt: shown } = this.#model;
+    if (shown === undefined || shown.type === "confirm" || lines.length === 1) return;
+    this.#model.prompt = { ...shown, cycle: { lines, from, at: next } };
   }
 
   /** Closes the prompt without doing what it is for. */
@@ -80,7 +105,8 @@ export class Prompts {
 
   #setText(prompt: Prompt, text: string): void {
     const recallable = prompt.type === "command" || prompt.type === "filter";
-    this.#model.prompt = recallable ? { ...prompt, text, recall: undefined } : { ...prompt, text };
+    if (recallable) this.#model.prompt = { ...prompt, text, recall: undefined, cycle: undefined };
+    else this.#model.prompt = prompt.type === "input" ? { ...prompt, text, cycle: undefined } : { ...prompt, text };
     if (prompt.type === "filter") prompt.apply(text);
   }
 

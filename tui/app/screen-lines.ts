@@ -20,7 +20,8 @@ export function screenLines(
   const header = headerLines(model, columns);
   const room = rows - 1 - header.length - 2;
   // What is said decides how much room is left; what is said least is what the body leaves to say.
-  const completions = controller.completions();
+  const suggested = controller.completions();
+  const completions = suggested.lines;
   const spoken = messageLines(model, completions, columns, "");
   const bodyHeight = room - spoken.length;
   const body = drawBody(model, columns, bodyHeight);
@@ -34,7 +35,7 @@ export function screenLines(
     ...lines.slice(0, bodyHeight),
     ...blank,
     ...message.map((line) => ({ line })),
-    { line: hintLine(model, controller.commands, columns) },
+    { line: hintLine(model, controller.commands, columns, suggested) },
   ].slice(0, rows - 1);
 }
 

@@ -9,6 +9,7 @@ import type { Column } from "../../kit/table/column.js";
 import type { Layout } from "../../kit/table/layout.js";
 import { drawTable, gutter } from "../../kit/table/table-frame.js";
 import type { TableLook } from "../../kit/table/table-look.js";
+import { filterCompleter } from "../../kit/table/complete-filter.js";
 import type { TableScope } from "../../kit/table/scope.js";
 import { TableState } from "../../kit/table/table-state.js";
 import { plainText } from "../../kit/text/plain-text.js";
@@ -241,7 +242,8 @@ export class TableScreen implements Screen {
         hint: { word: "filter", rank: 3 },
         run: () => {
           const text = table.filterText;
-          model.prompt = { type: "filter", text, before: text, apply: (typed) => table.setFilter(typed) };
+          const complete = filterCompleter(table.kind, { fleet: model.fleet, nowMs: model.nowMs });
+          model.prompt = { type: "filter", text, before: text, complete, apply: (typed) => table.setFilter(typed) };
         },
       },
       {
