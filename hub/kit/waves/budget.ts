@@ -17,7 +17,7 @@ export function isEnded({ state }: WaveItem): boolean {
 }
 
 /** How many may fail. */
-export function mayFail({ names, maxFailures, maxFailuresPercent }: WaveSpec): number {
+function mayFail({ names, maxFailures, maxFailuresPercent }: WaveSpec): number {
   return maxFailures > 0 ? maxFailures : Math.floor((names.length * maxFailuresPercent) / 100);
 }
 
