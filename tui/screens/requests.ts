@@ -146,7 +146,7 @@ export class Requests {
       failed.add(name);
       this.#failed(action.verb, name, error);
     };
-    const maxFailures = Math.max(leastBudget, Math.ceil(names.length * budget));
+    const maxFailures = Math.min(names.length, Math.max(leastBudget, Math.ceil(names.length * budget)));
     try {
       const hasWaves = await this.#runner.runWave({ wave, names, maxFailures, onFailed }, this.#signal);
       if (hasWaves) for (const row of rows.filter(({ name }) => !failed.has(name))) onDone(row);

@@ -1,10 +1,17 @@
 import { toMs } from "../../../lib/duration.js";
 import { counted } from "../../../lib/words.js";
 import { type WaveItem, WaveItemState, type WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
-import type { WaveRecord } from "./wave-record.js";
 
 const { WAVE_ITEM_STATE_FAILED: failed, WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
 const { WAVE_ITEM_STATE_PENDING: pending, WAVE_ITEM_STATE_RUNNING: running } = WaveItemState;
+
+/** What of a wave tells whether others may fail. */
+interface Spending {
+  readonly items: readonly WaveItem[];
+  readonly spec: WaveSpec;
+  /** How many of those that failed count no longer. */
+  readonly forgiven: number;
+}
 
 /** Whether it counts as failed: nobody knows of what is unconfirmed that it was done. */
 export function isBad({ state }: WaveItem): boolean {
@@ -27,7 +34,7 @@ export function badCount(items: readonly WaveItem[]): number {
 }
 
 /** Why no other may be begun: "3 failed, more than the 2 that may"; undefined while others may. */
-export function spentText({ items, spec, forgiven }: WaveRecord): string | undefined {
+export function spentText({ items, spec, forgiven }: Spending): string | undefined {
   const [bad, most] = [badCount(items), mayFail(spec)];
   const ofCanaries = badCount(items.slice(0, spec.canary));
   if (bad - forgiven > most) return `${counted(bad - forgiven, "resource")} failed, more than the ${most} that may`;
