@@ -74,9 +74,10 @@ describe.each(sizes)("an instance, at $columns x $rows", (size) => {
     expect(both).toContain("there-42");
     if (size.columns === 200) expect(both).toContain("│");
     expectToFit(both, size);
-    await terminal.press("D");
-    await terminal.press("D");
-    await terminal.sees("── instances");
+    await terminal.press("C-]", "D");
+    await terminal.sees(/→ console (?:alpha|beta)\/box[12] /);
+    await terminal.press("C-]", "D");
+    await terminal.sees(/── instances 1 of/);
     await leave(terminal);
   });
 });
