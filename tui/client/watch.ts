@@ -39,6 +39,11 @@ const finalCodes: ReadonlySet<status> = new Set([
   status.UNIMPLEMENTED,
 ]);
 
+/** Asking again cannot help, nor with a pattern that is given up. */
+function isFinal({ code, reason }: ZorError): boolean {
+  return finalCodes.has(code) || reason === "PATTERN_TOO_COSTLY";
+}
+
 /**
  * Watches a hub or agent for as long as the caller iterates: resumes from the last position after every loss, with growing,
  * jittered delays of up to 5 s, for ever.
@@ -58,32 +63,47 @@ export async function* watchResponses(
   connection: Connection,
   options: FleetWatchOptions = {},
 ): AsyncGenerator<WatchResponse, void, undefined> {
-  const { signal, onState } = options;
-  const backoff = new Backoff(reconnect);
   let position: WatchPosition | undefined;
+  async function* once(): AsyncGenerator<WatchResponse, void, undefined> {
+    // Between a reset and the end of its snapshot there is no place to resume from.
+    let inSnapshot = position === undefined;
+    for await (const response of watchOnce(connection, position, options)) {
+      if (response.step?.$case === "reset") inSnapshot = true;
+      if (response.step?.$case === "snapshotEnd") inSnapshot = false;
+      position = inSnapshot ? undefined : (response.position ?? position);
+      yield response;
+    }
+  }
+  yield* resumed(once, options);
+}
+
+/**
+ * What a stream gives, which is begun again after every loss, with growing, jittered delays of up to 5 s, for ever.
+ * @param once begins it where it stood. @throws {ZorError} when the server refuses it.
+ */
+export async function* resumed<T>(
+  once: () => AsyncIterable<T>,
+  { signal, onState }: Pick<FleetWatchOptions, "signal" | "onState">,
+): AsyncGenerator<T, void, undefined> {
+  const backoff = new Backoff(reconnect);
   const ended = (): boolean => signal?.aborted === true;
   for (let attempt = 1; !ended(); attempt++) {
     onState?.({ phase: "connecting", attempt });
     let lost: ZorError;
     try {
-      // Between a reset and the end of its snapshot there is no place to resume from.
-      let inSnapshot = position === undefined;
       let live = false;
-      for await (const response of watchOnce(connection, position, options)) {
+      for await (const response of once()) {
         if (!live) onState?.({ phase: "live", since: new Date() });
         live = true;
         attempt = 0;
         backoff.reset();
-        if (response.step?.$case === "reset") inSnapshot = true;
-        if (response.step?.$case === "snapshotEnd") inSnapshot = false;
-        position = inSnapshot ? undefined : (response.position ?? position);
         yield response;
       }
       if (ended()) return;
       lost = unavailable("WATCH_ENDED", "", "the server ended the watch");
     } catch (error) {
       if (ended()) return;
-      if (!(error instanceof ZorError) || finalCodes.has(error.code)) throw error;
+      if (!(error instanceof ZorError) || isFinal(error)) throw error;
       lost = error;
     }
     const delayMs = backoff.nextMs();

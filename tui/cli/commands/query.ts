@@ -14,9 +14,11 @@ import {
   WatchViewRequest,
   WatchViewResponse,
 } from "../../../proto/gen/zor/v1/view_service.js";
+import { type ConnectionState, resumed } from "../../client/watch.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asList, type Registrar, withExamples, withNotes } from "../command.js";
+import { lossReporter } from "../loss-reporter.js";
 import { isStructured } from "../output/forms.js";
 import type { ListForm } from "../output/list-form.js";
 import { pointingOut } from "../output/point-out.js";
@@ -45,7 +47,7 @@ export function define({ program, open }: Registrar): void {
         text.split(",").map((word) => word.trim()),
       ),
     )
-    .option("-w, --watch", "stay and show every row that comes or changes")
+    .option("-w, --watch", "stay and show every row that comes or changes; survives a restart of the hub")
     .action(async (words: string[], options: QueryOptions) => {
       const [session, query] = [open(command), words.join(" ")];
       await pointingOut(session, query, async () => {
@@ -136,28 +138,58 @@ async function firstOf(session: Session, request: WatchViewRequest): Promise<Wat
   return WatchViewResponse.fromPartial({});
 }
 
+/** A lost hub is told on stderr; of what it shows when it is back only what is different is printed, and what has left the window meanwhile. */
 async function watchRows(session: Session, query: string, options: QueryOptions): Promise<void> {
   const request = requestOf(query, options);
+  // Fails at once, with the reason, where the watch would try for ever.
+  await firstOf(session, { ...request, limit: 1 });
   const connection = await session.connect();
   const { signal } = session.io;
   const known = new Map<string, ViewRow>();
   const printer = new RowPrinter(session, columnsOf(request.columns), options);
-  for await (const response of connection.stream(ViewServiceService.watchView, request, { signal })) {
+  let isBack = false;
+  const report = lossReporter(session);
+  const once = () => connection.stream(ViewServiceService.watchView, request, { signal });
+  const onState = (state: ConnectionState): void => {
+    if (state.phase === "waiting") isBack = true;
+    report(state);
+  };
+  for await (const response of resumed(once, { signal, onState })) {
     if (isStructured(options.output)) {
       await session.printItem(options.output, responseJson(ViewServiceService.watchView, response));
       continue;
     }
     const news = response.rows.filter(({ resource, values }) => resource !== undefined || values.length > 0);
+    const rows: ViewRow[] = [];
     for (const row of news) {
       const before = known.get(row.name);
       const values = row.values.length > 0 ? row.values : (before?.values ?? []);
-      known.set(row.name, { ...row, resource: row.resource ?? before?.resource, values });
+      const next = { ...row, resource: row.resource ?? before?.resource, values };
+      known.set(row.name, next);
+      if (!isBack || before === undefined || lookOf(before) !== lookOf(next)) rows.push(next);
     }
-    const rows = news.flatMap(({ name }) => known.get(name) ?? []);
+    if (isBack) noteGone(session, known, new Set(response.rows.map(({ name }) => name)));
+    isBack = false;
     if (options.output === "name") for (const { name } of rows) session.print(escapeText(name));
     else printer.print(rows);
   }
   signal.throwIfAborted();
+}
+
+/** What is seen of a row, but for its place. */
+function lookOf({ resource, values }: ViewRow): string {
+  return JSON.stringify([resource === undefined ? "" : Buffer.from(resource.value).toString("base64"), values]);
+}
+
+/** Tells what the window does not have any more that it had before the hub was lost. */
+function noteGone(session: Session, known: Map<string, ViewRow>, there: ReadonlySet<string>): void {
+  const gone = [...known.keys()].filter((name) => !there.has(name));
+  for (const name of gone) known.delete(name);
+  if (gone.length > 0) {
+    const some = gone.slice(0, 10).map(shortName).join(", ");
+    const more = gone.length > 10 ? ` and ${gone.length - 10} more` : "";
+    session.note(escapeText(`zor: not among them any more: ${some}${more}`));
+  }
 }
 
 function columnsOf(fields: readonly string[]): readonly Column<ViewRow>[] {
