@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { messageOf } from "../lib/errors.js";
-import type { Connection } from "../lib/grpc/connection.js";
 import { version } from "../lib/program.js";
 import { understandsEscapes } from "../lib/terminal.js";
 import { userDirectory } from "../lib/user-directories.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { exitCode } from "./cli/exit-codes.js";
 import { codeOfError, formatError } from "./cli/output/print-error.js";
-import { configDirectory, listContexts, loadContext } from "./client/contexts.js";
+import { configDirectory, listContexts } from "./client/contexts.js";
 import { escapeText } from "./kit/text/escape.js";
-import { openHub } from "./client/open-hub.js";
 import { askAtTerminal } from "./client/questions.js";
-import { createHubGateway } from "./session/hub-gateway.js";
+import { tuiKinds } from "./kinds/index.js";
+import { contextsIn } from "./kit/hubs.js";
+import { KindTable } from "./kit/kind-table.js";
+import { ContextOpener } from "./session/context-opener.js";
 import { defaultLogFile, openLogFile } from "./session/log-file.js";
 import { type OtherContexts, runTui } from "./session/run-tui.js";
 import { Remembered } from "./settings/remembered.js";
@@ -35,6 +36,7 @@ Keys:
 Examples:
   $ zor tui                          the hub of the current context
   $ zor tui --context demo           another one (zor context list shows them)
+  $ zor tui --context paris,rome     two hubs in one view
   $ zor tui --host alpha             begin with the instances of one host
   $ zor tui --first pulse            begin with how the fleet is; any line of the command line will do
   $ zor tui --read-only              only look: no key changes anything
@@ -44,7 +46,10 @@ ZOR_LOG (log level).`;
 
 const program = new Command("zor tui")
   .description("Watch and run a fleet of lab hosts in the terminal.")
-  .option("-c, --context <name>", "hub or agent to talk to; default: $ZOR_CONTEXT, else the current one")
+  .option(
+    "-c, --context <names>",
+    "hub or agent to talk to, or several (paris,rome); default: $ZOR_CONTEXT, else the current one",
+  )
   .option("-r, --read-only", "bind no key that changes anything")
   .option("--host <host>", "begin with the instances of this host")
   .option("--first <line>", 'what to do first, as typed after ":"; default: $ZOR_TUI_FIRST, else a table')
@@ -76,21 +81,23 @@ async function main(flags: Flags): Promise<void> {
     process.exitCode = exitCode.usage;
     return;
   }
-  let connection: Connection | undefined;
+  let connections: ContextOpener | undefined;
   try {
     const logFile = flags.logFile ?? defaultLogFile(process.env);
     const log = openLogFile(logFile);
-    const context = await loadContext({ name: flags.context, env: process.env });
+    const names = contextsIn(flags.context ?? process.env["ZOR_CONTEXT"] ?? "");
     const questions = askAtTerminal({
       input: process.stdin,
       errors: process.stderr,
       signal: new AbortController().signal,
     });
-    connection = await openHub(context, { env: process.env, questions });
+    const opener = new ContextOpener(process.env, new KindTable(tuiKinds).log?.kind);
+    connections = opener;
+    const first = await opener.open(names, questions);
     const ending = await runTui({
-      session: { context: context.name, address: connection.address, readOnly: flags.readOnly === true },
-      gateway: createHubGateway(connection, context.name),
-      contexts: await otherContexts(context.name, connection),
+      session: { ...first.session, readOnly: flags.readOnly === true },
+      gateway: first.gateway,
+      contexts: await otherContexts(first.session.context, opener),
       log,
       logFile,
       host: flags.host,
@@ -107,25 +114,16 @@ async function main(flags: Flags): Promise<void> {
     process.stderr.write(formatError(error, { json: false, verbose: false }));
     process.exitCode = codeOfError(error);
   } finally {
-    connection?.close();
+    connections?.close();
   }
 }
 
 /** The contexts of the user, each opened when it is gone to for the first time. */
-async function otherContexts(name: string, first: Connection): Promise<OtherContexts> {
+async function otherContexts(name: string, opener: ContextOpener): Promise<OtherContexts> {
   const { contexts } = await listContexts(configDirectory(process.env));
-  const open = new Map<string, Connection>([[name, first]]);
   return {
-    list: () => [...new Set([name, ...contexts.map((context) => context.name)])],
-    open: async (wanted) => {
-      const context = await loadContext({ name: wanted, env: process.env });
-      const connection = open.get(wanted) ?? (await openHub(context, { env: process.env, questions: undefined }));
-      open.set(wanted, connection);
-      return {
-        session: { context: wanted, address: connection.address },
-        gateway: createHubGateway(connection, wanted),
-      };
-    },
+    list: () => [...new Set([...contextsIn(name), ...contexts.map((context) => context.name)])],
+    open: (wanted) => opener.open(contextsIn(wanted), undefined),
   };
 }
 

@@ -40,6 +40,8 @@ function connectionState(model: Model): Segment[] {
     case "connecting":
       return [{ text: `◐ connecting ${formatAge(nowMs - connection.sinceMs)}`, tone: "busy" }];
     case "live": {
+      const lost = lostHubs(model);
+      if (lost.length > 0) return lost;
       if (!fleet.loaded) return [{ text: "◐ reading the fleet", tone: "busy" }];
       return fleet.isSilent(nowMs)
         ? [{ text: `! silent, ${heard}`, tone: "warn" }]
@@ -56,6 +58,17 @@ function connectionState(model: Model): Segment[] {
     case "refused":
       return [{ text: `✗ refused, ${lastHeard}`, tone: "bad" }];
   }
+}
+
+/** Of several hubs those that do not answer; none while all do. */
+function lostHubs({ fleet, nowMs }: Model): Segment[] {
+  const away = [...fleet.hubs].filter(([, { phase }]) => phase === "lost" || phase === "refused");
+  if (away.length === 0) return [];
+  const texts = away.map(([hub, { phase, sinceMs }]) => `${plainText(hub)} ${phase} ${formatAge(nowMs - sinceMs)} ago`);
+  return [
+    { text: `● ${fleet.hubs.size - away.length} of ${fleet.hubs.size} live`, tone: "good" },
+    { text: `, ✗ ${texts.join(", ")}`, tone: "bad" },
+  ];
 }
 
 /** A count as it is drawn. */

@@ -1,6 +1,7 @@
 import { shortName } from "./resource-name.js";
 import type { Action } from "./action.js";
 import type { Fleet } from "./fleet/fleet.js";
+import { hubOf } from "./hubs.js";
 import type { TuiKind } from "./kind.js";
 import { hostsOf, pluralOf } from "./kind-table.js";
 import type { Row } from "./row.js";
@@ -136,6 +137,7 @@ export function blastText(impact: Impact): string {
 function whyNot(fleet: Fleet, kind: TuiKind, action: Action, row: Row): string | undefined {
   const pending = fleet.pendingOf(row.name);
   if (pending !== undefined) return `still waiting for ${pending.verb}`;
+  if (fleet.isAway(row.name)) return `hub ${hubOf(row.name)} does not answer; try again when it is back`;
   // The hub answers for hosts itself, whether they do or not.
   if (kind.presence === undefined && !fleet.isReachable(row.host)) {
     return `host ${row.host} does not answer; try again when it is back`;

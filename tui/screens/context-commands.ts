@@ -4,6 +4,7 @@ import { MenuScreen } from "./menu/menu-screen.js";
 import type { Program } from "./program.js";
 import { TableScreen } from "./table/table-screen.js";
 import { counted } from "../../lib/words.js";
+import { contextsIn } from "../kit/hubs.js";
 import type { Model } from "../kit/model.js";
 
 /** The command that goes to another hub or agent. */
@@ -14,10 +15,10 @@ export function contextCommands(program: Program): readonly Command[] {
       id: "context",
       keys: [],
       words: ["ctx"],
-      argument: "[NAME]",
-      title: "go to another context; :instances @NAME goes there with a table",
+      argument: "[NAME[+NAME]]",
+      title: "go to another context, or see several at once (A+B); :instances @NAME goes there with a table",
       group: "Program",
-      choices: () => contexts.list(),
+      choices: (typed) => contextChoices(contexts.list(), typed),
       run: ({ argument }) => {
         if (argument === "") model.push(contextMenu(program));
         else goToContext(program, argument, "");
@@ -39,17 +40,26 @@ function contextMenu(program: Program): MenuScreen {
   });
 }
 
-/** Goes to a context and does what a line of the command line says there; without one the first table is opened. */
-export function goToContext(program: Program, name: string, line: string): void {
+/** What "ctx" may be followed by: each context, and behind a "+" each that is not named yet. */
+function contextChoices(all: readonly string[], typed: string): readonly string[] {
+  const before = typed.slice(0, typed.lastIndexOf("+") + 1);
+  return all.filter((name) => !contextsIn(before).includes(name)).map((name) => `${before}${name}`);
+}
+
+/** Goes to a context, or to several in one view, and does what a line of the command line says there; without one the first table is opened. */
+export function goToContext(program: Program, typed: string, line: string): void {
   const { model, contexts, log } = program;
   const from = model.session.context;
+  const names = contextsIn(typed);
+  const name = names.join("+");
   if (name === from) {
     if (line === "") model.say(`this is ${name}`);
     else program.run(line);
     return;
   }
-  if (!contexts.list().includes(name)) {
-    model.say(`there is no context "${name}"; there are: ${contexts.list().join(", ")}`, "warn");
+  const unknown = names.find((each) => !contexts.list().includes(each)) ?? (name === "" ? typed : undefined);
+  if (unknown !== undefined) {
+    model.say(`there is no context "${unknown}"; there are: ${contexts.list().join(", ")}`, "warn");
     return;
   }
   if (!mayLeave(program)) return;

@@ -35,9 +35,9 @@ export interface Mouse {
 
 /** The hubs and agents that the program can be at. */
 export interface Contexts {
-  /** Names of all, this one too. */
+  /** Names of all, those that the program is at too. */
   list(): readonly string[];
-  /** Opens another one; what it resolves to goes there, and forgets what is here. @throws {ZorError} when it is not there, or cannot be used. */
+  /** Opens another one, or several in one view ("paris+rome"); what it resolves to goes there, and forgets what is here. @throws {ZorError} when it is not there, or cannot be used. */
   open(name: string): Promise<() => void>;
 }
 

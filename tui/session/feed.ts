@@ -1,8 +1,8 @@
 import { messageOf } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
-import type { ConnectionState } from "../client/watch.js";
+import type { HubConnection } from "../kit/fleet/fleet.js";
 import type { Model } from "../kit/model.js";
-import type { FleetGateway } from "./gateway.js";
+import type { FleetGateway, HubState } from "./gateway.js";
 
 /** Changes are drawn together when they come in bursts: at most this often. */
 const frameMs = 100;
@@ -48,7 +48,7 @@ export class Feed {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    for await (const step of this.#gateway.watch((state) => this.#onState(state), signal)) {
+    for await (const step of this.#gateway.watch((state, hub) => this.#onState(state, hub), signal)) {
       this.#model.fleet.apply(step, this.#model.nowMs);
       this.#drawSoon();
     }
@@ -56,28 +56,34 @@ export class Feed {
     if (!signal.aborted) throw new Error("the watch ended");
   }
 
-  #onState(state: ConnectionState): void {
+  #onState(state: HubState, hub?: string): void {
     const { fleet, nowMs } = this.#model;
-    if (state.phase === "live") {
-      fleet.setConnection({ phase: "live", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
-    } else if (state.phase === "waiting") {
-      this.#log.warn({ err: state.error }, "lost the hub");
-      const sinceMs = fleet.connection.phase === "lost" ? fleet.connection.sinceMs : nowMs;
-      fleet.setConnection(
-        {
-          phase: "lost",
-          sinceMs,
-          reason: state.error.message,
-          retryAtMs: nowMs + state.retryAt.getTime() - Date.now(),
-        },
-        nowMs,
-      );
-    } else if (fleet.connection.phase !== "lost") {
-      fleet.setConnection({ phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
-    } else {
-      fleet.setConnection({ ...fleet.connection, retryAtMs: undefined }, nowMs);
+    if (hub === undefined) fleet.setConnection(this.#connectionOf(state, fleet.connection), nowMs);
+    else {
+      if (state.phase === "refused")
+        this.#model.complain("tui.watch_refused", "", `${hub} refuses to be watched: ${messageOf(state.error)}`);
+      fleet.setHub(hub, this.#connectionOf(state, fleet.hubs.get(hub)), nowMs);
     }
     this.#drawSoon();
+  }
+
+  #connectionOf(state: HubState, before: HubConnection | undefined): HubConnection {
+    const { nowMs } = this.#model;
+    const fresh = { sinceMs: nowMs, reason: "", retryAtMs: undefined };
+    switch (state.phase) {
+      case "live":
+        return { ...fresh, phase: "live" };
+      case "refused":
+        return { ...fresh, phase: "refused", reason: messageOf(state.error) };
+      case "waiting": {
+        this.#log.warn({ err: state.error }, "lost the hub");
+        const sinceMs = before?.phase === "lost" ? before.sinceMs : nowMs;
+        const retryAtMs = nowMs + state.retryAt.getTime() - Date.now();
+        return { phase: "lost", sinceMs, reason: state.error.message, retryAtMs };
+      }
+      case "connecting":
+        return before?.phase === "lost" ? { ...before, retryAtMs: undefined } : { ...fresh, phase: "connecting" };
+    }
   }
 
   async #refused(error: unknown, again: AbortSignal): Promise<void> {

@@ -12,10 +12,16 @@ import type { ActionRunner } from "../screens/requests.js";
 import type { Forwarder } from "../screens/ways/forwards.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
 
-/** What the terminal program needs of a hub or agent. */
+/** How a hub is doing, of one or of several that are watched as one. "refused" is final. */
+export type HubState = ConnectionState | { readonly phase: "refused"; readonly error: unknown };
+
+/** What the terminal program needs of a hub or agent, or of several. */
 export interface FleetGateway extends ActionRunner {
-  /** Everything, then every change, over every loss of the connection, until the signal aborts. @throws {ZorError} when refused. */
-  watch(onState: (state: ConnectionState) => void, signal: AbortSignal): AsyncIterable<FleetStep>;
+  /**
+   * Everything, then every change, over every loss of the connection, until the signal aborts. Of several, each state is told with the name of
+   * the hub whose it is, and each resource name has that in it. @throws {ZorError} when refused, by all of them.
+   */
+  watch(onState: (state: HubState, hub?: string) => void, signal: AbortSignal): AsyncIterable<FleetStep>;
   /** Tests a link hop by hop; the last message is the conclusion. @throws {ZorError} when that cannot be done. */
   diagnose(link: string, signal: AbortSignal): AsyncIterable<DiagnoseLinkResponse>;
   /** The lines of a log, as they come; over every loss of the connection. @throws {ZorError} when it cannot be read. */

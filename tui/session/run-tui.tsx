@@ -26,6 +26,7 @@ import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import { runBehind, runProgram } from "../client/run-program.js";
 import { Feed } from "./feed.js";
+import type { OpenedContext } from "./context-opener.js";
 import type { FleetGateway } from "./gateway.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
 import { followOwnLog } from "./follow-own-log.js";
@@ -44,12 +45,10 @@ const tickMs = 1000;
 
 /** Contexts that the program can go to while it runs. */
 export interface OtherContexts {
-  /** Names of all, this one too, as they were when the program began. */
+  /** Names of all, as they were when the program began. */
   list(): readonly string[];
-  /** Opens one; what was opened before stays open for what still goes on there. @throws {ZorError} when it is not there, or cannot be used. */
-  open(
-    name: string,
-  ): Promise<{ readonly session: Pick<Session, "context" | "address">; readonly gateway: FleetGateway }>;
+  /** Opens one, or several in one view ("paris+rome"); what was opened before stays open for what still goes on there. @throws {ZorError} when it is not there, or cannot be used. */
+  open(name: string): Promise<OpenedContext>;
 }
 
 /** What the terminal program runs with. */

@@ -14,6 +14,8 @@ export interface FleetView {
   kindOfName(name: string): string | undefined;
   /** Whether what is known of a host is current; the hub itself ("") always is. */
   isReachable(host: string): boolean;
+  /** Whether the hub of something, of several that are shown together, is lost: what is known of it may be old. Of one hub alone nothing is. */
+  isAway(name: string): boolean;
   /** When the hub last heard a host; undefined when it is not known. */
   lastSeenTime(host: string): Date | undefined;
   /** What was asked of a resource and has not been seen to happen. */

@@ -2,6 +2,7 @@ import type { NamedMessage } from "../../../lib/kinds/codecs.js";
 import { fieldNumbers } from "../../../lib/kinds/encoded.js";
 import { findPackedKind } from "../../../lib/kinds/resource.js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.js";
+import { hubOf } from "../hubs.js";
 import type { Presence, TuiKind } from "../kind.js";
 import { type KindTable, pluralOf } from "../kind-table.js";
 import { idOf } from "../resource-name.js";
@@ -10,21 +11,13 @@ import { EventRate } from "./event-rate.js";
 import type { FleetStep } from "./fleet-step.js";
 import type { FleetView } from "./fleet-view.js";
 import type { Follower } from "./follower.js";
+import { type HubConnection, Hubs } from "./hubs.js";
 import { type Pending, pendingTimeoutMs } from "./pending.js";
 import { Table } from "./table.js";
 
 const silentMs = 6_000;
 
-/** State of the connection to the hub. */
-export interface HubConnection {
-  /** "refused" is final: asking again cannot help. */
-  readonly phase: "connecting" | "live" | "lost" | "refused";
-  readonly sinceMs: number;
-  /** Why it was lost or refused, for people. */
-  readonly reason: string;
-  /** When the next attempt is made; undefined when one is under way. */
-  readonly retryAtMs: number | undefined;
-}
+export type { HubConnection };
 
 /** Something this program has to say itself. */
 export interface Complaint {
@@ -49,6 +42,7 @@ export class Fleet implements FleetView {
   readonly #hostCollection: string;
   readonly #rate = new EventRate();
   #connection: HubConnection;
+  readonly #hubs = new Hubs();
   #loaded = false;
   #inSnapshot = false;
   #lastHeardMs: number | undefined;
@@ -81,6 +75,27 @@ export class Fleet implements FleetView {
 
   get connection(): HubConnection {
     return this.#connection;
+  }
+
+  /** Of several hubs in one view, how each is doing; none of one alone. */
+  get hubs(): ReadonlyMap<string, HubConnection> {
+    return this.#hubs.all;
+  }
+
+  /** One of several hubs is doing otherwise: what is of it looks different. The connection is as good as that of the best of them. */
+  setHub(hub: string, connection: HubConnection, nowMs: number): void {
+    const wasAway = this.#hubs.isAway(hub);
+    this.#hubs.set(hub, connection);
+    this.setConnection(this.#hubs.best() ?? connection, nowMs);
+    if (this.#hubs.isAway(hub) === wasAway) return;
+    for (const { kind } of this.#snapshotKinds()) {
+      const names = [...this.rowsOf(kind)].flatMap(({ name }) => (hubOf(name) === hub ? [name] : []));
+      this.table(kind).touch(names);
+    }
+  }
+
+  isAway(name: string): boolean {
+    return this.#hubs.all.size > 0 && this.#hubs.isAway(hubOf(name));
   }
 
   /** A complete snapshot has been received at least once. */
@@ -147,7 +162,7 @@ export class Fleet implements FleetView {
 
   isReachable(host: string): boolean {
     // A host that is not listed is this very agent's own, when the client talks to an agent.
-    return !this.#unreachable.has(host);
+    return !this.#unreachable.has(host) && !this.isAway(host);
   }
 
   /** Ids of the hosts of which nothing current is known. */
@@ -192,6 +207,7 @@ export class Fleet implements FleetView {
       for (const name of [...table.rows()].map((row) => row.name)) this.#remove(kind, name);
     }
     this.#pending.clear();
+    this.#hubs.forget();
     [this.#loaded, this.#inSnapshot, this.#lastHeardMs, this.#clockOffsetMs] = [false, false, undefined, 0];
     this.setConnection({ phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
   }

@@ -62,7 +62,7 @@ export function drawTable(
         line: rowLine(cells[index] ?? new Map(), layout, selected, marked),
         selected,
         // What happened stays as true as it was when its host is lost.
-        faded: old || (table.kind.log === undefined && !fleet.isReachable(row.host)),
+        faded: old || (table.kind.log === undefined && (!fleet.isReachable(row.host) || fleet.isAway(row.name))),
       };
     }),
     window,

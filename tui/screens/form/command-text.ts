@@ -1,4 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
+import { hubOf, hubsIn, withoutHub } from "../../kit/hubs.js";
 import type { MessageJson } from "../../kit/input/fields.js";
 import { scalarText } from "../../kit/input/scalar-text.js";
 import { assignmentsOf, fieldText } from "../../kit/input/say-fields.js";
@@ -6,9 +7,18 @@ import { shortName } from "../../kit/resource-name.js";
 import type { ResourceChange } from "./changes.js";
 import { type Form, jsonOf } from "./form.js";
 
-/** Words of the command that does the same, not quoted yet; none while nothing is asked for. */
-export function commandWords(form: Form, change: ResourceChange | undefined): readonly string[] {
-  if (change === undefined) return [];
+/** Words of the command that does the same, not quoted yet; none while nothing is asked for. Of several hubs in one view it says which. */
+export function commandWords(form: Form, asked: ResourceChange | undefined): readonly string[] {
+  if (asked === undefined) return [];
+  const hub = hubOf(asked.name) || ([...hubsIn(asked.resource)][0] ?? "");
+  const [zor, ...words] = wordsOf(form, {
+    ...asked,
+    ...withoutHub({ name: asked.name, resource: asked.resource }, hub),
+  });
+  return hub === "" ? [zor, ...words] : [zor, "--context", hub, ...words];
+}
+
+function wordsOf(form: Form, change: ResourceChange): readonly [string, ...string[]] {
   const { kind, hints } = form.aim;
   const json = { ...jsonOf(kind, change.resource) };
   delete json["name"];

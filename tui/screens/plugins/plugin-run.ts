@@ -1,4 +1,5 @@
 import { invalidArgument } from "../../../lib/errors.js";
+import { hubOf } from "../../kit/hubs.js";
 import { shortName } from "../../kit/resource-name.js";
 import { labelsOf, type Row } from "../../kit/row.js";
 import type { Plugin } from "../../settings/plugin.js";
@@ -19,11 +20,20 @@ export function pluginCall(
     inputs,
   }: { readonly row: Row | undefined; readonly context: string; readonly inputs: Readonly<Record<string, string>> },
 ): PluginCall {
+  // Of several hubs in one view it is run for that of the row, which knows names without it.
+  const hub = hubOf(row?.name ?? "");
+  const bare = (name: string): string => (hub === "" ? name : name.replace(`@${hub}`, ""));
   const fields: Readonly<Record<string, string>> = {
     ...(row === undefined
       ? {}
-      : { name: shortName(row.name), id: row.id, host: row.host, kind: row.kind, resource: row.name }),
-    context,
+      : {
+          name: bare(shortName(row.name)),
+          id: bare(row.id),
+          host: bare(row.host),
+          kind: row.kind,
+          resource: bare(row.name),
+        }),
+    context: hub || context,
   };
   const valueOfField = (field: string): string => {
     const labels: Readonly<Record<string, string>> = row === undefined ? {} : labelsOf(row);
