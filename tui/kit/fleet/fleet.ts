@@ -167,7 +167,10 @@ export class Fleet implements FleetView {
 
   /** Ids of the hosts of which nothing current is known. */
   get unreachable(): ReadonlySet<string> {
-    return this.#unreachable;
+    const { presence } = this.kinds;
+    if (this.#hubs.all.size === 0 || presence === undefined) return this.#unreachable;
+    const away = [...this.rowsOf(presence.kind)].filter(({ name }) => this.isAway(name)).map(({ id }) => id);
+    return new Set([...this.#unreachable, ...away]);
   }
 
   lastSeenTime(host: string): Date | undefined {

@@ -132,6 +132,7 @@ describe("several hubs in one view", () => {
       expect(rows.filter(({ faded }) => !faded).map(({ name }) => name)).toEqual([fresh]);
       expect(rows).toHaveLength(2);
     }
+    expect([...model.fleet.unreachable]).toEqual(["alpha@rome"]);
     const kind = model.kinds.get("link");
     const row = model.fleet.find("link", "links/demo@rome");
     const [action] = kind.actions;
