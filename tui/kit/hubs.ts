@@ -72,7 +72,7 @@ function mapTexts<T>(value: T, change: (text: string, key: string) => string, ke
     return (list.some((each, index) => each !== value[index]) ? list : value) as T;
   }
   if (Object.getPrototypeOf(value) !== Object.prototype) return value;
-  const copy = { ...value } as Record<string, unknown>;
+  const copy: Record<string, unknown> = Object.fromEntries(Object.entries(value));
   let isOther = false;
   for (const [field, before] of Object.entries(value)) {
     copy[field] = mapTexts(before, change, field);
