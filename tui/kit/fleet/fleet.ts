@@ -89,8 +89,8 @@ export class Fleet implements FleetView {
     this.setConnection(this.#hubs.best() ?? connection, nowMs);
     if (this.#hubs.isAway(hub) === wasAway) return;
     for (const { kind } of this.#snapshotKinds()) {
-      const names = [...this.rowsOf(kind)].flatMap(({ name }) => (hubOf(name) === hub ? [name] : []));
-      this.table(kind).touch(names);
+      const table = this.table(kind);
+      for (const host of [...table.hosts]) if (host === "" || hubOf(host) === hub) table.touch(host);
     }
   }
 
@@ -328,7 +328,7 @@ export class Fleet implements FleetView {
   #lookAtHost(presence: Presence, row: Row | undefined): void {
     if (row === undefined) return;
     const isReachable = presence.isReachable(row.resource);
-    if (this.isReachable(row.id) === isReachable) return;
+    if (this.#unreachable.has(row.id) !== isReachable) return;
     if (isReachable) this.#unreachable.delete(row.id);
     else this.#unreachable.add(row.id);
     for (const { kind, presence: own } of this.#snapshotKinds()) if (own === undefined) this.table(kind).touch(row.id);
