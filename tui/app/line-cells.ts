@@ -3,7 +3,7 @@ import type { ToneStyle } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
 import { toAscii, toConsole } from "../kit/text/ascii.js";
 import { cutLine, type Line, type Segment } from "../kit/text/segment.js";
-import { graphemesOf, textWidth } from "../kit/text/text-width.js";
+import { characterWidth, graphemesOf, standAlone } from "../kit/text/text-width.js";
 import { type Look, styleOf } from "./theme.js";
 
 /** A line of the screen as it is to be drawn. */
@@ -24,10 +24,6 @@ interface CellStyle {
 
 const plain: CellStyle = { flags: 0, foreground: ownColour, background: ownColour };
 const names = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
-/** Nothing that joins with its neighbours: each of these characters stands alone. */
-const alone =
-  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2713-\u276f\u2800-\u28ff]*$/;
-
 /** A line in cells. It never wraps: what does not fit is cut. */
 export function lineCells({ line, selected = false, faded = false }: ShownLine, width: number, look: Look): CellLine {
   const cells = new CellLine(width);
@@ -48,7 +44,7 @@ function shown(text: string, { unicode, console: isConsole = false }: Look): str
 function write(cells: CellLine, at: number, { text, style }: { text: string; style: CellStyle }): number {
   let cell = at;
   for (const glyph of glyphsOf(text)) {
-    const width = typeof glyph === "string" ? widthAlone(glyph) : glyph.width;
+    const width = typeof glyph === "string" ? characterWidth(glyph) : glyph.width;
     const drawn = typeof glyph === "string" ? glyph : glyph.text;
     if (width === 0) {
       // What has no place of its own stands with what is before it.
@@ -69,17 +65,7 @@ function write(cells: CellLine, at: number, { text, style }: { text: string; sty
 }
 
 function glyphsOf(text: string): Iterable<string | { readonly text: string; readonly width: number }> {
-  return alone.test(text) ? text : graphemesOf(text);
-}
-
-const known = new Map<string, number>();
-
-/** Cells of a character that stands alone; there are few different ones. */
-function widthAlone(character: string): number {
-  if (character <= "~") return 1;
-  const width = known.get(character) ?? textWidth(character);
-  known.set(character, width);
-  return width;
+  return standAlone(text) ? text : graphemesOf(text);
 }
 
 function styleOfSegment({ tone = "plain", inverse }: Segment, faded: boolean, look: Look): CellStyle {

@@ -20,6 +20,8 @@ export interface Filter {
   readonly patterns: ReadonlyMap<Comparison, readonly ((text: string) => boolean)[]>;
   /** What is asked of a comparison's field, by kind; undefined: no field of the kind. */
   readonly asked: Map<string, Map<Comparison, Ask | undefined>>;
+  /** Tests that were made of it, by the columns that they look in. */
+  readonly tests: WeakMap<readonly Column[], FilterTest>;
 }
 
 type Ask = (row: Row, context: CellContext) => boolean;
@@ -39,11 +41,16 @@ export function parseFilter(text: string, isField: (word: string) => boolean = (
   const patterns = comparisonsOf(query.tree)
     .filter(isPattern)
     .map((tree) => [tree, tree.values.map(patternOf)] as const);
-  return { text, query, patterns: new Map(patterns), asked: new Map() };
+  return { text, query, patterns: new Map(patterns), asked: new Map(), tests: new WeakMap() };
 }
 
 function patternOf({ text, place }: QueryValue): (text: string) => boolean {
   return pointing("filter", place, () => patternTest("filter", text));
+}
+
+/** Whether a filter lets everything through. */
+export function isOpen({ query: { tree } }: Filter): boolean {
+  return tree.type === "all" && tree.terms.length === 0;
 }
 
 /** Whether whatever passes `next` passes `before` as well: it surely does where words have been typed on, or were added. */
@@ -61,49 +68,86 @@ function wordsOf(tree: QueryTree): readonly string[] | undefined {
   return words.every((each) => each !== undefined) ? words.flat() : undefined;
 }
 
+/** What a filter is asked about. */
+export interface Subject {
+  readonly row: Row;
+  /** What {@link searchedText} gives of it. */
+  readonly text: string;
+}
+
+/** Whether something passes a filter. */
+export type FilterTest = (subject: Subject, context: CellContext) => boolean;
+
+/** All that words are looked for in, in small letters, a line for each column that can be searched. */
+export function searchedText(row: Row, columns: readonly Column[], context: CellContext): string {
+  let text = "";
+  for (const column of columns) {
+    if (column.searched === undefined) continue;
+    const found = column.searched(row, context);
+    if (found !== "") text += text === "" ? found : `\n${found}`;
+  }
+  return text.toLowerCase();
+}
+
 /** Whether a row passes a filter. */
 export function matches(filter: Filter, row: Row, columns: readonly Column[], context: CellContext): boolean {
-  return holds(filter.query.tree, { filter, row, columns, context });
+  let test = filter.tests.get(columns);
+  if (test === undefined) {
+    test = compileFilter(filter, columns);
+    filter.tests.set(columns, test);
+  }
+  let text: string | undefined;
+  const subject: Subject = {
+    row,
+    get text() {
+      text ??= searchedText(row, columns, context);
+      return text;
+    },
+  };
+  return test(subject, context);
 }
 
-interface Question {
-  readonly filter: Filter;
-  readonly row: Row;
-  readonly columns: readonly Column[];
-  readonly context: CellContext;
+/** A filter as a test that looks nothing up. What does not compare fields looks at no more than the text. */
+export function compileFilter(filter: Filter, columns: readonly Column[]): FilterTest {
+  return compiled(filter.query.tree, filter, columns);
 }
 
-function holds(tree: QueryTree, question: Question): boolean {
-  const { row, columns, context } = question;
+function compiled(tree: QueryTree, filter: Filter, columns: readonly Column[]): FilterTest {
   switch (tree.type) {
     case "all":
-      return tree.terms.every((term) => holds(term, question));
-    case "any":
-      return tree.terms.some((term) => holds(term, question));
-    case "not":
-      return !holds(tree.term, question);
+    case "any": {
+      const terms = tree.terms.map((term) => compiled(term, filter, columns));
+      return tree.type === "all"
+        ? (subject, context) => terms.every((term) => term(subject, context))
+        : (subject, context) => terms.some((term) => term(subject, context));
+    }
+    case "not": {
+      const term = compiled(tree.term, filter, columns);
+      return (subject, context) => !term(subject, context);
+    }
     case "word": {
       const wanted = tree.value.toLowerCase();
-      return columns.some((column) => searched(column, row, context).includes(wanted));
+      return ({ text }) => text.includes(wanted);
     }
     case "fuzzy": {
       const isAlike = fuzzyTest(tree.value);
-      return columns.some((column) => isAlike(searched(column, row, context)));
+      return ({ text }) => isAlike(text) && text.split("\n").some(isAlike);
     }
     case "comparison":
-      return compares(tree, question);
+      return compiledComparison(tree, filter, columns);
   }
 }
 
-function compares(tree: Comparison, question: Question): boolean {
-  const { filter, row, columns, context } = question;
+function compiledComparison(tree: Comparison, filter: Filter, columns: readonly Column[]): FilterTest {
   const field = tree.path.join(".").toLowerCase();
   const column = columns.find(({ id, searched: text }) => id === field && text !== undefined);
-  const isOfText = !["<", "<=", ">", ">="].includes(tree.operator);
-  if (column !== undefined && isOfText) return textHolds(filter, tree, searched(column, row, context));
-  const ask = askOf(filter, row.kind, tree);
-  if (ask !== undefined) return ask(row, context);
-  return textHolds(filter, tree, findLabel(row, field));
+  if (column !== undefined && !["<", "<=", ">", ">="].includes(tree.operator)) {
+    return ({ row }, context) => textHolds(filter, tree, searched(column, row, context));
+  }
+  return ({ row }, context) => {
+    const ask = askOf(filter, row.kind, tree);
+    return ask === undefined ? textHolds(filter, tree, findLabel(row, field)) : ask(row, context);
+  };
 }
 
 /** What a comparison says of the text of a column, or of a label; undefined: there is none. */

@@ -1,17 +1,17 @@
 import type { CellContext } from "../fleet/fleet-view.js";
+import type { Table } from "../fleet/table.js";
+import type { Row } from "../row.js";
 import type { Column } from "./column.js";
 import { isFaulty } from "./faults.js";
-import { type Filter, matches, narrows } from "./filter.js";
-import type { Row } from "../row.js";
-import type { Table } from "../fleet/table.js";
-import { compareKeys, naturalKey, type SortKey, sortKeyOf } from "./sort-key.js";
+import { compileFilter, type Filter, type FilterTest, isOpen, matches, narrows, searchedText } from "./filter.js";
+import { type Entry, type EntryOrder, entryOrder, OrderedSlots, SlotArray, SlotMap } from "./ordered-slots.js";
+import { type SortKey, naturalKey, sortKeyOf } from "./sort-key.js";
+import { type Parts, partOfRows, sortInParts } from "./sort-slots.js";
 
-/** Filters whose rows are kept while one types, and rows of all of them together. */
+/** Filters of which what passed is kept while one types. */
 const keptFilters = 8;
-const keptRows = 150_000;
-
-/** With more changes than this part of the rows, sorting again is cheaper than moving rows one by one. */
-const rebuildShare = 1 / 8;
+/** What passed an earlier filter is looked through again rather than brought up to date after more changes. */
+const mostMissed = 512;
 
 /** What a view shows of a table and in which order. */
 export interface ViewQuery {
@@ -25,198 +25,256 @@ export interface ViewQuery {
   readonly scope: ((row: Row) => boolean) | undefined;
 }
 
-interface Entry {
-  /** The row's slot in the table. */
-  readonly slot: number;
-  readonly key: SortKey;
-  /** Order of rows with the same key. */
-  readonly tie: string;
-}
-
-/** The rows that a filter lets through, as they were at a version of the table. */
-interface Passed {
-  readonly filter: Filter;
-  entries: Entry[];
-  /** By slot. */
-  shown: (Entry | undefined)[];
+/** Entries as they were at a version of the table. */
+interface Known {
+  readonly slots: OrderedSlots;
   version: number;
 }
 
+/** What passed a filter. */
+interface Passed extends Known {
+  readonly filter: Filter;
+}
+
+/** What is being made, of what was known when it was begun. */
+interface Making {
+  readonly parts: Parts<OrderedSlots>;
+  /** Of what it is made. */
+  readonly version: number;
+  /** Those that passed so far, in order; undefined: what is made has no order yet. */
+  readonly found: readonly Entry[] | undefined;
+}
+
 /**
- * The rows of a table that pass a filter, in order. Kept up to date with work in proportion to what changed since the last
- * read, not to the number of rows. A filter that is typed on, or taken back letter by letter, looks only at what passed before.
+ * The rows of a table that pass a filter, in order. All rows of its scope are kept in that order, so that a filter only looks through them, and
+ * what changes is moved, with work in proportion to what changed since the last look. Long work is done in parts: {@link glance}
+ * shows what there is so far, {@link work} goes on, {@link read} does the rest at once.
  */
-export class RowView {
+export class RowView implements RowList {
   readonly #table: Table;
   #query: ViewQuery;
-  #passed: Passed;
+  #order: EntryOrder;
+  #test: FilterTest;
+  /** All rows of the scope; undefined: they are not sorted yet. */
+  #all: Known | undefined;
+  /** What passes; undefined: it is not known yet, or everything does. */
+  #passed: Passed | undefined;
   /** Of the filters before, the last one last. */
   #earlier: Passed[] = [];
-  /** Slots. */
-  readonly #inScope = new Set<number>();
+  #making: Making | undefined;
+  /** What was shown before the order that is being made. */
+  #before: OrderedSlots | undefined;
+  /** What words are looked for in, by slot, as far as somebody asked. */
+  #texts: (string | undefined)[] = [];
 
   constructor(table: Table, query: ViewQuery) {
     this.#table = table;
     this.#query = query;
-    this.#passed = nothingYet(query.filter);
-  }
-
-  get query(): ViewQuery {
-    return this.#query;
+    this.#order = entryOrder(query.descending);
+    this.#test = compileFilter(query.filter, query.columns);
   }
 
   setQuery(query: ViewQuery): void {
     const before = this.#query;
     this.#query = query;
-    const isSame = (Object.keys(query) as (keyof ViewQuery)[]).every(
-      (key) => key === "filter" || query[key] === before[key],
-    );
-    if (!isSame || query.scope !== undefined) {
-      this.#earlier = [];
-      this.#passed = nothingYet(query.filter);
-      return;
-    }
-    if (query.filter === this.#passed.filter) return;
-    const known = this.#earlier.find(({ filter }) => filter.text === query.filter.text);
-    this.#keep(this.#passed);
-    this.#passed = known ?? nothingYet(query.filter);
-    this.#earlier = this.#earlier.filter((each) => each !== known);
-  }
-
-  /** Keeps what passed a filter for when it is gone back to, or narrowed. */
-  #keep(passed: Passed): void {
+    const isSameOrder =
+      query.sortBy === before.sortBy && query.descending === before.descending && query.scope === before.scope;
+    // What passes is another question now; in which order all are may be the same.
+    if (!isSameOrder || this.#making?.found !== undefined) this.#making = undefined;
+    if (!isSameOrder) {
+      this.#before = query.scope === before.scope ? this.#shown : undefined;
+      this.#order = entryOrder(query.descending);
+      this.#all = undefined;
+    } else if (this.#passed !== undefined) this.#earlier.push(this.#passed);
+    if (!isSameOrder || query.faultsOnly !== before.faultsOnly || query.columns !== before.columns) this.#earlier = [];
+    if (query.columns !== before.columns) this.#texts = [];
     // What compares with the time, or with other resources, is looked at anew.
-    if (passed.version < 0 || !narrows(passed.filter, passed.filter)) return;
-    this.#earlier = [...this.#earlier.filter(({ filter }) => filter.text !== passed.filter.text), passed].slice(
-      -keptFilters,
-    );
-    let rows = this.#earlier.reduce((sum, { entries }) => sum + entries.length, 0);
-    while (rows > keptRows) rows -= this.#earlier.shift()?.entries.length ?? rows;
+    this.#earlier = this.#earlier.filter(({ filter }) => narrows(filter, filter)).slice(-keptFilters);
+    this.#passed = undefined;
+    this.#test = compileFilter(query.filter, query.columns);
   }
 
-  /** Rows that pass, brought up to date. */
+  /** Rows that pass, brought up to date, all of them. */
   read(context: CellContext): RowList {
-    if (this.#passed.version < 0) this.#narrow(context);
-    const { version, entries } = this.#passed;
-    const changes = this.#table.changesSince(Math.max(version, 0));
-    if (version < 0 || changes.everything || changes.slots.length > 64 + entries.length * rebuildShare) {
-      this.#rebuild(context);
-    } else {
-      for (const slot of changes.slots) this.#update(slot, context);
-    }
-    this.#passed.version = changes.version;
+    do while (this.work()) continue;
+    while (!this.glance(context).isWhole);
     return this;
   }
 
-  /** Begins with what passed an earlier filter that lets everything through which this one does. */
-  #narrow(context: CellContext): void {
-    const { filter } = this.#query;
-    const wider = this.#earlier.findLast((each) => narrows(each.filter, filter));
-    if (wider === undefined) return;
-    const entries = wider.entries.filter(({ slot }) => {
-      const row = this.#table.glance(slot);
-      return row !== undefined && this.#passes(row, context);
-    });
-    const shown = new Array<Entry | undefined>(this.#table.capacity);
-    for (const entry of entries) shown[entry.slot] = entry;
-    this.#passed = { filter, entries, shown, version: wider.version };
+  /** Rows that pass, as far as they are known after a part of the work that there is to do. */
+  glance(context: CellContext): RowList {
+    // All rows are in order first, and then those that pass are picked of them.
+    for (let step = 0; step < 2; step += 1) {
+      if (this.#all !== undefined) this.#follow(this.#all, context);
+      if (this.isWhole) break;
+      if (this.#making === undefined) this.#begin(context);
+      if (this.work()) break;
+    }
+    return this;
+  }
+
+  /** Goes on with what is not whole; false: there is nothing to go on with, before the next glance. */
+  work(): boolean {
+    const making = this.#making;
+    const step = making?.parts.next();
+    if (making === undefined || step === undefined) return false;
+    if (step.done !== true) return true;
+    this.#making = undefined;
+    const known = { slots: step.value, version: making.version };
+    if (making.found === undefined) {
+      this.#all = known;
+      this.#before = undefined;
+    } else this.#passed = { ...known, filter: this.#query.filter };
+    return false;
+  }
+
+  get isWhole(): boolean {
+    return this.#all !== undefined && (this.#isOpen || this.#passed !== undefined);
   }
 
   get length(): number {
-    return this.#passed.entries.length;
+    return this.#making?.found?.length ?? this.#shown?.length ?? 0;
   }
 
   /** Rows of the scope, whether the filter lets them through or not. */
   get total(): number {
-    return this.#query.scope === undefined ? this.#table.size : this.#inScope.size;
+    return this.#query.scope === undefined ? this.#table.size : ((this.#all?.slots ?? this.#before)?.length ?? 0);
   }
 
   at(index: number): Row | undefined {
-    const entry = this.#passed.entries[index];
-    return entry === undefined ? undefined : this.#table.at(entry.slot);
+    return this.slice(index, index + 1)[0];
+  }
+
+  slice(from: number, to: number): readonly Row[] {
+    const entries = this.#making?.found?.slice(from, to) ?? this.#shown?.slice(from, to) ?? [];
+    return entries.map(({ slot }) => this.#table.at(slot)).filter((row) => row !== undefined);
   }
 
   /** Place of a row; -1 when it is not shown. */
   indexOf(name: string): number {
-    const entry = this.#passed.shown[this.#table.slotOf(name)];
-    return entry === undefined ? -1 : this.#lowerBound(entry);
+    const slot = this.#table.slotOf(name);
+    if (slot < 0) return -1;
+    const found = this.#making?.found;
+    if (found !== undefined) return found.findIndex((entry) => entry.slot === slot);
+    return this.#shown?.indexOf(slot) ?? -1;
   }
 
-  #rebuild(context: CellContext): void {
-    const { scope } = this.#query;
+  /** Everything passes. */
+  get #isOpen(): boolean {
+    return this.#query.faultsOnly !== true && isOpen(this.#query.filter);
+  }
+
+  /** What there is to show that is whole. */
+  get #shown(): OrderedSlots | undefined {
+    if (this.#all === undefined) return this.#before;
+    return this.#isOpen ? this.#all.slots : this.#passed?.slots;
+  }
+
+  /** Brings what is known up to date; what is too far behind is forgotten. */
+  #follow(all: Known, context: CellContext): void {
+    const since = all.version;
+    const changes = this.#table.changesSince(since);
+    if (changes.everything) {
+      this.#before = this.#shown;
+      [this.#all, this.#passed, this.#making, this.#earlier, this.#texts] = [undefined, undefined, undefined, [], []];
+      return;
+    }
+    for (const slot of changes.slots) {
+      this.#texts[slot] = undefined;
+      all.slots.put(slot, this.#renewed(slot, all.slots.of(slot), context));
+    }
+    all.version = changes.version;
+    const passed = this.#passed;
+    if (passed === undefined) return;
+    const missed = passed.version === since ? changes : this.#table.changesSince(passed.version);
+    if (missed.everything) {
+      this.#passed = undefined;
+      return;
+    }
+    for (const slot of missed.slots) this.#judge(passed.slots, all.slots.of(slot), slot, context);
+    passed.version = all.version;
+  }
+
+  #judge(slots: OrderedSlots, entry: Entry | undefined, slot: number, context: CellContext): void {
+    slots.put(slot, entry !== undefined && this.#passes(slot, context) ? entry : undefined);
+  }
+
+  #begin(context: CellContext): void {
+    const { version } = this.#table;
+    if (this.#all === undefined) {
+      this.#making = { parts: this.#sorted(context), version, found: undefined };
+      return;
+    }
+    const recent = this.#earlier.filter((each) => {
+      const changes = this.#table.changesSince(each.version);
+      return !changes.everything && changes.slots.length <= mostMissed;
+    });
+    const { filter } = this.#query;
+    const same = recent.find((each) => each.filter.text === filter.text);
+    if (same !== undefined) {
+      this.#earlier = this.#earlier.filter((each) => each !== same);
+      this.#passed = { ...same, filter };
+      this.#follow(this.#all, context);
+      return;
+    }
+    const wider = recent.filter((each) => narrows(each.filter, filter));
+    const source = wider.reduce<Known>(
+      (least, each) => (each.slots.length < least.slots.length ? each : least),
+      this.#all,
+    );
+    const found: Entry[] = [];
+    this.#making = { parts: this.#picked(source.slots, found, context), version: source.version, found };
+  }
+
+  /** All rows of the scope in order. */
+  *#sorted(context: CellContext): Parts<OrderedSlots> {
     const entries: Entry[] = [];
-    const shown = new Array<Entry | undefined>(this.#table.capacity);
-    this.#inScope.clear();
-    for (const slot of this.#table.slots()) {
-      const row = this.#table.glance(slot);
-      if (row === undefined || (scope !== undefined && !scope(row))) continue;
-      if (scope !== undefined) this.#inScope.add(slot);
-      if (!this.#passes(row, context)) continue;
-      const entry = this.#entry(slot, row, context);
-      entries.push(entry);
-      shown[slot] = entry;
+    let seen = 0;
+    // The table changes meanwhile.
+    for (const slot of [...this.#table.slots()]) {
+      seen += 1;
+      if (seen % partOfRows === 0) yield;
+      const entry = this.#renewed(slot, undefined, context);
+      if (entry !== undefined) entries.push(entry);
     }
-    this.#passed.shown = shown;
-    this.#passed.entries = entries.sort((left, right) => this.#compare(left, right));
+    return new OrderedSlots(this.#order, yield* sortInParts(entries, this.#order), new SlotArray());
   }
 
-  #passes(row: Row, context: CellContext): boolean {
-    return passes(this.#query, row, context);
+  /** What passes of others, in their order. */
+  *#picked(source: OrderedSlots, found: Entry[], context: CellContext): Parts<OrderedSlots> {
+    let seen = 0;
+    for (const entry of source.slice(0, source.length)) {
+      seen += 1;
+      if (seen % partOfRows === 0) yield;
+      if (this.#passes(entry.slot, context)) found.push(entry);
+    }
+    return new OrderedSlots(this.#order, found, new SlotMap());
   }
 
-  #update(slot: number, context: CellContext): void {
-    const { scope } = this.#query;
-    const { entries, shown } = this.#passed;
-    const before = shown[slot];
+  /** The entry of a slot, the one of before where it stands as it stood; undefined: no row of the scope is there. */
+  #renewed(slot: number, before: Entry | undefined, context: CellContext): Entry | undefined {
+    const { scope, sortBy } = this.#query;
     const row = this.#table.glance(slot);
-    const belongs = row !== undefined && (scope === undefined || scope(row));
-    if (belongs && scope !== undefined) this.#inScope.add(slot);
-    else this.#inScope.delete(slot);
-    const wanted = belongs && this.#passes(row, context) ? row : undefined;
-    const after = wanted === undefined ? undefined : this.#entry(slot, wanted, context);
-    if (before !== undefined) {
-      const index = this.#lowerBound(before);
-      if (after !== undefined && after.key === before.key && after.tie === before.tie) {
-        entries[index] = after;
-        shown[slot] = after;
-        return;
-      }
-      entries.splice(index, 1);
-      shown[slot] = undefined;
-    }
-    if (after === undefined) return;
-    entries.splice(this.#lowerBound(after), 0, after);
-    shown[slot] = after;
-  }
-
-  #lowerBound(entry: Entry): number {
-    let low = 0;
-    const { entries } = this.#passed;
-    let high = entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const candidate = entries[middle];
-      if (candidate !== undefined && this.#compare(candidate, entry) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #compare(left: Entry, right: Entry): number {
-    const order = compareKeys(left.key, right.key);
-    if (order !== 0) return this.#query.descending ? -order : order;
-    return compareKeys(left.tie, right.tie);
-  }
-
-  #entry(slot: number, row: Row, context: CellContext): Entry {
-    const { sortBy } = this.#query;
+    if (row === undefined || (scope !== undefined && !scope(row))) return undefined;
+    const key: SortKey = sortKeyOf(sortBy, row, context);
     const tie = naturalKey(row.name);
-    return { slot, key: sortKeyOf(sortBy, row, context), tie };
+    return before !== undefined && before.key === key && before.tie === tie ? before : { slot, key, tie };
   }
-}
 
-function nothingYet(filter: Filter): Passed {
-  return { filter, entries: [], shown: [], version: -1 };
+  #passes(slot: number, context: CellContext): boolean {
+    const row = this.#table.glance(slot);
+    if (row === undefined) return false;
+    const { columns, faultsOnly } = this.#query;
+    const texts = this.#texts;
+    const subject = {
+      row,
+      get text() {
+        texts[slot] ??= searchedText(row, columns, context);
+        return texts[slot];
+      },
+    };
+    return this.#test(subject, context) && (faultsOnly !== true || isFaulty(row, columns, context));
+  }
 }
 
 /** Whether a row of the scope is shown. */
@@ -228,7 +286,10 @@ export function passes({ filter, columns, faultsOnly }: ViewQuery, row: Row, con
 export interface RowList {
   readonly length: number;
   readonly total: number;
+  /** No row is missing that is still to be looked at. */
+  readonly isWhole: boolean;
   at(index: number): Row | undefined;
+  slice(from: number, to: number): readonly Row[];
   indexOf(name: string): number;
 }
 
@@ -237,7 +298,9 @@ export function fixedRows(rows: readonly Row[], total: number): RowList {
   return {
     length: rows.length,
     total,
+    isWhole: true,
     at: (index) => rows[index],
+    slice: (from, to) => rows.slice(from, to),
     indexOf: (name) => rows.findIndex((row) => row.name === name),
   };
 }

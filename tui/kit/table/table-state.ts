@@ -21,6 +21,8 @@ export interface TableWindow {
   readonly cursor: number;
   /** Rows that pass the filter. */
   readonly matched: number;
+  /** All were looked at; else there may be more. */
+  readonly isWhole: boolean;
   readonly total: number;
 }
 
@@ -176,9 +178,20 @@ export class TableState {
     return this.#view === undefined ? this.#parts(context) : this.#view.read(context);
   }
 
+  /** The rows that are known without much work. */
+  #known(nowMs: number): RowList {
+    const context = { fleet: this.#fleet, nowMs };
+    return this.#view === undefined ? this.#parts(context) : this.#view.glance(context);
+  }
+
+  /** Does a part of the work that is left where a window was not whole; false: there is none before the next window. */
+  work(): boolean {
+    return this.#view?.work() === true;
+  }
+
   /** The row under the cursor. */
   current(nowMs: number): Row | undefined {
-    const rows = this.rows(nowMs);
+    const rows = this.#known(nowMs);
     return rows.at(this.#settleCursor(rows));
   }
 
@@ -189,7 +202,7 @@ export class TableState {
 
   /** Puts the cursor on a row by its line on the screen; false: there is none. */
   pick(line: number, nowMs: number): boolean {
-    const row = this.rows(nowMs).at(this.#top + line);
+    const row = this.#known(nowMs).at(this.#top + line);
     if (row === undefined) return false;
     this.#awaited = undefined;
     this.#cursorName = row.name;
@@ -204,8 +217,10 @@ export class TableState {
   /** Moves the cursor by rows; stops at both ends. */
   move(by: number, nowMs: number): void {
     this.#awaited = undefined;
-    const rows = this.rows(nowMs);
-    const index = clamp(this.#settleCursor(rows) + by, 0, rows.length - 1);
+    let rows = this.#known(nowMs);
+    const to = this.#settleCursor(rows) + by;
+    if (!rows.isWhole && to >= rows.length) rows = this.rows(nowMs);
+    const index = clamp(to, 0, rows.length - 1);
     this.#cursorIndex = Math.max(0, index);
     this.#cursorName = rows.at(index)?.name;
   }
@@ -230,10 +245,7 @@ export class TableState {
     const to = this.#settleCursor(rows);
     const anchor = this.#anchor === undefined ? -1 : rows.indexOf(this.#anchor);
     const from = anchor < 0 ? to : anchor;
-    for (let index = Math.min(from, to); index <= Math.max(from, to); index += 1) {
-      const name = rows.at(index)?.name;
-      if (name !== undefined) this.#marked.add(name);
-    }
+    for (const { name } of rows.slice(Math.min(from, to), Math.max(from, to) + 1)) this.#marked.add(name);
     this.#anchor = rows.at(to)?.name;
   }
 
@@ -244,8 +256,9 @@ export class TableState {
 
   /** Marked rows that the filter does not show. */
   hiddenMarks(nowMs: number): readonly Row[] {
+    if (this.#marked.size === 0) return [];
     const rows = this.rows(nowMs);
-    return this.#marked.size === 0 ? [] : this.targets(nowMs).filter(({ name }) => rows.indexOf(name) < 0);
+    return this.targets(nowMs).filter(({ name }) => rows.indexOf(name) < 0);
   }
 
   /** Marks every row that passes the filter; with all of them marked already, none of them. Marks that are not shown stay. */
@@ -271,17 +284,14 @@ export class TableState {
 
   /** The rows to draw on `height` lines, with the cursor among them. */
   window(height: number, nowMs: number): TableWindow {
-    const rows = this.rows(nowMs);
+    const rows = this.#known(nowMs);
     const cursor = this.#settleCursor(rows);
     this.#height = height;
     const lowestTop = Math.max(0, rows.length - height);
     this.#top = clamp(this.#top, Math.max(0, cursor - height + 1), Math.max(0, Math.min(cursor, lowestTop)));
-    const shown: Row[] = [];
-    for (let index = this.#top; index < Math.min(rows.length, this.#top + height); index += 1) {
-      const row = rows.at(index);
-      if (row !== undefined) shown.push(row);
-    }
-    return { rows: shown, top: this.#top, cursor, matched: rows.length, total: rows.total };
+    const shown = rows.slice(this.#top, this.#top + height);
+    const { length: matched, total, isWhole } = rows;
+    return { rows: shown, top: this.#top, cursor, matched, total, isWhole };
   }
 
   /** Remembers the widest content of each column, so that columns do not jump while rows change; a resize forgets it. */
@@ -299,6 +309,8 @@ export class TableState {
       this.#awaited = undefined;
     }
     const index = this.#cursorName === undefined ? -1 : rows.indexOf(this.#cursorName);
+    // Its row may be among those that were not looked at yet.
+    if (index < 0 && !rows.isWhole) return clamp(this.#cursorIndex, 0, rows.length - 1);
     this.#cursorIndex = index >= 0 ? index : clamp(this.#cursorIndex, 0, rows.length - 1);
     if (index < 0) this.#cursorName = this.#cursorIndex === 0 ? undefined : rows.at(this.#cursorIndex)?.name;
     return this.#cursorIndex;
@@ -306,7 +318,7 @@ export class TableState {
 
   #shownNames(nowMs: number): readonly string[] {
     const rows = this.rows(nowMs);
-    return Array.from({ length: rows.length }, (_, index) => rows.at(index)?.name ?? "");
+    return rows.slice(0, rows.length).map(({ name }) => name);
   }
 
   #setQuery(query: ViewQuery): void {

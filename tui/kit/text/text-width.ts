@@ -23,9 +23,35 @@ export function graphemesOf(text: string): readonly { readonly text: string; rea
   return Array.from(graphemes(text), ({ segment }) => ({ text: segment, width: stringWidth(segment) }));
 }
 
+/** Nothing that joins with its neighbours: letters of Latin, marks of sentences, arrows, signs, lines, blocks and dots. */
+const alone =
+  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2713-\u276f\u2800-\u28ff]*$/;
+/** Cells of such characters. */
+const widths = new Map<string, number>();
+
+/** Whether each character of a text stands alone: then its width is that of all of them, see {@link characterWidth}. */
+export function standAlone(text: string): boolean {
+  return alone.test(text);
+}
+
+/** Terminal cells of a character that stands alone; there are few different ones. */
+export function characterWidth(character: string): number {
+  if (character <= "~") return 1;
+  let width = widths.get(character);
+  if (width === undefined) {
+    width = stringWidth(character);
+    widths.set(character, width);
+  }
+  return width;
+}
+
 /** Terminal cells a text takes. The text must be plain (no control characters). */
 export function textWidth(text: string): number {
-  return printableAscii.test(text) ? text.length : stringWidth(text);
+  if (printableAscii.test(text)) return text.length;
+  if (!alone.test(text)) return stringWidth(text);
+  let width = 0;
+  for (const character of text) width += characterWidth(character);
+  return width;
 }
 
 /** Cuts a plain text to at most `width` cells, ending in "…" where something was cut; a wide character is never halved. */

@@ -40,6 +40,7 @@ export class TableScreen implements Screen {
   #widths: ReadonlyMap<string, number> = new Map();
   #layout: Layout = { columns: [], gap: 0 };
   #seenSettings: number;
+  #working: NodeJS.Immediate | undefined;
 
   constructor(program: Program, kind: string, scope?: TableScope, { filter = "", view }: TableBeginning = {}) {
     this.#program = program;
@@ -105,10 +106,23 @@ export class TableScreen implements Screen {
     const { header, rows, window, cutText, layout } = drawTable(this.table, fleet, { width, height, nowMs });
     this.#layout = layout;
     this.#widths = new Map(layout.columns.map(({ column, width: cells }) => [column.id, cells]));
-    const { top, matched, total } = window;
-    const body = { extent: { top, shown: rows.length, length: matched }, facts: this.#facts(matched, total) };
-    if (rows.length > 0) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
+    const { top, matched, total, isWhole } = window;
+    if (!isWhole) this.#goOn();
+    const facts = this.#facts(isWhole ? `${matched}` : `${matched}…`, total);
+    const body = { extent: { top, shown: rows.length, length: matched }, facts };
+    if (rows.length > 0 || !isWhole) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
     return { ...body, lines: emptyLines(this.#program.model, this.table).map((line) => ({ line })) };
+  }
+
+  /** Looks at the rows that are left, with room for keys in between. */
+  #goOn(): void {
+    this.#working ??= setImmediate(() => {
+      this.#working = undefined;
+      const { model, signal } = this.#program;
+      if (signal.aborted || model.screen !== this) return;
+      if (this.table.work()) this.#goOn();
+      model.changed();
+    });
   }
 
   /** The titles sort, a row is gone to, and opened by a second press. */
@@ -201,7 +215,7 @@ export class TableScreen implements Screen {
   }
 
   /** How many rows there are, what they are filtered by, and how many are marked. */
-  #facts(matched: number, total: number): Line {
+  #facts(matched: string, total: number): Line {
     const { filterText, filterFault, marked, faultsOnly } = this.table;
     const count = filterText === "" && !faultsOnly ? `${total}` : `${matched} of ${total}`;
     const line: Segment[] = [{ text: ` ${count}`, tone: "strong" }];

@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
+import { instanceKind } from "../../../../tui/kinds/instance/instance.js";
+import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
+import { KindTable } from "../../../../tui/kit/kind-table.js";
+import { noFilter, parseFilter } from "../../../../tui/kit/table/filter.js";
+import { RowView, type ViewQuery } from "../../../../tui/kit/table/row-view.js";
+import { TableState } from "../../../../tui/kit/table/table-state.js";
+import type { Row } from "../../../../tui/kit/row.js";
+import { removed, upsertInstance } from "../steps.js";
+
+const kinds = new KindTable(tuiKinds);
+const { columns } = instanceKind;
+const [first] = columns;
+if (first === undefined) throw new Error("the table has columns");
+const columnOf = (id: string) => columns.find((column) => column.id === id) ?? first;
+const onAlpha = (row: Row) => row.host === "alpha";
+const usual: ViewQuery = { filter: noFilter, columns, sortBy: first, descending: false, scope: undefined };
+
+const states = [
+  InstanceState.INSTANCE_STATE_RUNNING,
+  InstanceState.INSTANCE_STATE_STOPPED,
+  InstanceState.INSTANCE_STATE_FAILED,
+];
+/** More than are looked at in one part. */
+const many = 2500;
+
+function makeFleet(): Fleet {
+  const fleet = new Fleet(kinds, 0);
+  for (let at = 0; at < many; at += 1)
+    fleet.apply(upsertInstance(at % 3 === 0 ? "alpha" : "beta", `vm${at}`, states[at % 2]), 0);
+  return fleet;
+}
+
+function names(rows: { readonly length: number; slice(from: number, to: number): readonly Row[] }): string[] {
+  return rows.slice(0, rows.length).map(({ name }) => name);
+}
+
+const step = fc.oneof(
+  fc.record({
+    do: fc.constant("change" as const),
+    at: fc.nat(many + 40),
+    host: fc.constantFrom("alpha", "beta"),
+    state: fc.nat(2),
+    gone: fc.boolean(),
+  }),
+  fc.record({
+    do: fc.constant("filter" as const),
+    text: fc.constantFrom(
+      "",
+      "vm1",
+      "vm12",
+      "vm123",
+      "vm",
+      "~v9",
+      "state=running",
+      "not vm1",
+      "host!=beta vm2",
+      "age<1h",
+    ),
+  }),
+  fc.record({
+    do: fc.constant("sort" as const),
+    by: fc.constantFrom("name", "state", "host", "age"),
+    descending: fc.boolean(),
+  }),
+  fc.record({ do: fc.constant("scope" as const), isOn: fc.boolean() }),
+  fc.record({ do: fc.constant("faults" as const), isOn: fc.boolean() }),
+  fc.record({ do: fc.constant("glance" as const), parts: fc.nat(3) }),
+  // So many changes at once that nobody can follow them.
+  fc.record({ do: fc.constant("storm" as const) }),
+);
+
+it("shows after any changes, filters and orders, however far each was looked through, what a view made anew shows", () => {
+  const context = (fleet: Fleet) => ({ fleet, nowMs: 0 });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+      const fleet = makeFleet();
+      let query = usual;
+      const kept = new RowView(fleet.table("instance"), query);
+      for (const each of steps) {
+        if (each.do === "change") {
+          const id = `vm${each.at}`;
+          const gone = removed(`hosts/${each.host}/instances/${id}`);
+          fleet.apply(each.gone ? gone : upsertInstance(each.host, id, states[each.state]), 0);
+        } else if (each.do === "storm") {
+          for (let turn = 0; turn < 9000; turn += 1) fleet.apply(upsertInstance("beta", `vm${turn % 7}`), 0);
+        } else if (each.do === "glance") {
+          const seen = kept.glance(context(fleet));
+          const shown = names(seen);
+          expect(new Set(shown).size).toBe(shown.length);
+          for (let part = 0; part < each.parts; part += 1) kept.work();
+        } else {
+          if (each.do === "filter") query = { ...query, filter: parseFilter(each.text) };
+          else if (each.do === "sort") query = { ...query, sortBy: columnOf(each.by), descending: each.descending };
+          else if (each.do === "scope") query = { ...query, scope: each.isOn ? onAlpha : undefined };
+          else query = { ...query, faultsOnly: each.isOn };
+          kept.setQuery(query);
+        }
+      }
+      const fresh = new RowView(fleet.table("instance"), query);
+      const [mine, wanted] = [names(kept.read(context(fleet))), names(fresh.read(context(fleet)))];
+      expect(mine).toEqual(wanted);
+      expect([kept.length, kept.total]).toEqual([fresh.length, fresh.total]);
+      const [some = ""] = mine.slice(-1);
+      expect(kept.indexOf(some)).toBe(mine.length - 1);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+it("shows the first rows that pass before all were looked at, and keeps the cursor on its row meanwhile", () => {
+  const fleet = makeFleet();
+  const table = new TableState(fleet, "instance");
+  table.rows(0);
+  table.select("hosts/beta/instances/vm2222");
+  table.setFilter("vm");
+  const begun = table.window(10, 0);
+  expect([begun.isWhole, begun.rows.length, begun.matched > 0, begun.matched < many]).toEqual([false, 10, true, true]);
+  while (table.work()) continue;
+  const whole = table.window(10, 0);
+  expect([whole.isWhole, whole.matched]).toEqual([true, many]);
+  expect(whole.rows[whole.cursor - whole.top]?.id).toBe("vm2222");
+});
