@@ -96,8 +96,7 @@ export class RowView implements RowList {
 
   /** Rows that pass, brought up to date, all of them. */
   read(context: CellContext): RowList {
-    do while (this.work()) continue;
-    while (!this.glance(context).isWhole);
+    while (!this.glance(context).isWhole) this.#finish();
     return this;
   }
 
@@ -111,6 +110,11 @@ export class RowView implements RowList {
       if (this.work()) break;
     }
     return this;
+  }
+
+  #finish(): void {
+    let isMore = true;
+    while (isMore) isMore = this.work();
   }
 
   /** Goes on with what is not whole; false: there is nothing to go on with, before the next glance. */
