@@ -14,6 +14,7 @@ export class Feed {
   readonly #log: Log;
   #round = new AbortController();
   #frame: NodeJS.Timeout | undefined;
+  #drawnMs = Number.NEGATIVE_INFINITY;
 
   constructor(model: Model, gateway: FleetGateway, log: Log) {
     this.#model = model;
@@ -102,10 +103,15 @@ export class Feed {
     });
   }
 
+  /** At once where nothing has changed for a while. */
   #drawSoon(): void {
-    this.#frame ??= setTimeout(() => {
-      this.#frame = undefined;
-      this.#model.changed();
-    }, frameMs);
+    this.#frame ??= setTimeout(
+      () => {
+        this.#frame = undefined;
+        this.#drawnMs = performance.now();
+        this.#model.changed();
+      },
+      Math.max(0, this.#drawnMs + frameMs - performance.now()),
+    );
   }
 }

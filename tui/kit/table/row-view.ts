@@ -3,13 +3,14 @@ import type { Table } from "../fleet/table.js";
 import type { Row } from "../row.js";
 import type { Column } from "./column.js";
 import { isFaulty } from "./faults.js";
-import { compileFilter, type Filter, type FilterTest, isOpen, matches, narrows, searchedText } from "./filter.js";
+import { compileFilter, type Filter, type FilterTest, isOpen, matches, narrows } from "./filter.js";
+import { Looked } from "./looked.js";
 import { type Entry, type EntryOrder, entryOrder, OrderedSlots, SlotArray, SlotMap } from "./ordered-slots.js";
 import { type SortKey, naturalKey, sortKeyOf } from "./sort-key.js";
 import { type Parts, partOfRows, sortInParts } from "./sort-slots.js";
 
 /** Filters of which what passed is kept while one types. */
-const keptFilters = 8;
+const keptFilters = 4;
 /** What passed an earlier filter is looked through again rather than brought up to date after more changes. */
 const mostMissed = 512;
 
@@ -64,11 +65,12 @@ export class RowView implements RowList {
   #making: Making | undefined;
   /** What was shown before the order that is being made. */
   #before: OrderedSlots | undefined;
-  /** What words are looked for in, by slot, as far as somebody asked. */
-  #texts: (string | undefined)[] = [];
+  /** The row that is looked at. */
+  readonly #looked: Looked;
 
   constructor(table: Table, query: ViewQuery) {
     this.#table = table;
+    this.#looked = new Looked(table);
     this.#query = query;
     this.#order = entryOrder(query.descending);
     this.#test = compileFilter(query.filter, query.columns);
@@ -87,7 +89,7 @@ export class RowView implements RowList {
       this.#all = undefined;
     } else if (this.#passed !== undefined) this.#earlier.push(this.#passed);
     if (!isSameOrder || query.faultsOnly !== before.faultsOnly || query.columns !== before.columns) this.#earlier = [];
-    if (query.columns !== before.columns) this.#texts = [];
+    if (query.columns !== before.columns) this.#looked.forgetAll();
     // What compares with the time, or with other resources, is looked at anew.
     this.#earlier = this.#earlier.filter(({ filter }) => narrows(filter, filter)).slice(-keptFilters);
     this.#passed = undefined;
@@ -104,7 +106,8 @@ export class RowView implements RowList {
   glance(context: CellContext): RowList {
     // All rows are in order first, and then those that pass are picked of them.
     for (let step = 0; step < 2; step += 1) {
-      if (this.#all !== undefined) this.#follow(this.#all, context);
+      // What is looked through stays as it is meanwhile.
+      if (this.#all !== undefined && this.#making?.found === undefined) this.#follow(this.#all, context);
       if (this.isWhole) break;
       if (this.#making === undefined) this.#begin(context);
       if (this.work()) break;
@@ -115,6 +118,11 @@ export class RowView implements RowList {
   #finish(): void {
     let isMore = true;
     while (isMore) isMore = this.work();
+  }
+
+  /** Rows that pass as they were shown last, if they are still looked for; else those of a glance. */
+  seen(context: CellContext): RowList {
+    return this.#making === undefined ? this.glance(context) : this;
   }
 
   /** Goes on with what is not whole; false: there is nothing to go on with, before the next glance. */
@@ -177,14 +185,16 @@ export class RowView implements RowList {
   /** Brings what is known up to date; what is too far behind is forgotten. */
   #follow(all: Known, context: CellContext): void {
     const since = all.version;
+    if (this.#table.version === since && (this.#passed === undefined || this.#passed.version === since)) return;
     const changes = this.#table.changesSince(since);
     if (changes.everything) {
       this.#before = this.#shown;
-      [this.#all, this.#passed, this.#making, this.#earlier, this.#texts] = [undefined, undefined, undefined, [], []];
+      [this.#all, this.#passed, this.#making, this.#earlier] = [undefined, undefined, undefined, []];
+      this.#looked.forgetAll();
       return;
     }
     for (const slot of changes.slots) {
-      this.#texts[slot] = undefined;
+      this.#looked.forget(slot);
       all.slots.put(slot, this.#renewed(slot, all.slots.of(slot), context));
     }
     all.version = changes.version;
@@ -246,11 +256,10 @@ export class RowView implements RowList {
 
   /** What passes of others, in their order. */
   *#picked(source: OrderedSlots, found: Entry[], context: CellContext): Parts<OrderedSlots> {
-    let seen = 0;
-    for (const entry of source.slice(0, source.length)) {
-      seen += 1;
-      if (seen % partOfRows === 0) yield;
-      if (this.#passes(entry.slot, context)) found.push(entry);
+    for (let from = 0; from < source.length; from += partOfRows) {
+      if (from > 0) yield;
+      for (const entry of source.slice(from, from + partOfRows))
+        if (this.#passes(entry.slot, context)) found.push(entry);
     }
     return new OrderedSlots(this.#order, found, new SlotMap());
   }
@@ -266,18 +275,9 @@ export class RowView implements RowList {
   }
 
   #passes(slot: number, context: CellContext): boolean {
-    const row = this.#table.glance(slot);
-    if (row === undefined) return false;
     const { columns, faultsOnly } = this.#query;
-    const texts = this.#texts;
-    const subject = {
-      row,
-      get text() {
-        texts[slot] ??= searchedText(row, columns, context);
-        return texts[slot];
-      },
-    };
-    return this.#test(subject, context) && (faultsOnly !== true || isFaulty(row, columns, context));
+    this.#looked.look(slot, columns, context);
+    return this.#test(this.#looked, context) && (faultsOnly !== true || isFaulty(this.#looked.row, columns, context));
   }
 }
 

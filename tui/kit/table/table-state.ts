@@ -191,7 +191,7 @@ export class TableState {
 
   /** The row under the cursor. */
   current(nowMs: number): Row | undefined {
-    const rows = this.#known(nowMs);
+    const rows = this.#view?.seen({ fleet: this.#fleet, nowMs }) ?? this.rows(nowMs);
     return rows.at(this.#settleCursor(rows));
   }
 
