@@ -39,10 +39,9 @@ await bundleModules(dist, {
   "least-client": "test/bench/cli/least-client.ts",
 });
 await copyFile(join(root, "zor"), join(directory, "zor"));
-if (["cli", "machines"].includes(name)) {
-  await bundleCommandLine(dist);
-  await keepCompiledCode(dist);
-}
+// The launcher starts nothing where there is no command line.
+if (["cli", "machines", "tui"].includes(name)) await bundleCommandLine(dist);
+if (["cli", "machines"].includes(name)) await keepCompiledCode(dist);
 const node = join(root, "node_modules/.bin/node");
 // Of the lists that it reads it makes garbage: that is not what is measured.
 const flags = name === "hub" ? ["--max-semi-space-size=64"] : [];

@@ -6,7 +6,7 @@ import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { nodePath, programPath } from "../../lib/program.js";
+import { launcherPath } from "../../lib/program.js";
 import { PtyProgram, type TerminalSize } from "../helpers/pty.js";
 import { quantile } from "./c2c/statistics.js";
 import { HubProcess } from "./tui/hub-process.js";
@@ -86,7 +86,7 @@ async function measure(hub: HubProcess, config: string, size: TerminalSize): Pro
     XDG_STATE_HOME: directory,
   };
   const began = performance.now();
-  await using program = new PtyProgram([nodePath, programPath("tui"), "tui"], size, env);
+  await using program = new PtyProgram([launcherPath, "tui"], size, env);
   const seen = new Seen(program, size);
   const firstMs = (await seen.until("alpha", patienceMs)) - began;
   // The header counts all of them.

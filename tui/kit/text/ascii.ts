@@ -63,7 +63,7 @@ export function toAscii(text: string): string {
 }
 
 /** What the console of Linux has in its usual font, code page 437: light and double lines, blocks, shades and arrows. */
-const onConsole = /[─│┌┐└┘├┤┬┴┼═║╔╗╚╝╠╣╦╩╬╞╡╥╨╪╫╟╢╤╧░▒▓█▄▀▌▐■·→←↑↓↔±≈°²]/u;
+const onConsole = new Set("─│┌┐└┘├┤┬┴┼═║╔╗╚╝╠╣╦╩╬╞╡╥╨╪╫╟╢╤╧░▒▓█▄▀▌▐■·→←↑↓↔±≈°²");
 /** Lines that it does not have, by their nearest likeness. */
 const likeLines: Readonly<Record<string, string>> = {
   ...{ "━": "─", "┃": "│", "╭": "┌", "╮": "┐", "╰": "└", "╯": "┘", "┏": "┌", "┓": "┐", "┗": "└", "┛": "┘" },
@@ -73,7 +73,7 @@ const likeLines: Readonly<Record<string, string>> = {
 /** The same text with what the console of Linux can show, as wide as it was. */
 export function toConsole(text: string): string {
   return text.replace(nonAscii, (character) => {
-    if (onConsole.test(character)) return character;
+    if (onConsole.has(character)) return character;
     return likeLines[character] ?? toAscii(character);
   });
 }
