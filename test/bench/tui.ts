@@ -176,7 +176,7 @@ function report(found: readonly (readonly [TerminalSize, Found])[]): void {
   const table = [
     `${machine}; ${hosts} hosts, ${total} instances, ${changes} changes a second`,
     "",
-    "".padEnd(20) + found.map(([{ columns, rows }]) => `${columns}x${rows}`.padStart(10)).join("") + "   at most",
+    `${"".padEnd(20)}${found.map(([{ columns, rows }]) => `${columns}x${rows}`.padStart(10)).join("")}   at most`,
     ...Object.entries(limits).map(([bar, limit]) => {
       const cells = found.map(([, each]) => round(each.bars[bar as Bar] ?? Number.NaN).replace("NaN", "  -"));
       const verdict = worst(bar as Bar) <= limit ? "met" : "missed";

@@ -117,7 +117,7 @@ describe("zor tui in a real terminal", () => {
     await using _ = terminal;
     await terminal.sees("── instances 26");
     await terminal.press(":", "instances @paris", "Enter");
-    await terminal.sees(/^ zor paris [^]*── instances 2 /m);
+    await terminal.sees(/^ zor paris [\s\S]*── instances 2 /m);
     await terminal.press(":", "ctx paris+fake", "Enter");
     await terminal.sees("this is paris+fake now");
     await terminal.press(":", "instances alpha@paris", "Enter");

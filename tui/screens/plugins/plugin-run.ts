@@ -47,7 +47,7 @@ export function pluginCall(
     return value;
   };
   const filled = (template: string): string =>
-    template.replaceAll(/\{([a-z][A-Za-z0-9_.\/-]*)\}/g, (_, field: string) => valueOfField(field));
+    template.replaceAll(/\{([a-z][A-Za-z0-9_./-]*)\}/g, (_, field: string) => valueOfField(field));
   const [program = "", ...templates] = plugin.command;
   const argv = templates.map((template) => {
     const argument = filled(template);
