@@ -9,6 +9,7 @@ import type { LogLine } from "../../tui/kit/text/log-lines.js";
 import type { ConsoleRequest } from "../../tui/screens/console/console-opener.js";
 import { FakeConsole } from "./fake-console.js";
 import { FakeScreens } from "./fake-screens.js";
+import type { WaveLook, WaveSource } from "../../tui/screens/wave/wave-source.js";
 import type { FrameSource, FrameWatch, SeenFrame } from "../../tui/screens/frames/frame-source.js";
 import type { Action } from "../../tui/kit/action.js";
 import { parseResource } from "../../tui/cli/input/resource-file.js";
@@ -46,12 +47,35 @@ export class FakeGateway implements FleetGateway {
   /** What becomes of those of the next waves that fail. */
   readonly waveFailures = new Map<string, Error>();
 
-  async runWave({ wave, names, onFailed }: Parameters<FleetGateway["runWave"]>[0]): Promise<boolean> {
+  /** Those of the next waves that are never begun. */
+  readonly waveSkips: string[] = [];
+  /** Waves that are followed, with who follows them. */
+  readonly followed = new Map<string, WaveLook>();
+  readonly waves: WaveSource = {
+    watch: async (name, look) => {
+      this.calls.push(`watch ${name}`);
+      this.followed.set(name, look);
+      if (this.failure !== undefined) throw this.failure;
+      await new Promise((resolve) => look.signal.addEventListener("abort", resolve, { once: true }));
+      this.calls.push(`left ${name}`);
+    },
+    pause: async (name) => void this.calls.push(`pause ${name}`),
+    resume: async (name) => void this.calls.push(`resume ${name}`),
+    again: async ({ name }) => {
+      this.calls.push(`again ${name}`);
+      return "operations/next";
+    },
+  };
+
+  async runWave({ wave, names, ...told }: Parameters<FleetGateway["runWave"]>[0]): Promise<boolean> {
     if (!this.hasWaves) return false;
     this.calls.push(`wave ${wave.method.split("/")[1] ?? ""} ${names.length}`);
     await delay(0);
     if (this.failure !== undefined) throw this.failure;
-    for (const [name, error] of this.waveFailures) onFailed(name, error);
+    told.onBegun("operations/w");
+    for (const name of names) if (!this.waveSkips.includes(name)) told.onStarted(name);
+    for (const [name, error] of this.waveFailures) told.onFailed(name, error);
+    if (this.waveSkips.length > 0) told.onSkipped(this.waveSkips, "its wave had ended");
     return true;
   }
 

@@ -2,6 +2,7 @@ import { availableCommands, type Command } from "../kit/keys/command.js";
 import type { Model } from "../kit/model.js";
 import { commandsHere } from "../screens/commands.js";
 import type { Program } from "../screens/program.js";
+import { showBegunWave } from "../screens/wave/wave-commands.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import { Clicks } from "./clicks.js";
 import { Prompts } from "./prompts.js";
@@ -32,6 +33,7 @@ export class Controller {
     this.#model = program.model;
     this.#program = program;
     this.#prompts = new Prompts(program);
+    program.requests.showWave = (operation, count) => showBegunWave(program, operation, count);
     this.clicks = new Clicks(program, (chord) => this.press(chord));
     const scope = host === undefined ? undefined : { title: host, host };
     this.#model.openOnly(new TableScreen(program, kind ?? this.#model.kinds.all[0]?.kind ?? "", scope));

@@ -83,3 +83,16 @@ export const deletes = {
   hint: "delete",
   dangerous: true,
 } as const;
+
+/** What deletes with a method that takes nothing but the name: one, and many as a wave. */
+export function deletesBy(
+  method: Method<ActionCall["request"], { readonly operation?: Operation | undefined } | object>,
+): Pick<Action, "wave" | "run"> {
+  return {
+    wave: asWave(method, { name: "", requestId: "", validateOnly: false }),
+    run: async (_, { connection, request, options }) => {
+      const response = await connection.unary(method, request, options);
+      return "operation" in response ? response.operation : undefined;
+    },
+  };
+}

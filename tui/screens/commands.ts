@@ -23,6 +23,7 @@ import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
 import { TableScreen } from "./table/table-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
+import { waveCommands } from "./wave/wave-commands.js";
 import { UsageScreen } from "./usage/usage-screen.js";
 
 /**
@@ -108,6 +109,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       run: () => void reachBack(program),
     },
     ...openingConsoles(program),
+    ...waveCommands(program),
     ...frameCommands(program),
     {
       id: "capture",

@@ -21,6 +21,7 @@ import { TableScreen } from "./table/table-screen.js";
 import { TreeScreen } from "./tree/tree-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
 import { UsageScreen } from "./usage/usage-screen.js";
+import { WaveScreen } from "./wave/wave-screen.js";
 import { XrayTree } from "./xray/xray-tree.js";
 
 /** Every screen there is, by where its keys are said to be. A new screen has its line here. */
@@ -38,6 +39,7 @@ const screens: readonly (readonly [place: string, make: (program: Program, kind:
   ["in use", (program) => new UsageScreen(program, "instances")],
   ["in histories", (program, kind) => new HistoryScreen(program, program.model.kinds.get(kind), "")],
   ["in a diagnosis", (program) => new DiagnosisScreen(program, "")],
+  ["in a wave", (program) => new WaveScreen(program, "")],
   ["in messages", (program) => new MessagesScreen(program)],
   ["in menus", (program) => new MenuScreen(program, { title: "", items: () => [] })],
   ["in the help", (program) => new HelpScreen(program, () => [])],
@@ -76,6 +78,7 @@ function silenced(program: Program): Program {
     diagnose: nothing,
     screens: { ...program.screens, open: () => noScreen },
     frames: { ...program.frames, watch: async () => "" },
+    waves: { ...program.waves, watch: async () => undefined },
     figures: { watch: async () => undefined, readHistory: async () => [] },
   };
 }

@@ -15,6 +15,7 @@ import type { MachineScreens } from "./machine-screen/screen-opener.js";
 import type { PluginCall } from "./plugins/plugin-run.js";
 import type { Requests } from "./requests.js";
 import type { Forwards } from "./ways/forwards.js";
+import type { WaveSource } from "./wave/wave-source.js";
 import type { FiguresSource } from "./usage/figures-source.js";
 
 /** How a log is followed. */
@@ -87,6 +88,7 @@ export interface Program {
   readonly screens: MachineScreens;
   readonly frames: FrameSource;
   readonly figures: FiguresSource;
+  readonly waves: WaveSource;
   readonly mouse: Mouse;
   /** What the user has set. */
   readonly settings: Settings;

@@ -13,7 +13,7 @@ import { type Undoable, undoing, UndoStack } from "../kit/undo.js";
 const lanes = 8;
 /** The API's bound of one wave. */
 const mostOfWave = 1000;
-/** What part of many may fail, at the least three, before no other is begun. */
+/** What part of many may fail, at the least three, before it pauses. */
 const [budget, leastBudget] = [0.1, 3];
 
 /** Carries out actions. */
@@ -21,8 +21,8 @@ export interface ActionRunner {
   /** Asks for something; resolves when it was done or taken on. @throws {ZorError} when it was not. */
   run(action: Action, row: Row, signal: AbortSignal): Promise<void>;
   /**
-   * Does it to many as one operation of the hub, which outlives this program; resolves when all have ended, each failure told. Resolves to
-   * false when the server has no waves, and nothing was asked for.
+   * Does it to many as one operation of the hub, which outlives this program; resolves when it has ended. Resolves to false when the server
+   * has no waves, and nothing was asked for.
    */
   runWave(wave: WaveRequest, signal: AbortSignal): Promise<boolean>;
 }
@@ -32,9 +32,15 @@ export interface WaveRequest {
   readonly wave: WaveAction;
   /** Names of what it is done to, at most 1000. */
   readonly names: readonly string[];
-  /** So many may fail before no other is begun. */
+  /** So many may fail before it pauses. */
   readonly maxFailures: number;
+  /** Told the name of its operation. */
+  readonly onBegun: (operation: string) => void;
+  /** Told of each that is begun, or was before anybody looked. */
+  readonly onStarted: (name: string) => void;
   readonly onFailed: (name: string, error: unknown) => void;
+  /** Told of those that were never begun, and why not. */
+  readonly onSkipped: (names: readonly string[], why: string) => void;
 }
 
 /** What is asked of the fleet from the keyboard. */
@@ -45,6 +51,8 @@ export class Requests {
   readonly #signal: AbortSignal;
   /** What was done from here and has an inverse. */
   readonly undo = new UndoStack();
+  /** Shows a wave that was just begun from here. @param count how many it is for. */
+  showWave: (operation: string, count: number) => void = () => undefined;
   #underWay = 0;
 
   constructor(model: Model, runner: ActionRunner, log: Log, signal: AbortSignal) {
@@ -141,14 +149,32 @@ export class Requests {
     rows: readonly Row[],
   ): Promise<boolean> {
     const names = rows.map(({ name }) => name);
+    const { fleet } = this.#model;
     const failed = new Set<string>();
     const onFailed = (name: string, error: unknown): void => {
       failed.add(name);
       this.#failed(action.verb, name, error);
     };
+    const onBegun = (operation: string): void => {
+      for (const name of names) fleet.queuePending(name, true, this.#model.nowMs);
+      this.showWave(operation, names.length);
+      this.#model.changed();
+    };
+    const onStarted = (name: string): void => fleet.queuePending(name, false, this.#model.nowMs);
+    const onSkipped = (skipped: readonly string[], why: string): void => {
+      for (const name of skipped) {
+        failed.add(name);
+        fleet.clearPending(name);
+      }
+      const [first = ""] = skipped;
+      const what = skipped.length === 1 ? shortName(first) : `${skipped.length}`;
+      this.#model.complain(`tui.${action.verb}_skipped`, first, `${action.verb} of ${what} was not begun: ${why}`);
+      this.#model.changed();
+    };
     const maxFailures = Math.min(names.length, Math.max(leastBudget, Math.ceil(names.length * budget)));
+    const told = { onBegun, onStarted, onFailed, onSkipped };
     try {
-      const hasWaves = await this.#runner.runWave({ wave, names, maxFailures, onFailed }, this.#signal);
+      const hasWaves = await this.#runner.runWave({ wave, names, maxFailures, ...told }, this.#signal);
       if (hasWaves) for (const row of rows.filter(({ name }) => !failed.has(name))) onDone(row);
       return hasWaves;
     } catch (error) {

@@ -10,6 +10,7 @@ import type { MachineScreens } from "../screens/machine-screen/screen-opener.js"
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
 import type { Forwarder } from "../screens/ways/forwards.js";
+import type { WaveSource } from "../screens/wave/wave-source.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
 
 /** How a hub is doing, of one or of several that are watched as one. "refused" is final. */
@@ -40,6 +41,8 @@ export interface FleetGateway extends ActionRunner {
   runZor(words: readonly string[], signal: AbortSignal): Promise<number>;
   /** What is used now, and what was. */
   readonly figures: FiguresSource;
+  /** Waves, as they go. */
+  readonly waves: WaveSource;
   /** Screens of machines, for a part of the screen. */
   readonly screens: MachineScreens;
   /** Frames that pass. */

@@ -27,6 +27,7 @@ import type { FollowOptions } from "../screens/program.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
 import { createMachineScreens } from "./machine-screens.js";
 import { runWave } from "./run-wave.js";
+import { createWaveSource } from "./wave-source.js";
 import type { FleetGateway } from "./gateway.js";
 
 /** Longest time a call may take; starting a machine under emulation is slow. */
@@ -94,6 +95,7 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       return await captureResource(connection, name, options);
     },
     figures: createFiguresSource(connection),
+    waves: createWaveSource(connection),
     screens: createMachineScreens(connection),
     frameSource: {
       watch: async (name, watch) =>

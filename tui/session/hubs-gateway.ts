@@ -6,6 +6,7 @@ import { shortName } from "../kit/resource-name.js";
 import type { Row } from "../kit/row.js";
 import type { Changes, ResourceChange } from "../screens/form/changes.js";
 import type { FiguresSource, SeenFigures } from "../screens/usage/figures-source.js";
+import type { WaveLook, WaveSource } from "../screens/wave/wave-source.js";
 import type { FleetGateway } from "./gateway.js";
 import { type HubPart, HubsWatch } from "./hubs-watch.js";
 
@@ -37,13 +38,18 @@ export function createHubsGateway(parts: readonly HubPart[], logKind: string | u
       const byHub = Map.groupBy(wave.names, (name) => partOf(name));
       const begun = await Promise.all(
         [...byHub].map(async ([{ name: hub, gateway }, names]) => {
-          const onFailed = (name: string, error: unknown): void => wave.onFailed(withHub(name, hub), error);
+          const told = {
+            onBegun: (operation: string): void => wave.onBegun(withHub(operation, hub)),
+            onStarted: (name: string): void => wave.onStarted(withHub(name, hub)),
+            onFailed: (name: string, error: unknown): void => wave.onFailed(withHub(name, hub), error),
+            onSkipped: (skipped: readonly string[], why: string): void => wave.onSkipped(withHub(skipped, hub), why),
+          };
           const maxFailures = Math.max(1, Math.ceil((wave.maxFailures * names.length) / wave.names.length));
           const bare = withoutHub(names, hub);
           return {
             hub,
             names,
-            hasWaves: await gateway.runWave({ ...wave, names: bare, maxFailures, onFailed }, signal),
+            hasWaves: await gateway.runWave({ ...wave, names: bare, maxFailures, ...told }, signal),
           };
         }),
       );
@@ -96,6 +102,7 @@ export function createHubsGateway(parts: readonly HubPart[], logKind: string | u
       );
     },
     figures: hubsFigures(parts, of),
+    waves: hubsWaves(partOf),
     screens: {
       commonKeys: parts[0]?.gateway.screens.commonKeys ?? [],
       open: (name, request) => {
@@ -175,6 +182,34 @@ function hubsChanges(partOf: (name: string, what?: string) => HubPart): Changes 
     },
     follow: async (operation, onProgress) => {
       await hubOfOperation.get(operation)?.follow(operation, onProgress);
+    },
+  };
+}
+
+/** A wave is of one hub, and of nothing that is at another. */
+function hubsWaves(partOf: (name: string, what?: string) => HubPart): WaveSource {
+  const of = (name: string): readonly [WaveSource, string, HubPart] => {
+    const part = partOf(name);
+    return [part.gateway.waves, withoutHub(name, part.name), part];
+  };
+  return {
+    watch: async (name, look) => {
+      const [waves, bare, { name: hub }] = of(name);
+      const onNews: WaveLook["onNews"] = (wave, changed) => look.onNews(withHub(wave, hub), withHub(changed, hub));
+      await waves.watch(bare, { ...look, onNews });
+    },
+    pause: async (name, signal) => {
+      const [waves, bare] = of(name);
+      await waves.pause(bare, signal);
+    },
+    resume: async (name, signal) => {
+      const [waves, bare] = of(name);
+      await waves.resume(bare, signal);
+    },
+    again: async (wave, signal) => {
+      const [waves, , { name: hub }] = of(wave.name);
+      const begun = await waves.again(withoutHub(wave, hub), signal);
+      return begun === undefined ? undefined : withHub(begun, hub);
     },
   };
 }

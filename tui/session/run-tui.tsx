@@ -171,6 +171,9 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     get figures() {
       return gateway.figures;
     },
+    get waves() {
+      return gateway.waves;
+    },
     get changes() {
       return gateway.changes;
     },

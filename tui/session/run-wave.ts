@@ -3,9 +3,10 @@ import { ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { fromStatus } from "../../lib/grpc/status-codec.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
-import { WaveItemState, WaveSpec } from "../../proto/gen/zor/v1/wave.js";
+import { type WaveItem, WaveItemState, WaveSpec } from "../../proto/gen/zor/v1/wave.js";
 import { StartWaveRequest, WaveServiceService } from "../../proto/gen/zor/v1/wave_service.js";
 import { presentOperation, runOperation } from "../client/operation.js";
+import { watchWave } from "../client/watch-wave.js";
 import type { WaveRequest } from "../screens/requests.js";
 
 const callTimeoutMs = 60_000;
@@ -13,36 +14,65 @@ const callTimeoutMs = 60_000;
 /** Begins a wave and follows it to its end. Resolves to false when the server has none: an agent, or a hub of an earlier version. */
 export async function runWave(
   connection: Connection,
-  { wave, names, maxFailures, onFailed }: WaveRequest,
+  { wave, names, maxFailures, ...told }: WaveRequest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const options = { signal, timeoutMs: callTimeoutMs };
-  const spec = WaveSpec.fromPartial({ ...wave, request: Buffer.from(wave.request), names: [...names], maxFailures });
+  const bounds = { names: [...names], maxFailures, pauseWhenSpent: true };
+  const spec = WaveSpec.fromPartial({ ...wave, request: Buffer.from(wave.request), ...bounds });
   const request = StartWaveRequest.fromPartial({ spec, requestId: crypto.randomUUID() });
   let operation: Operation;
   try {
-    const response = await connection.unary(WaveServiceService.startWave, request, options);
+    const response = await connection.unary(WaveServiceService.startWave, request, {
+      signal,
+      timeoutMs: callTimeoutMs,
+    });
     operation = presentOperation(response.operation, wave.method);
   } catch (error) {
-    if (error instanceof ZorError && error.code === status.UNIMPLEMENTED) return false;
+    if (isUnknown(error)) return false;
     throw error;
   }
-  const { name } = operation;
-  // Not cut short with this program: it goes on without it. What became of each is told below, of one that failed as well.
-  await runOperation(connection, operation).catch(() => undefined);
-  const { wave: ended } = await connection.unary(WaveServiceService.getWave, { name }, options);
-  for (const item of ended?.items ?? []) {
-    if (item.state === WaveItemState.WAVE_ITEM_STATE_FAILED && item.error !== undefined)
-      onFailed(item.name, fromStatus(item.error));
-    if (item.state === WaveItemState.WAVE_ITEM_STATE_SKIPPED) onFailed(item.name, skipped(name, maxFailures));
-  }
+  told.onBegun(operation.name);
+  // Not cut short with this program: it goes on without it.
+  await follow(connection, operation, { signal, onNews: (items) => tell(items, told) });
   return true;
 }
 
-function skipped(operation: string, maxFailures: number): ZorError {
-  return new ZorError({
-    reason: "WAVE_ENDED",
-    code: status.ABORTED,
-    message: `not begun: ${operation} had ended, cancelled or after more than ${maxFailures} failures`,
-  });
+async function follow(
+  connection: Connection,
+  operation: Operation,
+  { signal, onNews }: { readonly signal: AbortSignal; readonly onNews: (changed: readonly WaveItem[]) => void },
+): Promise<void> {
+  const { name } = operation;
+  try {
+    await watchWave(connection, name, {
+      signal,
+      onNews: (_, changed) => onNews(changed),
+      // It is tried again, and the header tells that the hub is away.
+      onTrouble: () => undefined,
+    });
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    // A hub of an earlier version only tells how each has ended.
+    await runOperation(connection, operation, { signal }).catch(() => undefined);
+    const { wave } = await connection.unary(WaveServiceService.getWave, { name }, { signal, timeoutMs: callTimeoutMs });
+    onNews(wave?.items ?? []);
+  }
+}
+
+function tell(
+  changed: readonly WaveItem[],
+  { onStarted, onFailed, onSkipped }: Pick<WaveRequest, "onStarted" | "onFailed" | "onSkipped">,
+): void {
+  const skipped: string[] = [];
+  for (const { name, state, error } of changed) {
+    const { WAVE_ITEM_STATE_FAILED: failed, WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
+    if (state === WaveItemState.WAVE_ITEM_STATE_SKIPPED) skipped.push(name);
+    else if ((state === failed || state === unconfirmed) && error !== undefined) onFailed(name, fromStatus(error));
+    else if (state !== WaveItemState.WAVE_ITEM_STATE_PENDING) onStarted(name);
+  }
+  if (skipped.length > 0) onSkipped(skipped, "its wave had ended, cancelled or after too many failures");
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof ZorError && error.code === status.UNIMPLEMENTED;
 }

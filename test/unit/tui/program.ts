@@ -100,6 +100,7 @@ export function makeProgram(
     },
     forwards: new Forwards(model, (...given) => gateway.forward(...given), signal),
     figures: gateway.figures,
+    waves: gateway.waves,
     changes: gateway.changes,
     cabling: new Cabling(),
     mouse: new TerminalMouse((data) => done.push(JSON.stringify(data))),

@@ -1,6 +1,6 @@
 import type { A2b } from "../../../proto/gen/zor/v1/a2b.js";
 import { A2bServiceService } from "../../../proto/gen/zor/v1/a2b_service.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 import { deletingA2b } from "./impact.js";
 
 /** What can be asked of an in-line box. */
@@ -8,9 +8,6 @@ export const a2bActions: readonly Action<A2b>[] = [
   {
     ...deletes,
     effect: (row) => deletingA2b(row.resource, row.host),
-    run: async (_, { connection, request, options }) => {
-      await connection.unary(A2bServiceService.deleteA2B, request, options);
-      return undefined;
-    },
+    ...deletesBy(A2bServiceService.deleteA2B),
   },
 ];

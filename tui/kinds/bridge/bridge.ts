@@ -1,6 +1,6 @@
 import type { Bridge } from "../../../proto/gen/zor/v1/bridge.js";
 import { BridgeServiceService } from "../../../proto/gen/zor/v1/bridge_service.js";
-import { deletes } from "../../kit/action.js";
+import { deletes, deletesBy } from "../../kit/action.js";
 import { field } from "../../kit/describe/line.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { portText } from "../../kit/port-text.js";
@@ -21,10 +21,7 @@ export const bridgeKind: TuiKind<Bridge> = {
       ...deletes,
       effect: ({ resource: { spec }, host }) =>
         `its port is taken out of ${spec?.bridge ?? ""} of ${host}, which stays`,
-      run: async (_, { connection, request, options }) => {
-        await connection.unary(BridgeServiceService.deleteBridge, request, options);
-        return undefined;
-      },
+      ...deletesBy(BridgeServiceService.deleteBridge),
     },
   ],
   stateAt: ["status", "state"],

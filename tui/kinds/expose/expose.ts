@@ -2,7 +2,7 @@ import { toMs } from "../../../lib/duration.js";
 import { counted } from "../../../lib/words.js";
 import type { Expose } from "../../../proto/gen/zor/v1/expose.js";
 import { ExposeServiceService } from "../../../proto/gen/zor/v1/expose_service.js";
-import { deletes } from "../../kit/action.js";
+import { deletes, deletesBy } from "../../kit/action.js";
 import { field } from "../../kit/describe/line.js";
 import { formatAge, formatBytes } from "../../kit/format.js";
 import type { TuiKind } from "../../kit/kind.js";
@@ -27,10 +27,7 @@ export const exposeKind: TuiKind<Expose> = {
       ...deletes,
       effect: ({ resource: { status } }) =>
         `nothing listens at ${status?.listen ?? ""} of the hub any more; ${counted(status?.connections ?? 0, "connection")} closed`,
-      run: async (_, { connection, request, options }) => {
-        await connection.unary(ExposeServiceService.deleteExpose, request, options);
-        return undefined;
-      },
+      ...deletesBy(ExposeServiceService.deleteExpose),
     },
   ],
   stateAt: ["status", "state"],

@@ -3,7 +3,7 @@ import { ImageServiceService, ListImagesRequest, PushImageRequest } from "../../
 import { type Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { HostServiceService, ListHostsRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { listed } from "../../../lib/words.js";
-import { type Action, type ActionCall, deletes } from "../../kit/action.js";
+import { type Action, type ActionCall, deletes, deletesBy } from "../../kit/action.js";
 import type { FleetView } from "../../kit/fleet/fleet-view.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
@@ -71,9 +71,6 @@ export const imageActions: readonly Action<Image>[] = [
     ...deletes,
     whyNot: (row) => whyKept(row.resource),
     effect: () => "its content goes when no other image has it",
-    run: async (_, { connection, request, options }) => {
-      await connection.unary(ImageServiceService.deleteImage, request, options);
-      return undefined;
-    },
+    ...deletesBy(ImageServiceService.deleteImage),
   },
 ];

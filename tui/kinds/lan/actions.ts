@@ -1,6 +1,6 @@
 import type { Lan } from "../../../proto/gen/zor/v1/lan.js";
 import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 import { deletingLan, whyKept } from "./impact.js";
 
 /** What can be asked of a lan. */
@@ -9,9 +9,6 @@ export const lanActions: readonly Action<Lan>[] = [
     ...deletes,
     whyNot: (row) => whyKept(row.resource),
     effect: () => deletingLan,
-    run: async (_, { connection, request, options }) => {
-      await connection.unary(LanServiceService.deleteLan, request, options);
-      return undefined;
-    },
+    ...deletesBy(LanServiceService.deleteLan),
   },
 ];

@@ -1,6 +1,6 @@
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 import { deletingLink } from "./impact.js";
 
 /** What can be asked of a link. */
@@ -8,9 +8,6 @@ export const linkActions: readonly Action<Link>[] = [
   {
     ...deletes,
     effect: (row) => deletingLink(row.resource),
-    run: async (_, { connection, request, options }) => {
-      const { operation } = await connection.unary(LinkServiceService.deleteLink, request, options);
-      return operation;
-    },
+    ...deletesBy(LinkServiceService.deleteLink),
   },
 ];

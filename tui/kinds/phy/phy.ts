@@ -1,6 +1,6 @@
 import { type Phy, PhyMode } from "../../../proto/gen/zor/v1/phy.js";
 import { PhyServiceService } from "../../../proto/gen/zor/v1/phy_service.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 import { field } from "../../kit/describe/line.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { portText } from "../../kit/port-text.js";
@@ -40,10 +40,7 @@ export const phyKind: TuiKind<Phy> = {
         spec?.mode === PhyMode.PHY_MODE_ABSORB
           ? `${host} has interface ${spec.device} again, as it was found`
           : `what stands on ${spec?.device ?? ""} of ${host} is removed`,
-      run: async (_, { connection, request, options }) => {
-        await connection.unary(PhyServiceService.deletePhy, request, options);
-        return undefined;
-      },
+      ...deletesBy(PhyServiceService.deletePhy),
     },
   ],
   stateAt: ["status", "state"],

@@ -1,7 +1,7 @@
 import type { Pool } from "../../../proto/gen/zor/v1/pool.js";
 import { PoolServiceService } from "../../../proto/gen/zor/v1/pool_service.js";
 import { counted } from "../../../lib/words.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 
 /** What can be asked of a pool. */
 export const poolActions: readonly Action<Pool>[] = [
@@ -13,9 +13,6 @@ export const poolActions: readonly Action<Pool>[] = [
       return volumes === 0 ? undefined : `it has ${counted(volumes, "volume")}`;
     },
     effect: () => "the host knows it no more; its storage stays as it is",
-    run: async (_, { connection, request, options }) => {
-      await connection.unary(PoolServiceService.deletePool, request, options);
-      return undefined;
-    },
+    ...deletesBy(PoolServiceService.deletePool),
   },
 ];

@@ -1,6 +1,6 @@
 import { type Snapshot, SnapshotState } from "../../../proto/gen/zor/v1/snapshot.js";
 import { SnapshotServiceService } from "../../../proto/gen/zor/v1/snapshot_service.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 
 /** What going back to a snapshot does. */
 export function revertingTo({ spec }: Snapshot): string {
@@ -28,9 +28,6 @@ export const snapshotActions: readonly Action<Snapshot>[] = [
     ...deletes,
     effect: ({ resource }) =>
       `one cannot go back to it any more; ${resource.spec?.instance ?? "its instance"} and its other snapshots stay as they are`,
-    run: async (_, { connection, request, options }) => {
-      await connection.unary(SnapshotServiceService.deleteSnapshot, request, options);
-      return undefined;
-    },
+    ...deletesBy(SnapshotServiceService.deleteSnapshot),
   },
 ];

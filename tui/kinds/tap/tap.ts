@@ -1,6 +1,6 @@
 import type { Tap } from "../../../proto/gen/zor/v1/tap.js";
 import { TapServiceService } from "../../../proto/gen/zor/v1/tap_service.js";
-import { deletes } from "../../kit/action.js";
+import { deletes, deletesBy } from "../../kit/action.js";
 import { field } from "../../kit/describe/line.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { portText } from "../../kit/port-text.js";
@@ -20,10 +20,7 @@ export const tapKind: TuiKind<Tap> = {
     {
       ...deletes,
       effect: ({ resource: { spec }, host }) => `interface ${spec?.device ?? ""} of ${spec?.netns || host} is removed`,
-      run: async (_, { connection, request, options }) => {
-        await connection.unary(TapServiceService.deleteTap, request, options);
-        return undefined;
-      },
+      ...deletesBy(TapServiceService.deleteTap),
     },
   ],
   stateAt: ["status", "state"],

@@ -7,7 +7,7 @@ import {
 import { InstanceServiceService, UpdateInstanceRequest } from "../../../proto/gen/zor/v1/instance_service.js";
 import { parseId } from "../../../lib/names.js";
 import { listed } from "../../../lib/words.js";
-import { type Action, deletes } from "../../kit/action.js";
+import { type Action, deletes, deletesBy } from "../../kit/action.js";
 import type { FleetView } from "../../kit/fleet/fleet-view.js";
 import { formatBytes } from "../../kit/format.js";
 import { parseMemoryMib } from "../../kit/input/memory.js";
@@ -156,9 +156,6 @@ export const volumeActions: readonly Action<Volume>[] = [
       return first === undefined ? undefined : `${shortName(first.instance)} has it`;
     },
     effect: () => "what is on it is gone for good",
-    run: async (_, { connection, request, options }) => {
-      await connection.unary(VolumeServiceService.deleteVolume, request, options);
-      return undefined;
-    },
+    ...deletesBy(VolumeServiceService.deleteVolume),
   },
 ];

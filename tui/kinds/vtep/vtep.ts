@@ -1,6 +1,6 @@
 import type { Vtep, VtepStatus } from "../../../proto/gen/zor/v1/vtep.js";
 import { VtepServiceService } from "../../../proto/gen/zor/v1/vtep_service.js";
-import { deletes } from "../../kit/action.js";
+import { deletes, deletesBy } from "../../kit/action.js";
 import { field } from "../../kit/describe/line.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { portText } from "../../kit/port-text.js";
@@ -20,10 +20,7 @@ export const vtepKind: TuiKind<Vtep> = {
     {
       ...deletes,
       effect: ({ resource: { spec } }) => `lan ${spec?.lan || "none"} is joined with ${spec?.remote ?? ""} no more`,
-      run: async (_, { connection, request, options }) => {
-        await connection.unary(VtepServiceService.deleteVtep, request, options);
-        return undefined;
-      },
+      ...deletesBy(VtepServiceService.deleteVtep),
     },
   ],
   stateAt: ["status", "state"],

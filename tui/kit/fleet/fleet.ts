@@ -220,6 +220,12 @@ export class Fleet implements FleetView {
     this.#pending.set(row.name, { verb, sinceMs: nowMs, before: row });
   }
 
+  /** What a row waits for has not been begun yet, or has been now, if it still waits. */
+  queuePending(name: string, isQueued: boolean, nowMs: number): void {
+    const pending = this.#pending.get(name);
+    if (pending !== undefined) this.#pending.set(name, { ...pending, sinceMs: nowMs, isQueued });
+  }
+
   clearPending(name: string): void {
     this.#pending.delete(name);
   }
@@ -231,7 +237,7 @@ export class Fleet implements FleetView {
   expirePending(nowMs: number): readonly { readonly name: string; readonly pending: Pending }[] {
     if (this.#connection.phase !== "live" || this.isSilent(nowMs)) return [];
     const expired = [...this.#pending]
-      .filter(([, pending]) => nowMs - pending.sinceMs >= pendingTimeoutMs)
+      .filter(([, { isQueued, sinceMs }]) => isQueued !== true && nowMs - sinceMs >= pendingTimeoutMs)
       .map(([name, pending]) => ({ name, pending }));
     for (const { name } of expired) this.#pending.delete(name);
     return expired;

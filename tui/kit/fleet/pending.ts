@@ -7,6 +7,8 @@ export interface Pending {
   readonly sinceMs: number;
   /** The resource when it was asked. */
   readonly before: Row;
+  /** It was not begun yet, and is waited for however long that takes. */
+  readonly isQueued?: boolean;
 }
 
 /** Longest time to wait for the event before the row says that none came. */
