@@ -3,6 +3,7 @@ import { permissionDenied, unavailable } from "../../../../lib/errors.js";
 import { kindNamed } from "../../../../lib/kinds/kinds.js";
 import { Event } from "../../../../proto/gen/zor/v1/event.js";
 import { Link } from "../../../../proto/gen/zor/v1/link.js";
+import { Wave } from "../../../../proto/gen/zor/v1/wave.js";
 import { headerLines } from "../../../../tui/app/header.js";
 import { planImpact } from "../../../../tui/kit/impact.js";
 import type { FleetStep } from "../../../../tui/kit/fleet/fleet-step.js";
@@ -172,17 +173,48 @@ describe("several hubs in one view", () => {
   it("do a wave each for its own, and tell failures by the names here", async () => {
     const { gateway, paris, rome } = await bothLive();
     const failed: string[] = [];
+    const told: string[] = [];
     const names = ["hosts/a@paris/instances/x", "hosts/a@rome/instances/x", "hosts/a@rome/instances/y"];
     const wave = {
       ...{ wave: { method: "zor.v1.InstanceService/StopInstance", request: new Uint8Array() }, names, maxFailures: 3 },
       onFailed: (name: string) => failed.push(name),
+      onBegun: (operation: string) => told.push(operation),
+      onStarted: (name: string) => told.push(name),
+      onSkipped: (skipped: readonly string[]) => told.push(`not ${skipped.join()}`),
     };
     expect(await gateway.runWave(wave, stop.signal)).toBe(false);
     [paris.hasWaves, rome.hasWaves] = [true, true];
     rome.waveFailures.set("hosts/a/instances/y", new Error("broken"));
+    paris.waveSkips.push("hosts/a/instances/x");
     expect(await gateway.runWave(wave, stop.signal)).toBe(true);
     expect([paris.calls, rome.calls]).toEqual([["wave StopInstance 1"], ["wave StopInstance 2"]]);
     expect(failed).toEqual(["hosts/a@rome/instances/y"]);
+    expect(told.toSorted()).toEqual(
+      ["not hosts/a@paris/instances/x", "operations/w@paris", "operations/w@rome", ...names.slice(1)].toSorted(),
+    );
+  });
+
+  it("follow a wave of one of them by the names here", async () => {
+    const { gateway, paris, rome } = await bothLive();
+    const leaving = new AbortController();
+    const seen: Wave[] = [];
+    const look = { signal: leaving.signal, onNews: (wave: Wave) => seen.push(wave), onTrouble: () => undefined };
+    const followed = gateway.waves.watch("operations/w@rome", look);
+    const items = [{ name: "hosts/a/instances/x" }];
+    rome.followed.get("operations/w")?.onNews(Wave.fromPartial({ name: "operations/w", items }), []);
+    expect(seen).toMatchObject([{ name: "operations/w@rome", items: [{ name: "hosts/a@rome/instances/x" }] }]);
+    leaving.abort();
+    await followed;
+    await gateway.waves.pause("operations/w@rome", stop.signal);
+    await gateway.waves.resume("operations/w@rome", stop.signal);
+    expect(await gateway.waves.again(Wave.fromPartial(seen[0] ?? {}), stop.signal)).toBe("operations/next@rome");
+    expect(rome.calls.slice(-4)).toEqual([
+      "left operations/w",
+      "pause operations/w",
+      "resume operations/w",
+      "again operations/w",
+    ]);
+    expect(paris.calls).toEqual([]);
   });
 
   it("take changes where their names say, new ones where what they name is; never one that joins two", async () => {
