@@ -45,7 +45,7 @@ export function waveTitle({ spec, items }: Wave): string {
 }
 
 /** How a wave stands: one that is paused looks like no other. */
-export function waveStyle({ state, paused }: Pick<Wave, "state" | "paused">): StateStyle {
+function waveStyle({ state, paused }: Pick<Wave, "state" | "paused">): StateStyle {
   const isPaused = paused && state === OperationState.OPERATION_STATE_RUNNING;
   return isPaused ? { symbol: "‖", word: "paused", tone: "warn" } : operationStyle(state);
 }
