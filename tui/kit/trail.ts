@@ -8,9 +8,12 @@ export class Trail {
   #places: (readonly Screen[])[] = [];
   #at = -1;
 
-  /** Somebody has come to a place; what was ahead is forgotten. */
+  /** Somebody has come to a place; what was ahead is forgotten. Whoever comes back from a question has been nowhere. */
   visit(screens: readonly Screen[]): void {
-    this.#places = [...this.#places.slice(0, this.#at + 1), screens].slice(-mostPlaces);
+    const been = this.#places.slice(0, this.#at + 1);
+    while (been.at(-1)?.at(-1)?.isPassing === true) been.pop();
+    if (!isSame(been.at(-1), screens)) been.push(screens);
+    this.#places = been.slice(-mostPlaces);
     this.#at = this.#places.length - 1;
   }
 
@@ -33,6 +36,10 @@ export class Trail {
     this.#places = [];
     this.#at = -1;
   }
+}
+
+function isSame(place: readonly Screen[] | undefined, screens: readonly Screen[]): boolean {
+  return place?.length === screens.length && place.every((screen, index) => screen === screens[index]);
 }
 
 /** A screen that ends something when it is closed has to say how it is opened again; others go on as they are. A question is no place. */

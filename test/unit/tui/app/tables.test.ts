@@ -179,6 +179,11 @@ describe("jumps", () => {
     expect(model.screen).toBeInstanceOf(DetailScreen);
     press("[");
     expect(tableOf(model).current(model.nowMs)?.id).toBe("vm1");
+    // Nor is where that was left again another place than it was: one step back is one place.
+    press("3", "2", "down", "'", "esc", "'", "enter", "[");
+    expect(tableOf(model).kind.kind).toBe("instance");
+    press("[");
+    expect(tableOf(model).kind.kind).toBe("lan");
   });
 
   it("take a hostile label for no more than a word, and leave out what the row does not have", () => {
