@@ -1,4 +1,5 @@
 import { toMs } from "../../../lib/duration.js";
+import { mayFail } from "../../../lib/wave-budget.js";
 import { counted } from "../../../lib/words.js";
 import { type WaveItem, WaveItemState, type WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
 
@@ -21,11 +22,6 @@ export function isBad({ state }: WaveItem): boolean {
 /** Whether nothing more becomes of it. */
 export function isEnded({ state }: WaveItem): boolean {
   return state !== pending && state !== running;
-}
-
-/** How many may fail. */
-function mayFail({ names, maxFailures, maxFailuresPercent }: WaveSpec): number {
-  return maxFailures > 0 ? maxFailures : Math.floor((names.length * maxFailuresPercent) / 100);
 }
 
 /** How many have failed. */

@@ -1,6 +1,7 @@
+import { mayFail } from "../../../lib/wave-budget.js";
 import { counted } from "../../../lib/words.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
-import { type Wave, type WaveItem, WaveItemState, type WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
+import { type Wave, type WaveItem, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
 import { operationStyle } from "../../kinds/operation/states.js";
 import { waveVerb } from "../../kinds/operation/wave-spec.js";
 import { countsOf, itemStates, itemStyle } from "../../kinds/operation/wave-states.js";
@@ -111,10 +112,6 @@ function boundsText({ spec, released, items, forgiven }: Wave): string {
       : []),
     `${most} may fail${spec.pauseWhenSpent ? ", then it pauses" : ", then it ends"}`,
   ].join("; ");
-}
-
-function mayFail({ names, maxFailures, maxFailuresPercent }: WaveSpec): number {
-  return maxFailures > 0 ? maxFailures : Math.floor((names.length * maxFailuresPercent) / 100);
 }
 
 function groupLines({ items }: Wave, state: WaveItemState, drawing: WaveDrawing): readonly PickLine[] {
