@@ -1,5 +1,5 @@
 import { CellLine, cellFlags, ownColour, trueColour } from "../kit/cells/cell-line.js";
-import type { ToneStyle } from "../kit/skin.js";
+import { terminalColours, type ToneStyle } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
 import { toAscii, toConsole } from "../kit/text/ascii.js";
 import { cutLine, type Line, type Segment } from "../kit/text/segment.js";
@@ -23,7 +23,7 @@ interface CellStyle {
 }
 
 const plain: CellStyle = { flags: 0, foreground: ownColour, background: ownColour };
-const names = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+
 /** A line in cells. It never wraps: what does not fit is cut. */
 export function lineCells({ line, selected = false, faded = false }: ShownLine, width: number, look: Look): CellLine {
   const cells = new CellLine(width);
@@ -92,6 +92,6 @@ function colourOf(name: string | undefined): number {
   if (name.startsWith("#")) return trueColour(Number.parseInt(name.slice(1), 16));
   if (name === "gray") return 8;
   const isBright = name.endsWith("Bright");
-  const index = names.indexOf(isBright ? name.slice(0, -"Bright".length) : name);
+  const index = terminalColours.indexOf(isBright ? name.slice(0, -"Bright".length) : name);
   return index < 0 ? ownColour : index + (isBright ? 8 : 0);
 }

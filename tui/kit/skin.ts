@@ -1,5 +1,8 @@
 import type { Tone } from "./states.js";
 
+/** The colours that every terminal has, in the order of their numbers. */
+export const terminalColours = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+
 /** How a tone is drawn. Colours are names of the sixteen, or "#rrggbb", which terminals of fewer colours get the nearest of. */
 export interface ToneStyle {
   readonly color?: string | undefined;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Plugin, pluginSchema } from "./plugin.js";
 import { type Hotkeys, type Keymap, whyNoKey } from "../kit/keys/keymap.js";
-import { tones, type UserSkin } from "../kit/skin.js";
+import { terminalColours, tones, type UserSkin } from "../kit/skin.js";
 import type { TableLook } from "../kit/table/table-look.js";
 
 /** Text of a line that somebody may have typed. */
@@ -111,12 +111,11 @@ function unionFault(input: unknown): string {
   return "must be a key or a list of keys, in quotes where they are signs";
 }
 
-const colorNames = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 const color = z
   .string()
   .refine(
-    (text) => /^#[0-9a-f]{6}$/i.test(text) || text === "gray" || colorNames.includes(text.replace(/Bright$/, "")),
-    `must be one of ${colorNames.join(", ")}, each also with Bright, gray, or "#rrggbb"`,
+    (text) => /^#[0-9a-f]{6}$/i.test(text) || text === "gray" || terminalColours.includes(text.replace(/Bright$/, "")),
+    `must be one of ${terminalColours.join(", ")}, each also with Bright, gray, or "#rrggbb"`,
   );
 const toneStyle = z.strictObject({
   color: color.optional(),
