@@ -69,9 +69,10 @@ export function enumNames({
   }));
 }
 
-/** Milliseconds since the epoch of what ts-proto makes of a timestamp; undefined: unset. */
+/** Milliseconds since the epoch of what ts-proto makes of a timestamp; undefined: unset, or no time that there is. */
 export function timeOf(value: unknown): number | undefined {
-  return value instanceof Date ? value.getTime() : undefined;
+  const ms = value instanceof Date ? value.getTime() : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** Milliseconds of what ts-proto makes of a duration; undefined: unset. */

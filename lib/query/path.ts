@@ -2,17 +2,31 @@ import { invalidArgument } from "../errors.js";
 import { quote } from "../names.js";
 import type { Path } from "./tree.js";
 
-const segmentPattern = /"(?:[^"\\]|\\.)*"|[^."]+|\.(?=\.|$)/g;
+const segmentPattern = /"(?:[^"\\]|\\.)*"|[^."]+/y;
 const plainSegment = /^[^\s"()=<>:!~.,]+$/;
 
 /** Segments of a path as people write it; those in quotes may hold anything. @throws {ZorError} INVALID_ARGUMENT naming `where`. */
 export function parsePath(where: string, text: string): Path {
-  const segments: readonly string[] = text.match(segmentPattern) ?? [];
-  const plain = segments.map((segment) => (segment.startsWith('"') ? unquote(where, segment) : segment));
-  if (plain.length === 0 || text.startsWith(".") || segments.includes(".")) {
-    throw invalidArgument(where, `${quote(text)} is not a path of fields such as status.state`);
+  const path: string[] = [];
+  for (let at = 0; ; at += 1) {
+    segmentPattern.lastIndex = at;
+    const segment = segmentPattern.exec(text)?.[0];
+    if (segment === undefined) {
+      if (text[at] === '"') throw strayQuote(where, text);
+      throw invalidArgument(where, `${quote(text)} is not a path of fields such as status.state`);
+    }
+    path.push(segment.startsWith('"') ? unquote(where, segment) : segment);
+    at += segment.length;
+    if (at >= text.length) return path;
+    if (text[at] !== ".") throw strayQuote(where, text);
   }
-  return plain;
+}
+
+function strayQuote(where: string, text: string): Error {
+  return invalidArgument(
+    where,
+    `${quote(text)} has a quote in the wrong place: quotes stand around a whole part, as in label."a b"`,
+  );
 }
 
 /** A path as {@link parsePath} reads it. */

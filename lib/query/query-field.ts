@@ -3,7 +3,7 @@ import { invalidArgument, ZorError } from "../errors.js";
 import { descriptors } from "../grpc/descriptors.js";
 import type { NamedMessage } from "../kinds/codecs.js";
 import { allKinds, findKindByType, type Kind, kindNamed } from "../kinds/kinds.js";
-import { enumNames } from "../list/comparison.js";
+import { enumNames, timeOf } from "../list/comparison.js";
 import { type Field, fieldNames, findField, findMember, type ValueType } from "../list/field.js";
 import { quote } from "../names.js";
 import { nearest } from "../nearest.js";
@@ -262,6 +262,6 @@ function hostsOf(kind: string, resource: unknown): readonly string[] {
 
 function ageOf(resource: unknown, nowMs: number): number | undefined {
   const { createTime, time } = (resource ?? {}) as { readonly createTime?: unknown; readonly time?: unknown };
-  const made = createTime ?? time;
-  return made instanceof Date ? nowMs - made.getTime() : undefined;
+  const madeMs = timeOf(createTime ?? time);
+  return madeMs === undefined ? undefined : nowMs - madeMs;
 }

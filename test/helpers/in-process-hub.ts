@@ -1,7 +1,9 @@
+import type { Views } from "../../hub/views/views.js";
 import { findService, type ResourceTypes } from "../../lib/kinds/codecs.js";
 import { freePort } from "./free-port.js";
 import { recordHandlers, updateRecord } from "./in-process-kinds.js";
 import { consoles, execs } from "./in-process-streams.js";
+import { addViews } from "./in-process-views.js";
 import type { Server } from "@grpc/grpc-js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
@@ -26,7 +28,6 @@ import { DiagnoseLinkResponse, LinkServiceService } from "../../proto/gen/zor/v1
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
-import { WatchServiceService } from "../../proto/gen/zor/v1/watch_service.js";
 
 interface ListFields {
   readonly pageSize: number;
@@ -54,6 +55,7 @@ export class InProcessHub {
   readonly #identity: Identity;
   readonly #services: readonly string[];
   #server: Server | undefined;
+  #views: Views | undefined;
   #port = 0;
   #operations = this.#newOperations();
 
@@ -86,10 +88,7 @@ export class InProcessHub {
     server.addService(TokenServiceService, implementService(TokenServiceService, this.#tokens(), options));
     server.addService(ConsoleServiceService, implementService(ConsoleServiceService, consoles, options));
     server.addService(ExecServiceService, implementService(ExecServiceService, execs, options));
-    const watches: Handlers<typeof WatchServiceService> = {
-      watch: (request, { signal }) => this.log.watch(request, signal),
-    };
-    server.addService(WatchServiceService, implementService(WatchServiceService, watches, options));
+    this.#views = addViews(server, this.log);
     for (const name of this.#services) {
       const service = findService(name);
       if (service === undefined) throw new Error(`there is no service ${name}`);
@@ -107,6 +106,7 @@ export class InProcessHub {
 
   /** Ends every call at once, as a killed process would. */
   stop(): void {
+    this.#views?.close();
     this.#server?.forceShutdown();
     this.#server = undefined;
   }

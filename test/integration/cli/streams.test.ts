@@ -52,6 +52,23 @@ describe("zor get --watch", () => {
     expect(stdout.match(/^kept /gm)).toHaveLength(1);
   });
 
+  it("of a query goes on as well, with what is different and what is not there any more", async () => {
+    fleet.hub.put(link("links/kept", LinkState.LINK_STATE_ACTIVE), link("links/cut", LinkState.LINK_STATE_ACTIVE));
+    const run = fleet.run(["query", "--kinds", "links", "sort by name", "--watch"]);
+    await run.stdout.sees(/kept +ACTIVE/);
+    fleet.hub.stop();
+    await run.stderr.sees("the server is lost");
+    fleet.hub.log = new WatchLog();
+    fleet.hub.put(link("links/kept", LinkState.LINK_STATE_ACTIVE), link("links/new", LinkState.LINK_STATE_PENDING));
+    await fleet.hub.start();
+    await run.stdout.sees(/new +PENDI/);
+    await run.stderr.sees(/not among them any more: (links\/)?cut/);
+    run.interrupt("SIGTERM");
+    const { code, stdout } = await run.result;
+    expect(code).toBe(143);
+    expect(stdout.match(/kept +ACTIVE/g)).toHaveLength(1);
+  });
+
   it("prints one WatchResponse as proto3 JSON a line, filtered, with -o json", async () => {
     const run = fleet.run(["get", "instances", "-w", "-o", "json", "--filter", "status.state = STOPPED"]);
     await run.stdout.sees("snapshotEnd");

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { allKinds, findRule, ruledMethods } from "../../../../lib/kinds/kinds.js";
+import { noFacts } from "../../../../lib/query/facts.js";
 import { parseQuery } from "../../../../lib/query/parse.js";
 import { pointAt, QueryError } from "../../../../lib/query/query-error.js";
+import { findQueryField } from "../../../../lib/query/query-field.js";
+import { sortReader } from "../../../../lib/query/sort-keys.js";
 import { asks, type things } from "./things.js";
 
 describe("a query", () => {
@@ -104,6 +107,9 @@ describe("a query", () => {
     ["vm1)", /unexpected "\)"/, ")"],
     ['"vm1', /the quotes are not closed/, '"'],
     ["vm1 limit 0", /a number from 1 on/, "0"],
+    ['vm1 label."a"b=x', /quote in the wrong place/, 'label."a"b'],
+    ['"label.a\\"b"=x', /quote in the wrong place/, '"label.a\\"b"'],
+    ['sort by label."a"b', /quote in the wrong place/, 'label."a"b'],
     ["vm1 sort by", /ends where a field was expected/, ""],
   ])("%j is refused with the place", (query, message, marked) => {
     const { place } = refusal(query);
@@ -117,6 +123,14 @@ describe("a query", () => {
       `${" ".repeat(13)}^^^`,
     ]);
     expect(pointAt("x", new Error("other"))).toBeUndefined();
+  });
+
+  it("takes a time that there is not for none", () => {
+    const field = findQueryField("filter", "zor.v1.Instance", ["create_time"]);
+    const read = sortReader("filter", field);
+    const broken = { name: "hosts/a/instances/b", createTime: new Date(Number.NaN) };
+    expect(read(field.read(broken, noFacts))).toBe("");
+    expect(findQueryField("filter", "zor.v1.Instance", ["age"]).read(broken, noFacts)).toBeUndefined();
   });
 
   it("of tables has colons in words, and values that are missing", () => {
