@@ -20,6 +20,9 @@ import { runTui } from "./session/run-tui.js";
 import { Remembered } from "./settings/remembered.js";
 import { Settings } from "./settings/settings.js";
 
+/** Names of contexts are read again when they are asked for so long after. */
+const namesMs = 1000;
+
 interface Flags {
   readonly context?: string;
   readonly readOnly?: boolean;
@@ -119,12 +122,24 @@ async function main(flags: Flags): Promise<void> {
   }
 }
 
-/** The contexts of the user, each opened when it is gone to for the first time. */
+/** The contexts of the user, each opened when it is gone to for the first time. Whoever asks for their names has them read again for the next one. */
 async function otherContexts(name: string, opener: ContextOpener): Promise<OtherContexts> {
-  const { contexts } = await listContexts(configDirectory(process.env));
+  let [names, readMs]: [readonly string[], number] = [[], 0];
+  const look = async (): Promise<void> => {
+    readMs = performance.now();
+    const { contexts } = await listContexts(configDirectory(process.env));
+    names = [...new Set([...contextsIn(name), ...contexts.map((context) => context.name)])];
+  };
+  await look();
   return {
-    list: () => [...new Set([...contextsIn(name), ...contexts.map((context) => context.name)])],
+    list: () => {
+      // What cannot be read now is told to whoever goes there.
+      if (performance.now() - readMs > namesMs) look().catch(() => undefined);
+      return names;
+    },
+    look,
     open: (wanted) => opener.open(contextsIn(wanted), undefined),
+    openAgent: (from, place, signal) => opener.openAgent(from, place, signal),
   };
 }
 

@@ -11,9 +11,17 @@ import { type JoinToken, parseToken } from "./token.js";
 /** DNS name in every hub's certificate. */
 export const hubServerName = "hub.zor";
 
+/** What the names of agents end with. */
+const hostServerEnd = ".host.zor";
+
 /** DNS name in the certificate of a host's agent. */
 export function hostServerName(hostId: string): string {
-  return `${hostId}.host.zor`;
+  return `${hostId}${hostServerEnd}`;
+}
+
+/** The host whose agent's certificate has that DNS name; undefined: it is no agent's. */
+export function hostOfServerName(serverName: string): string | undefined {
+  return serverName.endsWith(hostServerEnd) ? serverName.slice(0, -hostServerEnd.length) : undefined;
 }
 
 /** What joining gives. */

@@ -63,10 +63,11 @@ function fadedTone({ nowMs }: Model, { tone, atMs, staysMs }: Notice): Tone {
 }
 
 /** Why what is shown is old. */
-function connectionTrouble({ fleet }: Model): string {
+function connectionTrouble({ fleet, session }: Model): string {
   const { phase, reason } = fleet.connection;
   if (phase !== "lost" && phase !== "refused") return "";
-  return fleet.loaded ? `${reason}; all of this is as last heard` : reason;
+  const past = session.agentOf === undefined ? "; :agent HOST asks a host's agent itself" : "";
+  return fleet.loaded ? `${reason}; all of this is as last heard${past}` : reason;
 }
 
 /** A prompt with its cursor; of a text that is too long the end is shown. */

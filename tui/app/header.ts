@@ -23,7 +23,8 @@ function connectionLine(model: Model, width: number): Line {
   const rate = fleet.eventsPerSecond(model.nowMs);
   const state = connectionState(model);
   const rateText = { text: `  ${rate.toFixed(1)} ev/s `, tone: "dim" } as const;
-  const address: Segment = { text: `  ${plainText(session.address)}`, tone: "dim" };
+  const server = session.agentOf === undefined ? "" : `agent of ${session.agentOf}, `;
+  const address: Segment = { text: `  ${plainText(`${server}${session.address}`)}`, tone: "dim" };
   // While the hub is away the text on the right changes its width all the time: the address must not come and go.
   const rightWidth = fleet.connection.phase === "live" ? lineWidth([...state, rateText]) : widestTrouble;
   const fits = lineWidth([...left, address]) + rightWidth < width;

@@ -143,7 +143,7 @@ export class Prompts {
     const meant = expandAlias(line, this.#program.settings.values.aliases);
     const [, before = "", context, after = ""] = /^(\S+(?: [^/@\s]+)?) @(\S+)(.*)$/.exec(meant) ?? [];
     if (context !== undefined && model.kinds.findByWord(before.split(" ")[0] ?? "") !== undefined) {
-      goToContext(this.#program, context, `${before}${after}`);
+      void goToContext(this.#program, context, `${before}${after}`);
       return;
     }
     const typed = parseCommandLine(meant, this.#vocabulary());

@@ -5,7 +5,7 @@ import { ZorError } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import type { Environment } from "../../lib/terminal.js";
 import { formatTarget, parseTarget, type SshTarget } from "../../lib/ssh/target.js";
-import { hubServerName } from "../../lib/tls/join.js";
+import { hostOfServerName, hubServerName } from "../../lib/tls/join.js";
 import { userDirectory } from "../../lib/user-directories.js";
 import { type ContextEntry, type ContextsFile, formatContexts, parseContexts } from "./contexts-file.js";
 
@@ -25,6 +25,11 @@ export interface Context {
 /** What a context leads to: one hub, or the agent of one host. */
 export function servedBy({ serverName }: Context): "hub" | "agent" {
   return serverName === hubServerName ? "hub" : "agent";
+}
+
+/** Id of the host whose agent a context leads to; undefined: it leads to a hub. */
+export function agentOf({ serverName }: Context): string | undefined {
+  return hostOfServerName(serverName);
 }
 
 /** Where a context leads, for people: "127.0.0.1:7440 through ops@rack7". */

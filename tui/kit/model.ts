@@ -24,6 +24,8 @@ export interface Session {
   readonly context: string;
   readonly address: string;
   readonly readOnly: boolean;
+  /** Id of the host whose agent is asked, past every hub. Default: a hub is asked, or several. */
+  readonly agentOf?: string | undefined;
   /** The terminal has signs of braille. Default: it has not. */
   readonly hasDots?: boolean;
 }

@@ -4,6 +4,7 @@ import type { Action } from "../kit/action.js";
 import type { Command } from "../kit/keys/command.js";
 import { hotkeyCommands, withKeymap } from "../kit/keys/keymap.js";
 import { pluralOf } from "../kit/kind-table.js";
+import { topViews } from "../kit/top/views.js";
 import type { TuiKind } from "../kit/kind.js";
 import { shortName } from "../kit/resource-name.js";
 import { capturedKinds } from "./captures.js";
@@ -127,9 +128,11 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       id: "use",
       keys: ["u"],
       words: ["top", "use"],
+      argument: "[KIND]",
       title: "what is used now, the most first: processors, memory, disks, traffic",
       group: "Look",
-      run: () => showUsage(program),
+      choices: () => topViews.map(({ word }) => word),
+      run: ({ argument }) => showUsage(program, argument),
     },
     {
       id: "map",
@@ -299,11 +302,13 @@ function isMeasured(kind: string | undefined): boolean {
   return measuredKinds.some((measured) => measured === kind);
 }
 
-function showUsage(program: Program): void {
+function showUsage(program: Program, wanted: string): void {
   const { model } = program;
-  if (model.screen instanceof UsageScreen) return;
+  if (model.screen instanceof UsageScreen && wanted === "") return;
   const kind = model.screen.kind?.kind ?? "";
-  model.push(new UsageScreen(program, isMeasured(kind) ? `${kind}s` : "instances"));
+  const word = wanted !== "" ? wanted : isMeasured(kind) ? `${kind}s` : "instances";
+  if (topViews.some((view) => view.word === word)) model.push(new UsageScreen(program, word));
+  else model.say(`"${word}" are not measured: ${topViews.map((view) => view.word).join(", ")} are`, "warn");
 }
 
 function showEvents(program: Program): void {

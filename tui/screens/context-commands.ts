@@ -1,11 +1,13 @@
 import { messageOf } from "../../lib/errors.js";
 import type { Command } from "../kit/keys/command.js";
 import { MenuScreen } from "./menu/menu-screen.js";
-import type { Program } from "./program.js";
+import type { Contexts, Program } from "./program.js";
 import { TableScreen } from "./table/table-screen.js";
 import { counted } from "../../lib/words.js";
-import { contextsIn } from "../kit/hubs.js";
+import { contextsIn, hubOf } from "../kit/hubs.js";
 import type { Model } from "../kit/model.js";
+import type { Row } from "../kit/row.js";
+import type { Host } from "../../proto/gen/zor/v1/host.js";
 
 /** The command that goes to another hub or agent. */
 export function contextCommands(program: Program): readonly Command[] {
@@ -21,8 +23,18 @@ export function contextCommands(program: Program): readonly Command[] {
       choices: (typed) => contextChoices(contexts.list(), typed),
       run: ({ argument }) => {
         if (argument === "") model.push(contextMenu(program));
-        else goToContext(program, argument, "");
+        else void goToContext(program, argument, "");
       },
+    },
+    {
+      id: "agent",
+      keys: [],
+      words: ["agent"],
+      argument: "[HOST]",
+      title: "past the hub, straight to the agent of HOST or of the host under the cursor; also while the hub is away",
+      group: "Program",
+      choices: () => hostRows(model).map((row) => row.id),
+      run: ({ argument }) => goToAgent(program, argument),
     },
   ];
 }
@@ -35,7 +47,7 @@ function contextMenu(program: Program): MenuScreen {
       contexts.list().map((name) => ({
         text: name,
         detail: name === model.session.context ? "here" : "",
-        run: () => goToContext(program, name, ""),
+        run: () => void goToContext(program, name, ""),
       })),
   });
 }
@@ -47,7 +59,7 @@ function contextChoices(all: readonly string[], typed: string): readonly string[
 }
 
 /** Goes to a context, or to several in one view, and does what a line of the command line says there; without one the first table is opened. */
-export function goToContext(program: Program, typed: string, line: string): void {
+export async function goToContext(program: Program, typed: string, line: string): Promise<void> {
   const { model, contexts, log } = program;
   const from = model.session.context;
   const names = contextsIn(typed);
@@ -57,30 +69,75 @@ export function goToContext(program: Program, typed: string, line: string): void
     else program.run(line);
     return;
   }
-  const unknown = names.find((each) => !contexts.list().includes(each)) ?? (name === "" ? typed : undefined);
-  if (unknown !== undefined) {
-    model.say(`there is no context "${unknown}"; there are: ${contexts.list().join(", ")}`, "warn");
+  try {
+    const unknown = await unknownOf(contexts, names);
+    if (unknown !== undefined || name === "") {
+      model.say(`there is no context "${unknown ?? typed}"; there are: ${contexts.list().join(", ")}`, "warn");
+      return;
+    }
+    if (!mayLeave(program)) return;
+    model.say(`going to ${name}`);
+    const go = await contexts.open(name);
+    if (!mayLeave(program)) return;
+    leaveContext(program);
+    go();
+    model.openOnly(new TableScreen(program, model.kinds.all[0]?.kind ?? ""));
+    const place = program.remembered.placeOf(name);
+    const back = place === undefined || line !== "" ? "" : `; you left it at :${place}, \` goes there`;
+    model.say(`this is ${name} now; :ctx ${from} goes back${back}`);
+    if (line !== "") program.run(line);
+  } catch (error) {
+    log.warn({ err: error, context: name }, "a context cannot be used");
+    model.complain("tui.context_failed", "", `still at ${from}: ${messageOf(error)}`);
+  } finally {
+    model.changed();
+  }
+}
+
+/** The first of these that there is no context of; one that was made meanwhile is found. */
+async function unknownOf(contexts: Contexts, names: readonly string[]): Promise<string | undefined> {
+  const find = (): string | undefined => names.find((each) => !contexts.list().includes(each));
+  if (find() === undefined) return undefined;
+  await contexts.look();
+  return find();
+}
+
+/** Goes to the agent of a host: of what is under the cursor, where none is named. */
+function goToAgent(program: Program, typed: string): void {
+  const { model, contexts, log } = program;
+  const here = model.screen.subject();
+  const wanted = typed !== "" ? typed : here?.kind === model.kinds.presence?.kind ? here?.id : here?.host;
+  if (wanted === undefined || wanted === "") {
+    model.say("the agent of which host? :agent alpha, or go to one first", "warn");
+    return;
+  }
+  const row = hostRows(model).find(({ id }) => id === wanted);
+  if (row === undefined) {
+    model.say(`there is no host "${wanted}"; tab behind :agent shows them`, "warn");
+    return;
+  }
+  const [id = ""] = row.id.split("@", 1);
+  const { session } = model;
+  if (session.agentOf === id) {
+    model.say(`this is the agent of ${id}`);
     return;
   }
   if (!mayLeave(program)) return;
-  model.say(`going to ${name}`);
+  // Rows of the kind that others live on hold hosts.
+  const { addresses, via } = row.resource as Host;
+  model.say(`asking the agent of ${id}`);
   contexts
-    .open(name)
-    .then((go) => {
-      if (!mayLeave(program)) return;
-      leaveContext(program);
-      go();
-      model.openOnly(new TableScreen(program, model.kinds.all[0]?.kind ?? ""));
-      const place = program.remembered.placeOf(name);
-      const back = place === undefined || line !== "" ? "" : `; you left it at :${place}, \` goes there`;
-      model.say(`this is ${name} now; :ctx ${from} goes back${back}`);
-      if (line !== "") program.run(line);
-    })
+    .openAgent(hubOf(row.id) || session.context, { id, addresses, via })
+    .then((name) => goToContext(program, name, ""))
     .catch((error: unknown) => {
-      log.warn({ err: error, context: name }, "a context cannot be used");
-      model.complain("tui.context_failed", "", `still at ${from}: ${messageOf(error)}`);
+      log.warn({ err: error, host: id }, "an agent cannot be asked");
+      model.complain("tui.agent_failed", row.name, `still at ${session.context}: ${messageOf(error)}`);
     })
     .finally(() => model.changed());
+}
+
+function hostRows({ kinds, fleet }: Model): readonly Row[] {
+  return kinds.presence === undefined ? [] : [...fleet.rowsOf(kinds.presence.kind)];
 }
 
 /** What is still to be asked for would be asked of the other hub. */

@@ -1,6 +1,7 @@
 import type { Log } from "../../lib/log.js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
+import type { AgentPlace } from "../client/agent-context.js";
 import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
 import type { TableScope } from "../kit/table/scope.js";
@@ -36,8 +37,15 @@ export interface Mouse {
 
 /** The hubs and agents that the program can be at. */
 export interface Contexts {
-  /** Names of all, those that the program is at too. */
+  /** Names of all, those that the program is at too, as they were read last. */
   list(): readonly string[];
+  /** Reads again which there are. */
+  look(): Promise<void>;
+  /**
+   * Keeps a context that leads past a hub, straight to the agent of one of its hosts; resolves to its name. @param from context of the hub.
+   * @throws {ZorError} when the agent does not answer.
+   */
+  openAgent(from: string, place: AgentPlace): Promise<string>;
   /** Opens another one, or several in one view ("paris+rome"); what it resolves to goes there, and forgets what is here. @throws {ZorError} when it is not there, or cannot be used. */
   open(name: string): Promise<() => void>;
 }

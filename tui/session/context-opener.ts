@@ -1,18 +1,24 @@
 import type { Connection } from "../../lib/grpc/connection.js";
 import type { Environment } from "../../lib/terminal.js";
-import { loadContext } from "../client/contexts.js";
-import { openHub } from "../client/open-hub.js";
+import { failedPrecondition } from "../../lib/errors.js";
+import { HealthService } from "../../proto/gen/grpc/health/v1/health.js";
+import { type AgentPlace, agentContext } from "../client/agent-context.js";
+import { agentOf, configDirectory, type Context, listContexts, loadContext, saveContext, wayOf } from "../client/contexts.js";
+import { openHub, reachHub } from "../client/open-hub.js";
 import type { Session } from "../kit/model.js";
 import { callWithoutHub } from "./call-without-hub.js";
 import type { FleetGateway } from "./gateway.js";
 import { createHubGateway } from "./hub-gateway.js";
 import { createHubsGateway } from "./hubs-gateway.js";
 
+/** Longest wait for an agent that is asked for. */
+const agentMs = 5000;
+
 type Questions = Parameters<typeof openHub>[1]["questions"];
 
 /** A context, or several in one view. */
 export interface OpenedContext {
-  readonly session: Pick<Session, "context" | "address">;
+  readonly session: Pick<Session, "context" | "address" | "agentOf">;
   readonly gateway: FleetGateway;
 }
 
@@ -31,9 +37,9 @@ export class ContextOpener {
   /** @param names of contexts; none: the current one. @throws {ZorError} when one is not there, or cannot be used. */
   async open(names: readonly string[], questions: Questions): Promise<OpenedContext> {
     if (names.length < 2) {
-      const { name, connection } = await this.#connect(names[0], questions);
+      const { name, agentOf: host, connection } = await this.#connect(names[0], questions);
       return {
-        session: { context: name, address: connection.address },
+        session: { context: name, address: connection.address, agentOf: host },
         gateway: createHubGateway(connection, name),
       };
     }
@@ -44,9 +50,40 @@ export class ContextOpener {
       parts.push({ name, gateway: createHubGateway(callWithoutHub(connection, name), name) });
     }
     return {
-      session: { context: names.join("+"), address: `${names.length} hubs` },
+      session: { context: names.join("+"), address: `${names.length} hubs`, agentOf: undefined },
       gateway: createHubsGateway(parts, this.#logKind),
     };
+  }
+
+  /**
+   * Keeps a context that leads past a hub, straight to the agent of one of its hosts, once that has answered; resolves to its name.
+   * @throws {ZorError} when the agent does not answer, or another context has that name; nothing is kept then.
+   */
+  async openAgent(from: string, place: AgentPlace, signal: AbortSignal): Promise<string> {
+    const wanted = agentContext(await loadContext({ name: from, env: this.#env }), place);
+    const directory = configDirectory(this.#env);
+    const known = (await listContexts(directory)).contexts.find(({ name }) => name === wanted.name);
+    if (known !== undefined && !isOfSame(known, wanted)) {
+      throw failedPrecondition(
+        "CONTEXT_TAKEN",
+        known.name,
+        `there is a context ${known.name} already, and it leads to ${known.serverName} at ${wayOf(known)}; zor context remove ${known.name} makes room`,
+      );
+    }
+    const connection = await reachHub(wanted, {
+      ...{ timeoutMs: agentMs, signal },
+      ssh: { env: this.#env, questions: undefined },
+    });
+    try {
+      await connection.unary(HealthService.check, { service: "" }, { timeoutMs: agentMs, signal });
+      await saveContext(directory, wanted, false);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    this.#open.get(wanted.name)?.close();
+    this.#open.set(wanted.name, connection);
+    return wanted.name;
   }
 
   close(): void {
@@ -56,10 +93,15 @@ export class ContextOpener {
   async #connect(
     wanted: string | undefined,
     questions: Questions,
-  ): Promise<{ readonly name: string; readonly connection: Connection }> {
+  ): Promise<{ readonly name: string; readonly agentOf: string | undefined; readonly connection: Connection }> {
     const context = await loadContext({ name: wanted, env: this.#env });
     const connection = this.#open.get(context.name) ?? (await openHub(context, { env: this.#env, questions }));
     this.#open.set(context.name, connection);
-    return { name: context.name, connection };
+    return { name: context.name, agentOf: agentOf(context), connection };
   }
+}
+
+/** Whether two contexts lead to the same server as the same person; its address may have changed. */
+function isOfSame(left: Context, right: Context): boolean {
+  return left.serverName === right.serverName && left.identityDirectory === right.identityDirectory;
 }

@@ -20,7 +20,7 @@ import { Forwards } from "../screens/ways/forwards.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import { anyKey } from "./any-key.js";
-import type { OpenedContext } from "./context-opener.js";
+import type { ContextOpener, OpenedContext } from "./context-opener.js";
 import { Feed } from "./feed.js";
 import { followOwnLog } from "./follow-own-log.js";
 import type { FleetGateway } from "./gateway.js";
@@ -29,8 +29,12 @@ import { steadyClock } from "./steady-clock.js";
 
 /** Contexts that the program can go to while it runs. */
 export interface OtherContexts {
-  /** Names of all, as they were when the program began. */
+  /** Names of all, as they were read last. */
   list(): readonly string[];
+  /** Reads again which there are. */
+  look(): Promise<void>;
+  /** As {@link ContextOpener.openAgent}. */
+  readonly openAgent: ContextOpener["openAgent"];
   /** Opens one, or several in one view ("paris+rome"); what was opened before stays open for what still goes on there. @throws {ZorError} when it is not there, or cannot be used. */
   open(name: string): Promise<OpenedContext>;
 }
@@ -146,6 +150,11 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     },
     contexts: {
       list: () => options.contexts?.list() ?? [session.context],
+      look: async () => options.contexts?.look(),
+      openAgent: async (from, place) => {
+        if (options.contexts === undefined) throw new Error("there is no other context");
+        return await options.contexts.openAgent(from, place, signal);
+      },
       open: async (name) => {
         if (options.contexts === undefined) throw new Error("there is no other context");
         const opened = await options.contexts.open(name);

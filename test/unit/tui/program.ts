@@ -54,6 +54,7 @@ export function makeProgram(
   const log = pino({ level: "silent" });
   const ending = new AbortController();
   const { signal } = ending;
+  const contexts = ["test", "paris"];
   const program: Program = {
     model,
     requests: new Requests(model, gateway, log, signal),
@@ -68,7 +69,14 @@ export function makeProgram(
     diagnose: (link, stop) => gateway.diagnose(link, stop),
     followLog: (name, options) => gateway.followLog(name, options),
     contexts: {
-      list: () => ["test", "paris"],
+      list: () => contexts,
+      look: async () => undefined,
+      openAgent: async (from, { id, addresses }) => {
+        if (gateway.failure !== undefined) throw gateway.failure;
+        done.push(`agent of ${id} at ${addresses.join()} by ${from}`);
+        contexts.push(`${from}-${id}`);
+        return `${from}-${id}`;
+      },
       open: async (name) => {
         if (gateway.failure !== undefined) throw gateway.failure;
         return () => {

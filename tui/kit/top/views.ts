@@ -28,6 +28,8 @@ export interface TopView {
 /** A row: its name, and the values of the columns; undefined where nothing is measured. */
 export interface TopRow {
   readonly name: string;
+  /** Full name of the resource that is measured. */
+  readonly resource: string;
   readonly values: readonly (number | undefined)[];
 }
 
@@ -112,7 +114,7 @@ export function topRows(all: Iterable<Watched>, view: TopView, { sort, isReverse
     if (measuredKindOf(subject.name) !== view.kind) continue;
     const name = nameOf(subject);
     if (wanted !== "" && !name.toLowerCase().includes(wanted)) continue;
-    rows.push({ name, values: view.columns.map(({ figure }) => subject.values.get(figure)) });
+    rows.push({ name, resource: subject.name, values: view.columns.map(({ figure }) => subject.values.get(figure)) });
   }
   const at = view.columns.findIndex(({ title }) => title === sort);
   const byName = (a: TopRow, b: TopRow): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { unavailable } from "../../../../lib/errors.js";
+import { Host } from "../../../../proto/gen/zor/v1/host.js";
+import { messageLines } from "../../../../tui/app/footer.js";
 import { makeProgram, spell, type TestProgram, tableOf, textOf } from "../program.js";
-import { feedFleet } from "../steps.js";
+import { feedFleet, upsert } from "../steps.js";
 
 function atHome(): TestProgram {
   const made = makeProgram();
@@ -100,5 +102,49 @@ describe("going to another context", () => {
     feedFleet(model, { hosts: 2, instancesPerHost: 4, nowMs: model.nowMs });
     press("`");
     expect(model.screen.line?.()).toBe("instances beta /vm1");
+  });
+});
+
+describe("going past a lost hub", () => {
+  it("says at the bottom that agents can be asked themselves, and goes to that of the host under the cursor", async () => {
+    const made = atHome();
+    const { model, done, press } = made;
+    const { fleet, nowMs } = model;
+    fleet.apply(
+      upsert({ kind: "host", value: Host.fromPartial({ name: "hosts/beta", addresses: ["10.0.0.7:7443"] }) }),
+      nowMs,
+    );
+    fleet.setConnection({ phase: "lost", sinceMs: nowMs, reason: "no answer", retryAtMs: undefined }, nowMs);
+    expect(messageLines(model, [], 120, "").map((line) => line.map(({ text }) => text).join(""))).toEqual([
+      " ✗ no answer; all of this is as last heard; :agent HOST asks a host's agent itself",
+    ]);
+    press("1", "j");
+    await type(made, "agent");
+    await expect.poll(() => done).toEqual(["agent of beta at 10.0.0.7:7443 by test", "go to test-beta"]);
+    expect(model.session.context).toBe("test-beta");
+    expect(model.notice?.text).toBe("this is test-beta now; :ctx test goes back");
+  });
+
+  it("takes the host of what is under the cursor, completes hosts, and says which there is none of", async () => {
+    const made = atHome();
+    const { model, done, press } = made;
+    press(":", ...spell("agent b"), "tab");
+    expect(model.prompt?.text).toBe("agent beta");
+    press("esc");
+    await type(made, "agent gamma");
+    expect(model.notice?.text).toBe('there is no host "gamma"; tab behind :agent shows them');
+    press("2");
+    await type(made, "agent");
+    await expect.poll(() => done[0]).toMatch(/^agent of alpha at /);
+  });
+
+  it("stays where it is when the agent does not answer", async () => {
+    const made = atHome();
+    made.gateway.failure = unavailable("NO_ANSWER", "", "the agent of context test-alpha did not answer within 5 s");
+    await type(made, "agent alpha");
+    await expect
+      .poll(() => made.model.notice?.text)
+      .toBe("still at test: the agent of context test-alpha did not answer within 5 s");
+    expect(made.model.session.context).toBe("test");
   });
 });

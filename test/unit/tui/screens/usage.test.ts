@@ -49,6 +49,38 @@ it("u shows what is used, the most first; sorts, turns, changes what is shown, a
   await eventually(() => expect(gateway.calls).toEqual(["watch figures", "figures left"]));
 });
 
+it("u has a cursor once a row is chosen, which stays on it; what it is on is acted on, opened, filtered, and told with its age", async () => {
+  const { model, clock, gateway, press, drawn, controller } = shown();
+  gateway.used = { all: [used("quiet", 10, 4 << 20), used("vm1", 500, 1 << 20), used("busy", 900, 0)], trouble: "" };
+  press("u");
+  await eventually(() => expect(drawn()).toHaveLength(4));
+  const selected = () => model.screen.draw(80, 20).lines.findIndex((line) => line.selected === true);
+  expect([selected(), model.screen.subject()]).toEqual([-1, undefined]);
+  press("enter");
+  expect(model.notice?.text).toBe("choose a row first, with up and down");
+  press("down", "down");
+  expect([selected(), model.screen.subject()?.name]).toEqual([2, name]);
+  press("R", ">");
+  expect(selected()).toBe(3);
+  press(">");
+  expect([selected(), drawn()[2]?.split(" ")[0]]).toEqual([2, "alpha/vm1"]);
+  expect(controller.commands.find(({ keys }) => keys.includes("x"))?.title).toContain("stop at once");
+  press("esc");
+  expect(selected()).toBe(-1);
+  press("/", ..."VM1", "enter");
+  expect(drawn()).toHaveLength(2);
+  clock.nowMs += 3000;
+  const facts = model.screen.draw(80, 20).facts ?? [];
+  expect(facts.map(({ text }) => text).join("")).toBe(" 1 /VM1 3s old");
+  press("down", "enter");
+  expect(model.screen.title()).toBe("instance alpha/vm1");
+  press("esc", "esc", "esc");
+  expect(drawn()).toHaveLength(4);
+  expect(model.screen.line?.()).toBe("top instances");
+  press("tab", "esc", ":", ..."top", "space", ..."lans", "enter");
+  expect(model.screen.title()).toBe("use of lans by IN/s");
+});
+
 it("u says why there are no figures", async () => {
   const { model, gateway, press, drawn } = shown();
   gateway.failure = new Error("this hub is too old");
