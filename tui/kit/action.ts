@@ -67,6 +67,8 @@ export interface Action<T extends object = object> {
   undo?(before: Row<T>): Action<T> | string | undefined;
   /** Whether a new version of a resource shows that it has happened, or has failed for good. */
   isDone?(before: Row<T>, now: Row<T>): boolean;
+  /** So long the row waits to show it, in milliseconds, before that is told. Default: half a minute. */
+  readonly patienceMs?: number;
   /** Whether an event of that type about the resource shows it. */
   isDoneBy?(eventType: string): boolean;
   /** How it is done to many as one operation of the hub; undefined: each is asked for by itself. */

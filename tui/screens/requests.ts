@@ -105,7 +105,7 @@ export class Requests {
     const done: Undoable = { title: impactTitle(impact), kind, atMs: this.#model.nowMs, steps: new Map() };
     const onDone = (row: Row): void => this.undo.note(done, row, action);
     const { fleet, nowMs, screen } = this.#model;
-    for (const { row } of impact.changes) fleet.markPending(row, impact.action.verb, nowMs);
+    for (const { row } of impact.changes) fleet.markPending(row, action.verb, nowMs, action.patienceMs);
     screen.acted?.();
     if (impact.changes.length > 1) this.#model.say(`${impactTitle(impact)}: asked`);
     const rows = impact.changes.map((change) => change.row);

@@ -3,7 +3,15 @@ import type { Environment } from "../../lib/terminal.js";
 import { failedPrecondition } from "../../lib/errors.js";
 import { HealthService } from "../../proto/gen/grpc/health/v1/health.js";
 import { type AgentPlace, agentContext } from "../client/agent-context.js";
-import { agentOf, configDirectory, type Context, listContexts, loadContext, saveContext, wayOf } from "../client/contexts.js";
+import {
+  agentOf,
+  configDirectory,
+  type Context,
+  listContexts,
+  loadContext,
+  saveContext,
+  wayOf,
+} from "../client/contexts.js";
 import { openHub, reachHub } from "../client/open-hub.js";
 import type { Session } from "../kit/model.js";
 import { callWithoutHub } from "./call-without-hub.js";

@@ -7,6 +7,12 @@ import { isAdopted, isOnlyShown, notAdoptedText } from "./drivers/libvirt.js";
 import { cuttingPower, deletingInstance, type PowerVerb, whyNotPossible } from "./impact.js";
 import { instanceStyle, isUp, stateOf } from "./states.js";
 
+/** So long a guest may take to shut down, and its row waits a little longer to show that. */
+const guestSeconds = 60;
+const shutdownPatienceMs = (guestSeconds + 15) * 1000;
+/** Much memory is written for long. */
+const suspendPatienceMs = 10 * 60_000;
+
 /** What can be asked of an instance. */
 export const instanceActions: readonly Action<Instance>[] = [
   {
@@ -24,6 +30,23 @@ export const instanceActions: readonly Action<Instance>[] = [
     dangerous: true,
     effect: (row) => cuttingPower(row.resource),
     isDone: reaches(InstanceState.INSTANCE_STATE_STOPPED),
+  },
+  {
+    verb: "shutdown",
+    keys: ["Z"],
+    title: "shut down: ask the guest, again and again, for a minute; one that does not runs on",
+    dangerous: true,
+    whyNot: ({ resource }) => whyNotPossible("shutdown", resource),
+    effect: (row) => `${instanceStyle(stateOf(row.resource)).word}; its guest is asked, and runs on when it does not`,
+    isDone: reaches(InstanceState.INSTANCE_STATE_STOPPED),
+    patienceMs: shutdownPatienceMs,
+    wave: asWave(InstanceServiceService.shutdownInstance, {
+      ...{ name: "", requestId: "", validateOnly: false, timeoutSeconds: guestSeconds },
+    }),
+    run: async (_, { connection, request, options }) => {
+      const asked = { ...request, timeoutSeconds: guestSeconds };
+      return (await connection.unary(InstanceServiceService.shutdownInstance, asked, options)).operation;
+    },
   },
   {
     ...power("pause", InstanceServiceService.pauseInstance),
@@ -64,6 +87,7 @@ export const instanceActions: readonly Action<Instance>[] = [
         : "is no machine of QEMU, and others cannot be suspended, only paused",
     effect: (row) => instanceStyle(stateOf(row.resource)).word,
     isDone: reaches(InstanceState.INSTANCE_STATE_SUSPENDED),
+    patienceMs: suspendPatienceMs,
     run: async (_, { connection, request, options }) =>
       (await connection.unary(InstanceServiceService.suspendInstance, request, options)).operation,
   },

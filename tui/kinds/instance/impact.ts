@@ -5,7 +5,7 @@ import { nicsOf } from "./nics.js";
 import { instanceStyle, isUp, stateOf } from "./states.js";
 
 /** What changes whether an instance runs. */
-export type PowerVerb = "start" | "stop" | "pause" | "resume" | "reset" | "suspend";
+export type PowerVerb = "start" | "stop" | "shutdown" | "pause" | "resume" | "reset" | "suspend";
 
 /** What deleting an instance takes with it. */
 export function deletingInstance(instance: Instance): string {
@@ -30,6 +30,7 @@ export function whyNotPossible(verb: PowerVerb, instance: Instance): string | un
   const possible = {
     start: !isUp(state),
     stop: isUp(state) || isWaiting(instance) || state === InstanceState.INSTANCE_STATE_SUSPENDED,
+    shutdown: running,
     pause: running,
     resume: paused,
     reset: running || paused,

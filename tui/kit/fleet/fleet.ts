@@ -216,8 +216,8 @@ export class Fleet implements FleetView {
   }
 
   /** Marks a row as waiting for what was just asked of it. */
-  markPending(row: Row, verb: string, nowMs: number): void {
-    this.#pending.set(row.name, { verb, sinceMs: nowMs, before: row });
+  markPending(row: Row, verb: string, nowMs: number, patienceMs?: number): void {
+    this.#pending.set(row.name, { verb, sinceMs: nowMs, before: row, patienceMs });
   }
 
   /** What a row waits for has not been begun yet, or has been now, if it still waits. */
@@ -237,7 +237,10 @@ export class Fleet implements FleetView {
   expirePending(nowMs: number): readonly { readonly name: string; readonly pending: Pending }[] {
     if (this.#connection.phase !== "live" || this.isSilent(nowMs)) return [];
     const expired = [...this.#pending]
-      .filter(([, { isQueued, sinceMs }]) => isQueued !== true && nowMs - sinceMs >= pendingTimeoutMs)
+      .filter(
+        ([, { isQueued, sinceMs, patienceMs = pendingTimeoutMs }]) =>
+          isQueued !== true && nowMs - sinceMs >= patienceMs,
+      )
       .map(([name, pending]) => ({ name, pending }));
     for (const { name } of expired) this.#pending.delete(name);
     return expired;

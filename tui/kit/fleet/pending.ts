@@ -7,6 +7,8 @@ export interface Pending {
   readonly sinceMs: number;
   /** The resource when it was asked. */
   readonly before: Row;
+  /** So long it is waited for. Default: {@link pendingTimeoutMs}. */
+  readonly patienceMs?: number | undefined;
   /** It was not begun yet, and is waited for however long that takes. */
   readonly isQueued?: boolean;
 }

@@ -1,7 +1,11 @@
 import type { TuiKind } from "../kind.js";
 import type { Column } from "./column.js";
+import { fieldColumn } from "./field-column.js";
 
-/** How somebody wants a table of a kind to look. Columns are named by their ids; those that the kind does not have are passed over. */
+/**
+ * How somebody wants a table of a kind to look. Columns are named by their ids; "label.site" and fields of the resource ("spec.memoryMib") are
+ * columns as well. What the kind does not have is passed over.
+ */
 export interface TableLook {
   /** Which columns, in which order; default: those of the kind. */
   readonly columns?: readonly string[] | undefined;
@@ -21,11 +25,15 @@ export function allColumns(kind: TuiKind): readonly Column[] {
   return [...kind.columns, ...(kind.wideColumns ?? [])];
 }
 
+/** A column by its id: one of the kind's, or that of a label or a field. */
+export function findColumn(kind: TuiKind, id: string): Column | undefined {
+  return allColumns(kind).find((column) => column.id === id) ?? fieldColumn(kind.kind, id);
+}
+
 /** The columns that a look shows. */
 export function shownColumns(kind: TuiKind, look: TableLook): readonly Column[] {
-  const all = allColumns(kind);
-  const chosen = look.columns?.flatMap((id) => all.find((column) => column.id === id) ?? []) ?? [];
-  const usual = look.wide === true ? all : kind.columns;
+  const chosen = look.columns?.flatMap((id) => findColumn(kind, id) ?? []) ?? [];
+  const usual = look.wide === true ? allColumns(kind) : kind.columns;
   const columns = chosen.length === 0 ? usual : chosen.map(important);
   return columns.map((column) => {
     const width = look.widths?.[column.id];

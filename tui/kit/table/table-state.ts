@@ -10,7 +10,7 @@ import { faultOf, noFilter, parseFilter } from "./filter.js";
 import { fixedRows, passes, type RowList, RowView, type ViewQuery } from "./row-view.js";
 import type { TableScope } from "./scope.js";
 import { compareKeys, sortKeyOf } from "./sort-key.js";
-import { allColumns, shownColumns, type TableLook } from "./table-look.js";
+import { allColumns, findColumn, shownColumns, type TableLook } from "./table-look.js";
 
 /** The part of a table that is on the screen. */
 export interface TableWindow {
@@ -149,7 +149,8 @@ export class TableState {
 
   #sortAs({ path, descending, place }: SortField): void {
     const word = path.join(".");
-    const column = this.kind.columns.find(({ id }) => id === word || id.startsWith(`${word}`));
+    const column =
+      this.kind.columns.find(({ id }) => id === word || id.startsWith(`${word}`)) ?? findColumn(this.kind, word);
     if (column === undefined) throw new QueryError("filter", `there is no column ${word} to sort by`, place);
     this.setLook({ ...this.#look, sort: { by: column.id, descending } });
   }
@@ -362,7 +363,7 @@ function predicateOf(kind: TuiKind, scope: TableScope | undefined): ((row: Row) 
 /** By what a look sorts a kind; as the kind itself does where it does not say, or names no column there is. */
 function sortOf(kind: TuiKind, { sort }: TableLook): Pick<ViewQuery, "sortBy" | "descending"> {
   const all = allColumns(kind);
-  const chosen = all.find(({ id }) => id === sort?.by);
+  const chosen = sort === undefined ? undefined : findColumn(kind, sort.by);
   if (sort !== undefined && chosen !== undefined) return { sortBy: chosen, descending: sort.descending };
   const usual = all.find(({ id }) => id === kind.sortBy) ?? all[0];
   if (usual === undefined) throw new Error(`a table needs a column "${kind.sortBy}"`);

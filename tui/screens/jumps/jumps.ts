@@ -2,7 +2,7 @@ import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
 import { labelsOf, type Row } from "../../kit/row.js";
-import { allColumns } from "../../kit/table/table-look.js";
+import { findColumn } from "../../kit/table/table-look.js";
 import type { Jump } from "../../settings/settings-files.js";
 
 /** Where rows lead to without anybody's settings; those of a user with the same name stand in their place. */
@@ -64,6 +64,6 @@ function fieldOf(field: string, row: Row, { kind, context }: { kind: TuiKind; co
   if (field === "host") return row.host;
   if (field.startsWith("label.")) return labelsOf(row)[field.slice("label.".length)] ?? "";
   const id = field.startsWith("column.") ? field.slice("column.".length) : "";
-  const column = allColumns(kind).find((each) => each.id === id);
+  const column = id === "" ? undefined : findColumn(kind, id);
   return column?.searched?.(row, context) ?? "";
 }

@@ -14,10 +14,11 @@ import type { Row } from "../../kit/row.js";
 import { type Body, type BodyLine, fixedBody, type Screen } from "../../kit/screen.js";
 import type { Line } from "../../kit/text/segment.js";
 import { showDetails } from "../detail/detail-screen.js";
-import { back } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { asideOf, cableFacts } from "./map-aside.js";
 import { markEnd } from "./cable-commands.js";
+import { type MapControl, mapCommands } from "./map-commands.js";
+import { MapSearch } from "./map-search.js";
 import { TableScreen } from "../table/table-screen.js";
 
 /** Cells of the mini-map, and of the terminal that there has to be beside it. */
@@ -33,6 +34,7 @@ export class MapScreen implements Screen {
   readonly #program: Program;
   readonly #reader: GraphReader;
   readonly #maker: SceneMaker;
+  readonly #search: MapSearch;
   #zoom: Zoom | undefined;
   /** Name of what the cursor is on. */
   #cursor: string;
@@ -56,7 +58,14 @@ export class MapScreen implements Screen {
     this.#reader = new GraphReader(fleet);
     this.#maker = new SceneMaker(fleet.kinds);
     this.#cursor = cursor;
-    this.commands = this.#makeCommands();
+    this.#search = new MapSearch(program, {
+      at: () => ({ cursor: this.#cursor, zoom: this.#zoom, focus: this.#focus }),
+      goBack: ({ cursor, zoom, focus }) => {
+        [this.#cursor, this.#zoom, this.#focus] = [cursor, zoom, focus];
+      },
+      find: (name) => this.#find(name),
+    });
+    this.commands = mapCommands(program, this.#control(), this.#search);
   }
 
   get kind(): TuiKind | undefined {
@@ -77,7 +86,7 @@ export class MapScreen implements Screen {
     const isWaiting = fleet.pending.size > 0 || fleet.isSilent(nowMs);
     const key = isWaiting
       ? ""
-      : `${width}x${height} ${this.#reader.version} ${scene.zoom} ${this.#cursor} ${this.#hasMini} ${isOld} ${this.#program.cabling.from ?? ""}`;
+      : `${width}x${height} ${this.#reader.version} ${scene.zoom} ${this.#cursor} ${this.#hasMini} ${isOld} ${this.#search.text} ${this.#program.cabling.from ?? ""}`;
     if (key !== "" && this.#drawn?.key === key) return this.#drawn.body;
     const body = this.#draw(scene, { width, height }, isOld);
     this.#drawn = { key, body };
@@ -114,8 +123,8 @@ export class MapScreen implements Screen {
 
   back(): boolean {
     const { cabling } = this.#program;
-    if (cabling.from === undefined) return false;
-    cabling.drop();
+    if (cabling.from !== undefined) cabling.drop();
+    else return this.#search.end();
     return true;
   }
 
@@ -177,7 +186,11 @@ export class MapScreen implements Screen {
     return {
       lines: body,
       extent: { top: view.y, shown: Math.min(height, scene.height), length: scene.height },
-      facts: [{ text: ` ${zoomWords[scene.zoom]}`, tone: "strong" }, ...cableFacts(this.#program.cabling)],
+      facts: [
+        { text: ` ${zoomWords[scene.zoom]}`, tone: "strong" },
+        ...this.#search.facts(this.#cursor),
+        ...cableFacts(this.#program.cabling),
+      ],
       aside: this.#aside(looks),
     };
   }
@@ -288,92 +301,32 @@ export class MapScreen implements Screen {
     this.#program.model.say("laid out anew");
   }
 
-  #makeCommands(): readonly Command[] {
-    const { model } = this.#program;
-    const move = "Move";
-    const look = "Look";
-    return [
-      {
-        id: "map.up",
-        keys: ["up", "k"],
-        title: "to what lies above, along cables first",
-        group: move,
-        run: () => this.#go("up"),
+  /** Puts the cursor on something, wherever it is: what it is in is opened. */
+  #find(name: string): void {
+    if (!this.#scene().byName.has(name)) {
+      const [collection, host = ""] = name.split("/");
+      if (collection === "hosts") this.#focus = host;
+      if (this.#zoom === "fleet") this.#zoom = "host";
+    }
+    this.#cursor = name;
+    this.#left = undefined;
+    this.#scene();
+  }
+
+  #control(): MapControl {
+    return {
+      go: (direction) => this.#go(direction),
+      next: (by) => this.#next(by),
+      page: (direction) => this.#page(direction),
+      end: (by) => this.#end(by),
+      open: () => this.#open(),
+      look: (by) => this.#look(by),
+      whole: () => this.#whole(),
+      turnMini: () => {
+        this.#hasMini = !this.#hasMini;
       },
-      { id: "map.down", keys: ["down", "j"], title: "to what lies below", group: move, run: () => this.#go("down") },
-      {
-        id: "map.left",
-        keys: ["left", "h"],
-        title: "to what lies to the left",
-        group: move,
-        run: () => this.#go("left"),
-      },
-      {
-        id: "map.right",
-        keys: ["right", "l"],
-        title: "to what lies to the right",
-        group: move,
-        run: () => this.#go("right"),
-      },
-      {
-        keys: ["tab"],
-        title: "to the next thing",
-        group: move,
-        hint: { word: "next", rank: 3 },
-        run: () => this.#next(1),
-      },
-      { id: "map.before", keys: ["shift-tab"], title: "to the thing before", group: move, run: () => this.#next(-1) },
-      { id: "page-up", keys: ["pgup", "ctrl-b"], title: "a screen up", group: move, run: () => this.#page("up") },
-      { id: "page-down", keys: ["pgdn", "ctrl-f"], title: "a screen down", group: move, run: () => this.#page("down") },
-      { id: "first", keys: ["home", "g"], title: "to the first thing", group: move, run: () => this.#end("first") },
-      { id: "last-line", keys: ["end", "G"], title: "to the last thing", group: move, run: () => this.#end("last") },
-      {
-        keys: ["enter"],
-        title: "open: a host's instances, a lan's ports, else the details; draw the cable that was begun",
-        group: look,
-        hint: { word: "open", rank: 1 },
-        run: () => this.#open(),
-      },
-      {
-        id: "map.nearer",
-        keys: ["+", "="],
-        title: "nearer",
-        group: look,
-        hint: { word: "nearer", rank: 2 },
-        run: () => this.#look(1),
-      },
-      {
-        keys: ["-", "_"],
-        title: "further away",
-        group: look,
-        hint: { word: "further", rank: 2 },
-        run: () => this.#look(-1),
-      },
-      {
-        keys: ["0"],
-        title: "the whole, as near as it fits",
-        group: look,
-        hint: { word: "whole", rank: 3 },
-        run: () => this.#whole(),
-      },
-      {
-        keys: ["m"],
-        title: "the mini-map, or none",
-        group: look,
-        run: () => {
-          this.#hasMini = !this.#hasMini;
-        },
-      },
-      { id: "map.anew", keys: ["R"], title: "lay everything out anew", group: look, run: () => this.#anew() },
-      {
-        id: "back",
-        keys: ["esc"],
-        title: "back",
-        group: look,
-        hint: { word: "back", rank: 4 },
-        run: () => back(model),
-      },
-    ];
+      anew: () => this.#anew(),
+    };
   }
 }
 

@@ -1,7 +1,13 @@
+import { findKindBySingular } from "../../../lib/kinds/kinds.js";
+import { fieldWords } from "../../../lib/query/query-field.js";
 import type { Command } from "../../kit/keys/command.js";
+import type { TuiKind } from "../../kit/kind.js";
+import { pluralOf } from "../../kit/kind-table.js";
+import { labelsOf } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
 import {
   allColumns,
+  findColumn,
   shownColumns,
   type TableLook,
   withColumn,
@@ -14,6 +20,8 @@ import type { Program } from "../program.js";
 
 /** Cells that a column becomes wider or narrower by. */
 const step = 2;
+/** So many rows are looked at for labels. */
+const mostRows = 2000;
 
 /** A table whose looks are kept. */
 export interface LookedAt {
@@ -87,9 +95,15 @@ export function columnCommands(program: Program, at: LookedAt): readonly Command
       id: "table.columns",
       keys: [],
       words: ["columns"],
-      title: "choose which columns the table has",
+      argument: "[COLUMN]",
+      title: "choose which columns the table has: those of its kind, a label (label.site), a field (spec.cpus)",
       group: look,
-      run: () => model.push(columnsMenu(program, at)),
+      choices: () => columnWords(program, kind),
+      run: ({ argument }) => {
+        if (argument === "") model.push(columnsMenu(program, at));
+        else if (findColumn(kind, argument) !== undefined) at.keepLook(withColumn(kind, table.look, argument));
+        else model.say(`${pluralOf(kind)} have no column, label or field "${argument}"; tab shows some`, "warn");
+      },
     },
     {
       id: "table.as-usual",
@@ -102,14 +116,31 @@ export function columnCommands(program: Program, at: LookedAt): readonly Command
   ];
 }
 
+/** What can be a column of a kind: its own, labels that its rows have, fields. */
+function columnWords({ model }: Program, kind: TuiKind): readonly string[] {
+  const own = allColumns(kind).map(({ id }) => id);
+  const labels = new Set<string>();
+  let seen = 0;
+  for (const row of model.fleet.rowsOf(kind.kind)) {
+    for (const key of Object.keys(labelsOf(row))) labels.add(`label.${key}`);
+    seen += 1;
+    if (seen >= mostRows) break;
+  }
+  const fields = findKindBySingular(kind.kind) === undefined ? [] : fieldWords(kind.kind);
+  return [
+    ...new Set([...own, ...[...labels].sort(), ...fields.filter((word) => findColumn(kind, word) !== undefined)]),
+  ];
+}
+
 function columnsMenu(program: Program, at: LookedAt): MenuScreen {
   const { kind } = at.table;
   const isShown = (id: string) => shownColumns(kind, at.table.look).some((column) => column.id === id);
+  const all = [...new Map([...allColumns(kind), ...at.table.columns].map(({ id, title }) => [id, title]))];
   return new MenuScreen(program, {
     title: `columns of ${kind.kind}`,
     stays: true,
     items: () =>
-      allColumns(kind).map(({ id, title }) => ({
+      all.map(([id, title]) => ({
         text: `${isShown(id) ? "[x]" : "[ ]"} ${title}`,
         detail: id,
         run: () => at.keepLook(withColumn(kind, at.table.look, id)),

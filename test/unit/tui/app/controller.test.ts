@@ -43,6 +43,21 @@ describe("acting on one instance", () => {
     await eventually(() => expect(gateway.calls).toEqual([`stop ${vm0}`]));
   });
 
+  it("asks a guest to shut down only after y, and waits as long as that may take", async () => {
+    const { model, gateway, press, clock } = onInstances();
+    press("Z", "y");
+    await eventually(() => expect(gateway.calls).toEqual([`shutdown ${vm0}`]));
+    clock.nowMs += 45_000;
+    model.fleet.apply({ $case: "bookmark", value: { time: undefined } }, model.nowMs);
+    model.tick();
+    expect(model.fleet.pending.get(vm0)?.verb).toBe("shutdown");
+    clock.nowMs += 45_000;
+    model.fleet.apply({ $case: "bookmark", value: { time: undefined } }, model.nowMs);
+    model.tick();
+    expect(model.fleet.pending.size).toBe(0);
+    expect(model.notice?.text).toContain("asked to shutdown, but no event has shown it happen");
+  });
+
   it("says why it cannot be done, without asking the hub", () => {
     const { model, gateway, press } = onInstances();
     press("s");

@@ -129,6 +129,7 @@ describe("the key table", () => {
       "O",
       "P",
       "W",
+      "Z",
       "a",
       "c",
       "c",
@@ -153,7 +154,7 @@ describe("the key table", () => {
 
   it("marks everything that is dangerous as changing something", () => {
     const dangerous = commands.filter((command) => command.dangerous === true);
-    expect(dangerous.map((command) => command.keys[0]).sort()).toEqual(["ctrl-d", "r", "x"]);
+    expect(dangerous.map((command) => command.keys[0]).sort()).toEqual(["Z", "ctrl-d", "r", "x"]);
     expect(dangerous.every((command) => command.changes === true)).toBe(true);
   });
 

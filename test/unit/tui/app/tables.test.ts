@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { confirmLines } from "../../../../tui/app/confirm.js";
 import { instanceKind } from "../../../../tui/kinds/instance/instance.js";
+import { findColumn } from "../../../../tui/kit/table/table-look.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { destinationsOf } from "../../../../tui/screens/jumps/jumps.js";
 import { Settings } from "../../../../tui/settings/settings.js";
@@ -56,6 +57,75 @@ describe("columns", () => {
     for (let index = 0; index < count + 5; index += 1) press("enter", "down");
     press("esc");
     expect(titles(made).length).toBeGreaterThan(0);
+  });
+
+  it("may be labels and fields, which are sorted by, kept, and named where there is none", () => {
+    const made = onInstances();
+    const { model, program, press } = made;
+    for (const [id, site, cpus] of [
+      ["a1", "paris", 2],
+      ["a2", "rome", 16],
+      ["a3", "", 4],
+    ] as const) {
+      const labels = site === "" ? {} : { site };
+      model.fleet.apply(upsertWhole({ name: `hosts/alpha/instances/${id}`, labels, spec: { cpus } }), model.nowMs);
+    }
+    const type = (line: string): void => press(":", ...spell(line), "enter");
+    press(":", ...spell("columns label.s"), "tab");
+    expect(model.prompt?.text).toBe("columns label.site");
+    press("esc");
+    for (const id of instanceKind.columns.map((column) => column.id).filter((each) => each !== "name"))
+      type(`columns ${id}`);
+    type("columns label.site");
+    type("columns spec.cpus");
+    expect(titles(made)).toEqual(["name", "label.site", "spec.cpus"]);
+    press("/", ...spell("a1 or a2 or a3 sort by spec.cpus"), "enter");
+    const lines = (): string[] => textOf(model.screen, 60, 10).map((line) => line.replaceAll(/[❯ ]+/g, " ").trim());
+    expect(lines()).toEqual(["NAME SITE CPUS↑", "a1 paris 2", "a3 4", "a2 rome 16"]);
+    expect(program.settings.values.tables["instance"]?.columns).toEqual(["name", "label.site", "spec.cpus"]);
+    type("columns");
+    expect(textOf(model.screen).join("\n")).toMatch(/\[x\] SITE +label\.site/);
+    press("esc");
+    type("columns colour");
+    expect(model.notice?.text).toBe('instances have no column, label or field "colour"; tab shows some');
+    type("columns label.site");
+    expect(titles(made)).toEqual(["name", "spec.cpus"]);
+  });
+
+  it("show fields as what they are", () => {
+    const { model } = makeProgram();
+    const value = {
+      ...{ name: "hosts/alpha/instances/a1", createTime: new Date(model.nowMs - 90_000) },
+      spec: { memoryMib: 4096, deleteProtection: true, nics: [{ name: "eth0" }, { name: "eth1" }] },
+      status: { state: InstanceState.INSTANCE_STATE_RUNNING },
+    };
+    model.fleet.apply(upsertWhole(value), model.nowMs);
+    const row = model.fleet.find("instance", value.name);
+    const text = (id: string): string | undefined =>
+      row === undefined ? undefined : findColumn(instanceKind, id)?.cell(row, model.context).text;
+    expect(
+      Object.fromEntries(
+        [
+          "spec.memory_mib",
+          "delete_protection",
+          "status.state",
+          "createTime",
+          "age",
+          "spec.nics.name",
+          "net.in",
+          "link.rtt",
+        ].map((id) => [id, text(id)]),
+      ),
+    ).toEqual({
+      "spec.memory_mib": "4G",
+      delete_protection: "yes",
+      "status.state": "running",
+      createTime: "1m30s",
+      age: "1m30s",
+      "spec.nics.name": "eth0,eth1",
+      "net.in": undefined,
+      "link.rtt": undefined,
+    });
   });
 
   it("are all in their full width in a wide table, where walking along scrolls and the first stays", () => {

@@ -199,6 +199,36 @@ describe("a map that is larger than the screen", () => {
     ).toBe(false);
   });
 
+  it("finds things by words and queries, opens what they are in, goes on with n and N, and back with Escape", () => {
+    const { press, at, body, text, model } = onMap(largeLab(300, 8), ["b"]);
+    body();
+    const before = at();
+    const names = [...model.fleet.rowsOf("instance")].map(({ name }) => name);
+    const [wanted = ""] = names.slice(-1);
+    const [, host = "", , id = ""] = wanted.split("/");
+    press("/", ..."nope");
+    expect(at()).toBe(before);
+    press("esc", "/", ...`id==${id} host==${host}`);
+    press("enter");
+    expect(at()).toBe(wanted);
+    expect(pointedAt(body())).toContain(id);
+    expect(
+      body()
+        .facts?.map((fact) => fact.text)
+        .join(""),
+    ).toMatch(/ \/id==\S+ host==\S+ 1 of 1$/);
+    press("esc", "/", ..."kind=lan", "enter");
+    const first = at();
+    expect(first).toMatch(/\/lans\//);
+    press("n");
+    expect(at()).not.toBe(first);
+    press("N", "N", "n");
+    expect(at()).toBe(first);
+    press("esc");
+    expect(text()).not.toContain("kind=lan");
+    expect(model.screen.title()).toBe("map");
+  });
+
   it("is the whole again with 0, as near as it fits", () => {
     const { press, text } = onMap(smallLab(), ["2", "b", "+"]);
     text(200, 46);
