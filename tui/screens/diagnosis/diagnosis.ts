@@ -42,13 +42,21 @@ export class Diagnosis {
     else this.#failure = failure;
   }
 
-  /** The conclusion, then every hop with what was seen. */
+  /** The conclusion, then every hop with what was seen: in the order of the cable while they come, and then what is wrong first. */
   lines(nowMs: number): readonly DescribeLine[] {
+    const head = this.#head(nowMs);
+    if (this.#conclusion === undefined) {
+      const more = this.running ? [text("◐ testing the next hop ...", "busy")] : [];
+      return [...head, ...section("Hops", this.#hops), ...more];
+    }
+    const isWrong = ({ verdict }: DiagnosedHop): boolean => !fine.has(verdict);
+    const isUntested = ({ verdict }: DiagnosedHop): boolean => verdict === HopVerdict.HOP_VERDICT_SKIPPED;
+    const works = this.#hops.filter((hop) => !isWrong(hop) && !isUntested(hop));
     return [
-      ...this.#head(nowMs),
-      ...(this.#hops.length === 0 ? [] : [heading(`Hops (${this.#hops.length})`)]),
-      ...this.#hops.flatMap(hopLines),
-      ...(this.running ? [text("◐ testing the next hop ...", "busy")] : []),
+      ...head,
+      ...section("Wrong", this.#hops.filter(isWrong)),
+      ...section("Not tested", this.#hops.filter(isUntested)),
+      ...section("Works", works),
     ];
   }
 
@@ -77,7 +85,14 @@ const verdicts: ReadonlyMap<HopVerdict, StateStyle> = new Map([
   [HopVerdict.HOP_VERDICT_SKIPPED, { symbol: "○", word: "not tested", tone: "dim" }],
 ]);
 
+/** Of hops that nothing is wrong with, as far as is known. */
+const fine: ReadonlySet<HopVerdict> = new Set([HopVerdict.HOP_VERDICT_OK, HopVerdict.HOP_VERDICT_SKIPPED]);
+
 const unknownVerdict: StateStyle = { symbol: "?", word: "unknown", tone: "warn" };
+
+function section(title: string, hops: readonly DiagnosedHop[]): readonly DescribeLine[] {
+  return hops.length === 0 ? [] : [heading(`${title} (${hops.length})`), ...hops.flatMap(hopLines)];
+}
 
 function hopLines({ host, hop, verdict, detail, remedy }: DiagnosedHop): readonly DescribeLine[] {
   const { symbol, word, tone } = verdicts.get(verdict) ?? unknownVerdict;

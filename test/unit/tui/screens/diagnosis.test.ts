@@ -68,6 +68,21 @@ describe("the diagnosis of a link", () => {
     expect(program.gateway.calls).toEqual(["diagnose links/link1"]);
   });
 
+  it("has what is wrong before what works when it is done: the cause needs no scrolling", async () => {
+    const program = onLinks();
+    const rest = gate();
+    const works = Array.from({ length: 20 }, () => ok);
+    program.gateway.diagnosis = [...works, broken, rest.step, conclusion];
+    program.press("D");
+    // In the order of the cable while it goes on: nothing that is read jumps.
+    await eventually(() => expect(shown(program)).toMatch(/Hops \(21\)\n +● alpha lan[\s\S]*✗ beta engine/));
+    rest.open();
+    await eventually(() => expect(shown(program)).toMatch(/Wrong \(1\)\n +✗ beta engine[\s\S]*Works \(20\)\n +● alpha/));
+    const { model } = program;
+    const seen = model.screen.draw(80, 18).lines;
+    expect(JSON.stringify(seen)).toContain("✗ beta engine");
+  });
+
   it("is made anew with the same key, and not twice at a time", async () => {
     const program = onLinks();
     const rest = gate();
