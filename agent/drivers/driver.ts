@@ -223,6 +223,7 @@ export interface ConsoleStream {
   /** Where what has been read of the output ends, to go on from there another time. Default: nobody can. */
   position?(): LogPosition | undefined;
   write(data: Uint8Array): Promise<void>;
+  /** Resolves when what is typed from then on finds the terminal so. Where sizes cannot be told nothing happens. */
   resize(columns: number, rows: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { unavailable } from "../../../lib/errors.js";
 import type { LogPosition } from "../../../lib/logs/open-log.js";
+import { isAlive, type ProcessIdentity } from "../../../lib/process.js";
+import { toldOf } from "../../host/told.js";
+import { resizeHeldTerminal } from "../containers/held-terminal.js";
 import type { ConsoleStream } from "../driver.js";
 import { ConsoleReader } from "./console-log.js";
 import type { Keeper } from "./keeper.js";
 import { connectPacketSocket, sendPacket } from "./native.js";
-import { toldOf } from "../../host/told.js";
 
 /** conmon reads at most 32 KiB of a packet. */
 const packetBytes = 8192;
@@ -22,7 +24,8 @@ export async function openContainerConsole(options: {
   readonly keeper: Keeper;
   readonly replayBytes: number;
   readonly resume?: LogPosition | undefined;
-  readonly isRunning: () => Promise<boolean>;
+  /** The container's first process. */
+  readonly first: ProcessIdentity;
   readonly signal: AbortSignal;
 }): Promise<ConsoleStream> {
   const { resource, directory, keeper, replayBytes, resume } = options;
@@ -47,7 +50,7 @@ export async function openContainerConsole(options: {
     closeSync(socket);
   };
   options.signal.addEventListener("abort", close, { once: true });
-  const hasEnded = async () => (await keeper.findExitCode()) !== undefined || !(await options.isRunning());
+  const hasEnded = async () => (await keeper.findExitCode()) !== undefined || !(await isAlive(options.first));
   const output = await ConsoleReader.open({ path: keeper.logPath, replayBytes, resume, hasEnded, signal });
   return {
     replay: output.replay,
@@ -60,7 +63,10 @@ export async function openContainerConsole(options: {
         while (!closed && !sendPacket(socket, packet)) await delay(busyMs);
       }
     },
-    resize: (columns, rows) => writeControl(directory, `1 ${rows} ${columns}\n`),
+    resize: async (columns, rows) => {
+      if (await resizeHeldTerminal(options.first, { columns, rows })) return;
+      await writeControl(directory, `1 ${rows} ${columns}\n`);
+    },
     close: async () => {
       close();
       // Until the reader has closed its file.

@@ -261,14 +261,8 @@ export class CrunDriver implements InstanceDriver, Pausable, Resettable, Shutdow
   }
 
   async openConsole(instance: DriverInstance, handle: RecoveryHandle, options: ConsoleRequest): Promise<ConsoleStream> {
-    const isRunning = () => isAlive(handle);
-    return openContainerConsole({
-      resource: instance.name,
-      directory: instance.directory,
-      keeper: keeperOf(instance),
-      isRunning,
-      ...options,
-    });
+    const { name: resource, directory } = instance;
+    return openContainerConsole({ resource, directory, keeper: keeperOf(instance), first: handle, ...options });
   }
 
   exec(...call: Parameters<Executable["exec"]>): AsyncGenerator<ExecOutput> {

@@ -1,4 +1,6 @@
 import type { Duplex } from "node:stream";
+import { findIdentity } from "../../../lib/process.js";
+import { resizeHeldTerminal } from "../containers/held-terminal.js";
 import type { CallOptions, ConsoleStream } from "../driver.js";
 import type { EngineClient } from "./engine-client.js";
 
@@ -7,10 +9,17 @@ const maxLines = 2000;
 /** Keys that no person types: engines let go of a terminal on a sequence, and by default on one that shells use. */
 export const detachKeys = "ctrl-^,ctrl-],ctrl-_,ctrl-^,ctrl-],ctrl-_";
 
+/** A size that a terminal is to have. */
+interface TerminalChange extends CallOptions {
+  readonly pid: number;
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Opens the terminal of a container: its past from the engine's log, all else from the terminal itself. */
 export async function openEngineConsole(
   client: EngineClient,
-  container: string,
+  { Id: container, State: { Pid: pid } }: { readonly Id: string; readonly State: { readonly Pid: number } },
   { signal, replayBytes }: CallOptions & { readonly replayBytes: number },
 ): Promise<ConsoleStream> {
   const query = { stream: "1", stdin: "1", stdout: "1", stderr: "1", detachKeys };
@@ -27,7 +36,7 @@ export async function openEngineConsole(
       output: readOutput(socket, past),
       write: (data) => writeAll(socket, data),
       resize: async (columns, rows) => {
-        await resizeTerminal(client, `/containers/${container}`, { columns, rows, signal });
+        await resizeTerminal(client, `/containers/${container}`, { pid, columns, rows, signal });
       },
       close: async () => {
         signal.removeEventListener("abort", close);
@@ -40,12 +49,17 @@ export async function openEngineConsole(
   }
 }
 
-/** Makes the terminal of a container or command this large. One that has ended has none. */
+/**
+ * Makes the terminal of a container or command this large. One that has ended has none.
+ * @param size.pid of its first process, 0: it has none, or it is not known.
+ */
 export async function resizeTerminal(
   client: EngineClient,
   path: string,
-  { columns, rows, signal }: { readonly columns: number; readonly rows: number; readonly signal: AbortSignal },
+  { pid, columns, rows, signal }: TerminalChange,
 ): Promise<void> {
+  const first = pid > 0 ? await findIdentity(pid) : undefined;
+  if (first !== undefined && (await resizeHeldTerminal(first, { columns, rows }))) return;
   const query = { w: String(columns), h: String(rows) };
   await client.call({ method: "POST", path: `${path}/resize`, query, signal }).catch(() => undefined);
 }

@@ -255,7 +255,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
   ): Promise<ConsoleStream> {
     return this.#attempt("open the terminal", async () => {
       const container = await this.#containers.get(instance, options.signal);
-      return openEngineConsole(this.#client, container.Id, options);
+      return openEngineConsole(this.#client, container, options);
     });
   }
 
@@ -272,7 +272,7 @@ export class EngineDriver implements InstanceDriver, Pausable, Resettable, Shutd
     // One that was kept was made with those of its time.
     if (options.persistent) await this.#containers.limit(instance, options, signal);
     await plugIn({ instance, ...options }, { network, process: first, signal });
-    const size = { columns: terminalColumns, rows: terminalRows, signal };
+    const size = { pid: first.pid, columns: terminalColumns, rows: terminalRows, signal };
     await resizeTerminal(this.#client, `/containers/${started.Id}`, size);
     signal.throwIfAborted();
     undo.move();

@@ -42,9 +42,11 @@ export async function* execInEngine(options: EngineExecOptions): AsyncGenerator<
   const running = new AbortController();
   let hasEnded = false;
   try {
-    if (command.tty) void follow(options, exec, running.signal).catch(() => undefined);
+    // What is typed finds the terminal as large as it is to be.
+    const sized = command.tty ? resizeFirst(options, exec).catch(() => undefined) : undefined;
+    if (command.tty) void sized?.then(() => follow(options, exec, running.signal)).catch(() => undefined);
     if (command.stdin === undefined) socket.end();
-    else void feed(command.stdin, socket, command.tty).catch(() => undefined);
+    else void feed(command.stdin, { socket, tty: command.tty, begin: sized }).catch(() => undefined);
     const close = (): void => void socket.destroy();
     signal.addEventListener("abort", close, { once: true });
     void endWithCommand(client, exec, { socket, signal: running.signal }).catch(() => undefined);
@@ -105,23 +107,35 @@ async function create({ client, container, command, signal }: Omit<EngineExecOpt
   return (await client.json(request, createdSchema)).Id;
 }
 
-/** Keeps the terminal as large as it is wanted. An engine resizes only what has begun: the first size is given until it is taken. */
-async function follow(
-  { client, command, resizes }: EngineExecOptions,
-  exec: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const path = `/exec/${exec}`;
-  if (command.columns > 0 && command.rows > 0)
-    await resizeTerminal(client, path, { columns: command.columns, rows: command.rows, signal });
+/** Makes the terminal as large as it is to be at first: not every engine does so by itself, and all resize only what has begun. */
+async function resizeFirst({ client, command, signal }: EngineExecOptions, exec: string): Promise<void> {
+  const { columns, rows } = command;
+  if (columns > 0 && rows > 0) await resizeCommand(client, exec, { columns, rows, signal });
+}
+
+/** Keeps the terminal as large as it is wanted. */
+async function follow({ client, resizes }: EngineExecOptions, exec: string, signal: AbortSignal): Promise<void> {
   if (resizes === undefined) return;
-  for await (const size of resizes) {
+  for await (const { columns, rows } of resizes) {
     if (signal.aborted) return;
-    await resizeTerminal(client, path, { ...size, signal });
+    await resizeCommand(client, exec, { columns, rows, signal });
   }
 }
 
-async function feed(input: AsyncIterable<Uint8Array>, socket: Duplex, tty: boolean): Promise<void> {
+async function resizeCommand(
+  client: EngineClient,
+  exec: string,
+  size: { readonly columns: number; readonly rows: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const { Pid: pid } = await look(client, exec, size.signal);
+  await resizeTerminal(client, `/exec/${exec}`, { pid, ...size });
+}
+
+async function feed(
+  input: AsyncIterable<Uint8Array>,
+  { socket, tty, begin }: { readonly socket: Duplex; readonly tty: boolean; readonly begin: Promise<void> | undefined },
+): Promise<void> {
+  await begin;
   for await (const data of input) await writeAll(socket, data);
   endInput(socket, tty);
 }

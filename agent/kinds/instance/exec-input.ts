@@ -1,8 +1,7 @@
-import { AsyncQueue } from "../../../lib/async-queue.js";
-import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
+import { invalidArgument } from "../../../lib/errors.js";
+import { checkSize } from "../../../lib/terminal-size.js";
 import type { TerminalSize } from "../../../proto/gen/zor/v1/console_service.js";
 import type { ExecRequest, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
-import { checkSize } from "../../../lib/terminal-size.js";
 
 /** What a client sends to a running command, taken apart. */
 export interface ExecInput {
@@ -14,11 +13,9 @@ export interface ExecInput {
   end(): void;
 }
 
-/** Changes of size waiting for the command. */
-const maxResizes = 64;
-
 /**
- * Reads the client's messages and hands them to the iterables. Standard input is read no faster than the command takes it.
+ * Reads the client's messages and hands them to the iterables. Standard input is read no faster than the command takes it, and what was typed
+ * after a change of size when its terminal has that size; of sizes that come faster than they are taken the last one counts.
  * @param wants what the client said would follow. @param onFailure told of a message that does not belong here.
  */
 export function readAhead(
@@ -26,7 +23,7 @@ export function readAhead(
   wants: Pick<ExecStart, "stdin" | "tty">,
   onFailure: (error: unknown) => void,
 ): ExecInput {
-  const resizes = new AsyncQueue<TerminalSize>(maxResizes);
+  const resizes = new Latest<TerminalSize>();
   const stdin = new Handover<Uint8Array>();
   let failed: unknown;
   const read = async (): Promise<void> => {
@@ -55,13 +52,14 @@ async function take(
   { message }: ExecRequest,
   input: {
     readonly stdin: Handover<Uint8Array>;
-    readonly resizes: AsyncQueue<TerminalSize>;
+    readonly resizes: Latest<TerminalSize>;
     readonly wants: Pick<ExecStart, "stdin" | "tty">;
   },
 ): Promise<void> {
   switch (message?.$case) {
     case "stdin":
       if (!input.wants.stdin) throw invalidArgument("stdin", "start.stdin was not set, so no input can follow");
+      await input.resizes.settled();
       await input.stdin.give(message.value);
       return;
     case "stdinEnd":
@@ -69,8 +67,8 @@ async function take(
       return;
     case "resize":
       // Without a terminal there is nothing to resize, and nobody takes the sizes.
-      if (!input.wants.tty || input.resizes.push(checkSize("resize", message.value))) return;
-      throw resourceExhausted("TOO_MANY_RESIZES", "the terminal changes size faster than the command takes it");
+      if (input.wants.tty) input.resizes.give(checkSize("resize", message.value));
+      return;
     case "start":
       throw invalidArgument("start", "the command has started already; send it first and once");
     case undefined:
@@ -114,5 +112,58 @@ class Handover<T> implements AsyncIterable<T> {
       });
       this.#wake = undefined;
     }
+  }
+}
+
+/** Hands the last of what it is given to one consumer, which may miss those before. */
+class Latest<T> implements AsyncIterable<T> {
+  #next: { readonly value: T } | undefined;
+  #isUsing = false;
+  #ended = false;
+  #wake: (() => void) | undefined;
+  #settled: (() => void)[] = [];
+
+  give(value: T): void {
+    if (this.#ended) return;
+    this.#next = { value };
+    this.#wake?.();
+  }
+
+  /** Resolves when the consumer is done with all that it was given, or takes nothing any more. */
+  async settled(): Promise<void> {
+    if (this.#ended || (this.#next === undefined && !this.#isUsing)) return;
+    await new Promise<void>((resolve) => this.#settled.push(resolve));
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+    this.#settle();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<T> {
+    try {
+      while (!this.#ended) {
+        const next = this.#next;
+        this.#next = undefined;
+        if (next !== undefined) {
+          this.#isUsing = true;
+          yield next.value;
+          this.#isUsing = false;
+          continue;
+        }
+        this.#settle();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = undefined;
+      }
+    } finally {
+      this.end();
+    }
+  }
+
+  #settle(): void {
+    for (const resolve of this.#settled.splice(0)) resolve();
   }
 }

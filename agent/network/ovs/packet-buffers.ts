@@ -1,18 +1,12 @@
-import { readdir, readFile, readlink } from "node:fs/promises";
-import koffi from "koffi";
+import { readFile } from "node:fs/promises";
+import { libc } from "../../../lib/libc.js";
+import { withDescriptorsOf } from "../../host/descriptors-of.js";
 
-const libc = koffi.load("libc.so.6");
-// koffi types every function as (...args: any[]) => any; the declared C prototypes make these casts true.
-const syscall = libc.func("long syscall(long number, long first, long second, long third)") as unknown as (
-  ...numbers: [number, number, number, number]
-) => number;
+// koffi types every function as (...args: any[]) => any; the declared C prototype makes this cast true.
 const setsockopt = libc.func(
   "int setsockopt(int fd, int level, int name, const void *value, uint length)",
 ) as unknown as (fd: number, level: number, name: number, value: Buffer, length: number) => number;
-const close = libc.func("int close(int fd)") as unknown as (fd: number) => number;
 
-// The same numbers on all architectures that Node runs on.
-const [SYS_pidfd_open, SYS_pidfd_getfd] = [434, 438];
 const [SOL_SOCKET, SO_SNDBUFFORCE, SO_RCVBUFFORCE] = [1, 32, 33];
 
 /**
@@ -34,35 +28,24 @@ export async function growPacketBuffers(vswitchdPid: number): Promise<number> {
   try {
     const inodes = await packetSocketInodes(vswitchdPid);
     if (inodes.size === 0) return 0;
-    const pidfd = syscall(SYS_pidfd_open, vswitchdPid, 0, 0);
-    if (pidfd < 0) return 0;
-    try {
-      return await growAll(vswitchdPid, pidfd, inodes);
-    } finally {
-      close(pidfd);
-    }
+    return await growAll(vswitchdPid, inodes);
   } catch {
     // The daemon ended meanwhile; its successor opens its ports anew.
     return 0;
   }
 }
 
-async function growAll(pid: number, pidfd: number, inodes: ReadonlySet<string>): Promise<number> {
+async function growAll(pid: number, inodes: ReadonlySet<string>): Promise<number> {
   const options = [
     { name: SO_RCVBUFFORCE, value: toInt(receiveBufferBytes) },
     { name: SO_SNDBUFFORCE, value: toInt(sendBufferBytes) },
   ];
   let grown = 0;
-  for (const name of await readdir(`/proc/${pid}/fd`)) {
-    const target = await readlink(`/proc/${pid}/fd/${name}`).catch(() => "");
-    const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
-    if (inode === undefined || !inodes.has(inode)) continue;
-    const fd = syscall(SYS_pidfd_getfd, pidfd, Number(name), 0);
-    if (fd < 0) continue;
+  const isPacketSocket = (target: string): boolean => inodes.has(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? "");
+  await withDescriptorsOf(pid, isPacketSocket, (fd) => {
     if (options.every(({ name: option, value }) => setsockopt(fd, SOL_SOCKET, option, value, value.length) === 0))
       grown += 1;
-    close(fd);
-  }
+  });
   return grown;
 }
 

@@ -13,6 +13,9 @@ import { type InstanceNetworkFixture, makeInstanceNetwork } from "./network.js";
 import type { Subject } from "./subject.js";
 import { callOptions, readUntil, World } from "./world.js";
 
+/** Kinds whose consoles are terminals with a size. */
+const sized: ReadonlySet<string> = new Set(["crun", "docker", "podman"]);
+
 /** What every driver keeps. */
 export function describeDriver(subject: Subject): void {
   describe(`the ${subject.kind} driver`, () => defineTests(subject));
@@ -129,6 +132,26 @@ function defineTests(subject: Subject): void {
       const late = await world.openConsole(handle, 4096);
       await expect(readUntil(late, "console-1")).resolves.toContain("console-1");
       await Promise.all([first, second, late].map((stream) => stream.close()));
+    });
+
+    it("makes a container's terminal as large as it is told, before what is typed afterwards", async () => {
+      if (!sized.has(subject.kind)) return;
+      const stream = await world.openConsole(handle);
+      const output = stream.output[Symbol.asyncIterator]();
+      let said = "";
+      for (const columns of [99, 44, 132]) {
+        // Two at once, as they come when a console is opened and then drawn.
+        await stream.resize(80, 24);
+        await stream.resize(columns, 50);
+        await stream.write(Buffer.from(`stty size; echo si''zed-${columns}\n`));
+        while (!said.includes(`sized-${columns}`)) {
+          const next = await output.next();
+          if (next.done === true) throw new Error(`the console ended: ${said}`);
+          said += Buffer.from(next.value).toString();
+        }
+        expect(said).toMatch(new RegExp(`^50 ${columns}\r\nsized-${columns}`, "m"));
+      }
+      await stream.close();
     });
 
     it("becomes ready for commands and tells their output and exit code apart", async () => {
