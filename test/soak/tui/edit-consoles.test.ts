@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually } from "../../helpers/eventually.js";
 import { DemoTerminals, expectToFit, leave, select, sizes, until } from "./demo-terminals.js";
 
 let fleet: DemoTerminals;
@@ -62,11 +61,8 @@ describe.each(sizes)("an instance, at $columns x $rows", (size) => {
     await select(terminal, "instances", "box2", /❯ box2 +beta +● running/);
     await terminal.press("c");
     await terminal.sees(/1 alpha\/box1\*? .* 2 beta\/box2 .*typing/);
-    // The size and what is typed go to a container by different ways.
-    await eventually(async () => {
-      await terminal.press("stty size", "Enter");
-      await terminal.sees(new RegExp(`^${size.rows - 6} ${size.columns}$`, "m"), 2000);
-    });
+    await terminal.press("stty size", "Enter");
+    await terminal.sees(new RegExp(`^${size.rows - 6} ${size.columns}$`, "m"));
     await terminal.press("ping -c 2 -W 10 10.77.0.12 && echo there-$((40+2))", "Enter");
     await terminal.sees("there-42");
     await terminal.press("C-]", "|");

@@ -40,6 +40,8 @@ export class ConsoleSession implements Disposable {
   #terminal: GuestTerminal;
   #waitingBytes = 0;
   #state: ConsoleState = { phase: "opening" };
+  /** It has a size: what a guest draws for one that it has for a moment would stay on the screen. */
+  #isPlaced = false;
   /** Something was said since it was searched. */
   #isSearchOld = false;
   /** What was typed before it was open. */
@@ -50,13 +52,12 @@ export class ConsoleSession implements Disposable {
   /** Something was said, or the bell rung, since it was last looked at. */
   activity: "none" | "said" | "bell" = "none";
 
-  /** Begins to open it. @param changed told when it looks different. */
+  /** Is opened when it is first given a size. @param changed told when it looks different. */
   constructor(place: ConsolePlace, open: ConsoleOpener, changed: () => void) {
     this.place = place;
     this.#open = open;
     this.#changed = changed;
     this.#terminal = this.#newTerminal(firstSize);
-    this.open();
   }
 
   get state(): ConsoleState {
@@ -104,10 +105,15 @@ export class ConsoleSession implements Disposable {
   /** Gives the console a size: the terminal's, and the guest's where that can be told. */
   resize(size: CellSize): void {
     const { columns, rows } = this.#terminal.size;
-    if (size.columns === columns && size.rows === rows) return;
-    this.#terminal.resize(size);
-    this.#line?.resize(size);
-    this.#isSearchOld = true;
+    const isOther = size.columns !== columns || size.rows !== rows;
+    if (isOther) {
+      this.#terminal.resize(size);
+      this.#isSearchOld = true;
+    }
+    if (!this.#isPlaced) {
+      this.#isPlaced = true;
+      this.open();
+    } else if (isOther) this.#line?.resize(size);
   }
 
   /** What was typed goes to the guest; false: it does not, because the console is not open, or does not take so much. */

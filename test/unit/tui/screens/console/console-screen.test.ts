@@ -18,9 +18,10 @@ function onInstances(readOnly = false): TestProgram {
 /** Opens the console of the instance under the cursor. */
 function opened(program: TestProgram): FakeConsole {
   program.press("c");
+  // Not before it is known how large it is drawn.
+  program.model.screen.draw(80, height);
   const guest = program.gateway.consoles.at(-1);
   if (guest === undefined) throw new Error("no console was opened");
-  program.model.screen.draw(80, height);
   guest.open();
   return guest;
 }
@@ -53,8 +54,8 @@ describe("a console in a pane", () => {
     await guest.say("\x1b[1;31mlogin:\x1b[0m ");
     await sees(program, "login:");
     expect(shown(program)).toContain("typing");
-    expect(program.gateway.calls).toEqual([expect.stringMatching(/^open hosts\/.*\/instances\/vm0:0 80x24$/)]);
-    expect(guest.sizes).toEqual(["80x10"]);
+    expect(program.gateway.calls).toEqual([expect.stringMatching(/^open hosts\/.*\/instances\/vm0:0 80x10$/)]);
+    expect(guest.sizes).toEqual([]);
     for (const keys of ["root\r", "q", "\x03", "\x1a", "\x1b[15~", "\x1bOP", "\x1b[1;5C", "\x1bx", "\x1b", "?"]) {
       expect(program.controller.typed(keys)).toBe("");
     }
@@ -173,6 +174,7 @@ describe("a console in a pane", () => {
     const program = onInstances();
     for (let count = 0; count < 10; count += 1) {
       program.press("c");
+      program.model.screen.draw(80, height);
       program.controller.typed("\x1d");
       if (count < 9) program.press("esc", "down");
     }
@@ -219,6 +221,7 @@ describe("a console in a pane", () => {
   it("only looks where that was asked for, or where the role may do no more", async () => {
     const program = onInstances(true);
     program.press("o");
+    shown(program);
     const [guest] = program.gateway.consoles;
     guest?.open({ writable: false, others: ["bob (looks)"] });
     await guest?.say("\x1b[c\x1b[6nhello");
@@ -239,13 +242,14 @@ describe("a console in a pane", () => {
     const program = onInstances();
     program.press("c");
     program.controller.typed("early\r");
+    program.model.screen.draw(80, height);
     const [guest] = program.gateway.consoles;
     guest?.open();
     expect(guest?.sent).toBe("early\r");
     program.controller.typed("\x1d");
     program.press("F", "=");
     expect(program.done).toEqual([expect.stringMatching(/^console hosts\/.*vm0$/)]);
-    expect(guest?.sent).toBe("early\rstty rows 24 cols 80\r");
+    expect(guest?.sent).toBe("early\rstty rows 10 cols 80\r");
   });
 
   it("leaves all consoles when the program ends", () => {
@@ -290,9 +294,10 @@ describe("a shell of a host in a pane", () => {
     const program = makeProgram();
     feedFleet(program.model, { hosts: 1, instancesPerHost: 1, nowMs: program.model.nowMs });
     program.press("1", "c");
+    program.model.screen.draw(80, height);
     const guest = program.gateway.consoles.at(-1);
     if (guest === undefined) throw new Error("no shell was opened");
-    expect(program.gateway.calls).toEqual([expect.stringMatching(/^open hosts\/[^/]+:0 80x24$/)]);
+    expect(program.gateway.calls).toEqual([expect.stringMatching(/^open hosts\/[^/]+:0 80x10$/)]);
     await sees(program, /^shell \S+\|[\s\S]*opening a shell on/);
     guest.open();
     program.controller.typed("id\r");
