@@ -30,6 +30,8 @@ export function messageLines(
     const sign = prompt.type === "input" ? `${plainText(prompt.title)}: ` : `${searchSign(prompt)}:`;
     return [typed(sign, prompt.text, after, width)];
   }
+  if (prompt?.type === "question")
+    return said("? ", `${prompt.title}? y goes ahead, any other key does not`, "warn", width);
   if (prompt?.type === "filter") {
     const help = prompt.text === "" ? (prompt.help ?? "words, state=running, host!=beta, !word") : "";
     return [typed(`${searchSign(prompt)}/`, prompt.text, [{ text: ` ${help}`, tone: "dim" }], width)];
@@ -125,6 +127,7 @@ function promptHints(prompt: Prompt, width: number): Line {
     command: "enter runs it  tab completes  up what was typed before  ^r searches there  esc leaves",
     input: "enter goes on  tab completes  esc leaves everything as it is",
     filter: "enter keeps the filter  tab completes  up and ^r bring earlier ones back  esc drops it",
+    question: "any key but y leaves everything as it is",
     confirm: "esc leaves everything as it is",
   } as const;
   return cutLine([{ text: ` ${keys[prompt.type]}`, tone: "dim" }], width);

@@ -10,6 +10,14 @@ import { TableScreen } from "../screens/table/table-screen.js";
 import type { RememberedSort } from "../settings/remembered.js";
 import { completions, expandAlias, parseCommandLine, type Vocabulary } from "./command-line.js";
 
+type Question = Prompt & { readonly type: "question" };
+/** Where a text of any length is typed. */
+type TypedPrompt = Exclude<Prompt, { type: "confirm" | "question" }>;
+
+function isTyped(prompt: Prompt): prompt is TypedPrompt {
+  return prompt.type !== "confirm" && prompt.type !== "question";
+}
+
 /** What is typed at the bottom: a command, a filter, what an action needs, or the consent to something that cannot be undone. */
 export class Prompts {
   readonly #model: Model;
@@ -22,6 +30,18 @@ export class Prompts {
 
   /** A key while a prompt is open. */
   press(prompt: Prompt, chord: string): void {
+    if (prompt.type === "question") this.#answer(prompt, chord);
+    else this.#edit(prompt, chord);
+  }
+
+  /** One key is enough where one letter is asked for, and any other one is a no. */
+  #answer(prompt: Question, chord: string): void {
+    this.#model.prompt = undefined;
+    if (textOf(chord)?.toLowerCase() === "y") prompt.yes();
+    else prompt.no();
+  }
+
+  #edit(prompt: Exclude<Prompt, Question>, chord: string): void {
     const { text } = prompt;
     const added = textOf(chord);
     if (this.#recall(prompt, chord)) return;
@@ -37,7 +57,7 @@ export class Prompts {
   }
 
   /** Brings back what was typed before: the line above or below, or one that is searched for. */
-  #recall(prompt: Prompt, chord: string): boolean {
+  #recall(prompt: Exclude<Prompt, Question>, chord: string): boolean {
     if (prompt.type !== "command" && prompt.type !== "filter") return false;
     const typing = recalled(prompt, chord, this.#program.remembered.lines(prompt.type));
     if (typing === undefined) return false;
@@ -50,20 +70,20 @@ export class Prompts {
   paste(text: string): void {
     const { prompt } = this.#model;
     const [line = ""] = text.split(/[\r\n]/, 1);
-    if (prompt === undefined || prompt.type === "confirm") this.#model.say("pasted text is ignored here");
+    if (prompt === undefined || !isTyped(prompt)) this.#model.say("pasted text is ignored here");
     else this.#setText(prompt, prompt.text + line);
   }
 
   /** What may follow what is typed: whole lines, what is shown of them begins at a character. While they are gone through the one that is shown is first. */
   completions(): { readonly lines: readonly string[]; readonly from: number } {
     const { prompt } = this.#model;
-    if (prompt === undefined || prompt.type === "confirm") return { lines: [], from: 0 };
+    if (prompt === undefined || !isTyped(prompt)) return { lines: [], from: 0 };
     if (prompt.cycle === undefined) return this.#linesAfter(prompt);
     const { lines, at, from } = prompt.cycle;
     return { lines: [...lines.slice(at), ...lines.slice(0, at)], from };
   }
 
-  #linesAfter(prompt: Exclude<Prompt, { type: "confirm" }>): {
+  #linesAfter(prompt: TypedPrompt): {
     readonly lines: readonly string[];
     readonly from: number;
   } {
@@ -75,13 +95,13 @@ export class Prompts {
   }
 
   /** The next line of those that may follow; again: the one after it. The only one is taken, and what follows that is next. */
-  #cycle(prompt: Exclude<Prompt, { type: "confirm" }>, by: 1 | -1): void {
+  #cycle(prompt: TypedPrompt, by: 1 | -1): void {
     const { lines, from, at } = prompt.cycle ?? { ...this.#linesAfter(prompt), at: by > 0 ? -1 : 0 };
     if (lines.length === 0) return;
     const next = (at + by + lines.length) % lines.length;
     this.#setText(prompt, lines[next] ?? prompt.text);
     const { prompt: shown } = this.#model;
-    if (shown === undefined || shown.type === "confirm" || lines.length === 1) return;
+    if (shown === undefined || !isTyped(shown) || lines.length === 1) return;
     this.#model.prompt = { ...shown, cycle: { lines, from, at: next } };
   }
 
@@ -90,11 +110,11 @@ export class Prompts {
     const { prompt } = this.#model;
     this.#model.prompt = undefined;
     if (prompt?.type === "filter") prompt.apply(prompt.before);
+    if (prompt?.type === "question") prompt.no();
     if (prompt?.type === "confirm") this.#model.say(`nothing done: ${prompt.impact.action.verb} was not confirmed`);
   }
 
-  #type(prompt: Prompt, text: string): void {
-    // One key is enough where one letter is asked for, and any other one is a no.
+  #type(prompt: Exclude<Prompt, Question>, text: string): void {
     if (prompt.type === "confirm" && prompt.phrase === "y") {
       if (text.toLowerCase() === "y") this.#enter({ ...prompt, text: "y" });
       else this.leave();
@@ -103,14 +123,14 @@ export class Prompts {
     this.#setText(prompt, prompt.text + text);
   }
 
-  #setText(prompt: Prompt, text: string): void {
+  #setText(prompt: Exclude<Prompt, Question>, text: string): void {
     const recallable = prompt.type === "command" || prompt.type === "filter";
     if (recallable) this.#model.prompt = { ...prompt, text, recall: undefined, cycle: undefined };
     else this.#model.prompt = prompt.type === "input" ? { ...prompt, text, cycle: undefined } : { ...prompt, text };
     if (prompt.type === "filter") prompt.apply(text);
   }
 
-  #enter(prompt: Prompt): void {
+  #enter(prompt: Exclude<Prompt, Question>): void {
     if (prompt.type === "confirm" && prompt.text !== prompt.phrase) {
       this.#model.say(`type ${prompt.phrase} to go ahead, esc to leave it`, "warn");
       return;

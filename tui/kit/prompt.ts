@@ -45,6 +45,15 @@ export type Prompt =
       go(text: string): void;
     }
   | {
+      /** One key answers it: y goes ahead, any other one does not. */
+      readonly type: "question";
+      readonly text: "";
+      /** "run ping -c3 vm1" */
+      readonly title: string;
+      yes(): void;
+      no(): void;
+    }
+  | {
       readonly type: "confirm";
       readonly impact: Impact;
       /** What has to be typed. */

@@ -117,12 +117,11 @@ function saveTable(program: Program, path: string, replace: boolean): void {
     (error: unknown) => {
       model.say(`${path}: ${messageOf(error)}`, "warn");
       if (!replace && messageOf(error).includes("one of that name")) {
-        const title = `${path} is there already; y replaces it`;
-        const go = (answer: string): void => {
-          if (answer.toLowerCase() === "y") saveTable(program, path, true);
-          else model.say("nothing was saved");
+        model.prompt = {
+          ...{ type: "question", text: "", title: `${path} is there already: replace it` },
+          yes: () => saveTable(program, path, true),
+          no: () => model.say("nothing was saved"),
         };
-        model.prompt = { type: "input", text: "", title, choices: [], go };
       }
       model.changed();
     },

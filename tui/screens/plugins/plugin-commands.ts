@@ -71,11 +71,9 @@ function ask(program: Program, asked: Asked): void {
     return;
   }
   model.prompt = {
-    ...{ type: "input", text: "", title: `run ${call.argv.join(" ")}? y goes ahead`, choices: [] },
-    go: (answer) => {
-      if (answer.toLowerCase() === "y") run(program, asked, call);
-      else model.say(`nothing done: ${word} was not confirmed`);
-    },
+    ...{ type: "question", text: "", title: `run ${call.argv.join(" ")}` },
+    yes: () => run(program, asked, call),
+    no: () => model.say(`nothing done: ${word} was not confirmed`),
   };
 }
 

@@ -88,12 +88,12 @@ describe("saving a table", () => {
     press(":", ...spell("save vms.pdf"), "enter");
     expect(model.notice?.text).toContain(".csv, .json, .txt");
     press("ctrl-s", ...spell(file), "enter");
-    await expect.poll(() => model.prompt?.type).toBe("input");
+    await expect.poll(() => model.prompt?.type).toBe("question");
     expect(await readFile(file, "utf8")).toBe("old");
-    press("n", "enter", ":", ...spell(`save ${file}`), "enter");
-    await expect.poll(() => model.prompt?.type).toBe("input");
+    press("n", ":", ...spell(`save ${file}`), "enter");
+    await expect.poll(() => model.prompt?.type).toBe("question");
     expect(await readFile(file, "utf8")).toBe("old");
-    press("y", "enter");
+    press("y");
     await expect.poll(() => model.notice?.text).toContain("4 rows saved");
     expect(await readFile(file, "utf8")).toMatch(/vm0/);
   });
@@ -105,7 +105,7 @@ function plugin(given: Partial<Plugin> & Pick<Plugin, "command">): Plugin {
 
 describe("plugins", () => {
   it("are run for what the cursor is on, with what is asked for first, and after consent", async () => {
-    const { model, program, done, press } = onInstances();
+    const { model, program, controller, done, press } = onInstances();
     const inputs = [{ name: "count", default: "3", choices: ["1", "3"] }];
     const given = {
       title: "ping it",
@@ -121,10 +121,14 @@ describe("plugins", () => {
     press("ctrl-u", "2", "enter");
     expect(model.notice?.text).toContain("one of 1, 3");
     press("%", "enter");
-    expect(model.prompt).toMatchObject({ title: "run ping -c3 vm0? y goes ahead" });
-    press("n", "enter");
+    expect(model.prompt).toMatchObject({ type: "question", title: "run ping -c3 vm0" });
+    // Consent is not pasted.
+    controller.paste("y");
     expect(done).toEqual([]);
-    press("%", "enter", "y", "enter");
+    press("n");
+    expect([model.prompt, model.notice?.text]).toEqual([undefined, "nothing done: ping was not confirmed"]);
+    expect(done).toEqual([]);
+    press("%", "enter", "y");
     await expect.poll(() => done).toEqual(['run ["ping","-c3","vm0"] alpha/vm0']);
     press("1", ":", ..."ping", "enter");
     expect(model.notice?.text).toContain("ping is for instance");

@@ -77,7 +77,9 @@ describe("the diagnosis of a link", () => {
     // In the order of the cable while it goes on: nothing that is read jumps.
     await eventually(() => expect(shown(program)).toMatch(/Hops \(21\)\n +● alpha lan[\s\S]*✗ beta engine/));
     rest.open();
-    await eventually(() => expect(shown(program)).toMatch(/Wrong \(1\)\n +✗ beta engine[\s\S]*Works \(20\)\n +● alpha/));
+    await eventually(() =>
+      expect(shown(program)).toMatch(/Wrong \(1\)\n +✗ beta engine[\s\S]*Works \(20\)\n +● alpha/),
+    );
     const { model } = program;
     const seen = model.screen.draw(80, 18).lines;
     expect(JSON.stringify(seen)).toContain("✗ beta engine");
