@@ -1,5 +1,7 @@
+import { findKindBySingular } from "../../../lib/kinds/kinds.js";
 import { commandGroups, keyName, type Command } from "../../kit/keys/command.js";
 import { pluralOf } from "../../kit/kind-table.js";
+import type { TuiKind } from "../../kit/kind.js";
 import { Page } from "../../kit/page.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, pageBody, type Screen } from "../../kit/screen.js";
@@ -94,8 +96,23 @@ export class HelpScreen implements Screen {
     const [, example = ""] = kinds.all.map(pluralOf);
     lines.push(helpLine(`:${example} [HOST] [/FILTER]`, "a table, of one host, filtered", 32));
     lines.push(...commands.flatMap(wordLine));
+    lines.push([], [{ text: " Tables", tone: "accent" }], ...kinds.all.map(tableLine), ...this.#ownWords());
     if (readOnly) lines.push([], [{ text: " read-only: nothing can be changed from here", tone: "warn" }]);
     return lines.map((line) => cutLine(line, width));
+  }
+
+  /** Words of the user's own, and tables that were kept. */
+  #ownWords(): readonly Line[] {
+    const { aliases, views } = this.#program.settings.values;
+    const words = Object.entries(aliases).map(([word, meaning]) => helpLine(`:${word}`, `:${meaning}`, 32));
+    const kept = Object.entries(views).map(([name, { table, host = "", filter = "" }]) =>
+      helpLine(`:view ${name}`, `${table} ${host} ${filter === "" ? "" : `/${filter}`}`.trim(), 32),
+    );
+    const title = (text: string): readonly Line[] => [[], [{ text, tone: "accent" }]];
+    return [
+      ...(words.length === 0 ? [] : [...title(" Your words"), ...words]),
+      ...(kept.length === 0 ? [] : [...title(" Your views"), ...kept]),
+    ];
   }
 
   /** The keys beside commands of the screen that the help was opened from. */
@@ -116,6 +133,13 @@ function wordLine({ words, argument, title }: Command): readonly Line[] {
   return [helpLine(argument === undefined ? `:${word}` : `:${word} ${argument}`, title, 32)];
 }
 
+function tableLine(kind: TuiKind): Line {
+  const known = findKindBySingular(kind.kind);
+  const words = new Set([...(known === undefined ? [] : [known.singular, ...known.aliases]), ...(kind.words ?? [])]);
+  words.delete(pluralOf(kind));
+  return helpLine(`:${pluralOf(kind)}`, [...words].map((word) => `:${word}`).join(" "), 32);
+}
+
 function helpLine(keys: string, title: string, keyWidth = 14): Line {
-  return [{ text: `   ${fitText(keys, keyWidth)} ` }, { text: title, tone: "dim" }];
+  return [{ text: `   ${fitText(plainText(keys), keyWidth)} ` }, { text: plainText(title), tone: "dim" }];
 }

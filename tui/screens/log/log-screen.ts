@@ -1,6 +1,7 @@
 import { messageOf } from "../../../lib/errors.js";
 import { counted, listed } from "../../../lib/words.js";
 import { parsePast } from "../../kit/input/past.js";
+import { formatTime } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -38,6 +39,7 @@ export class LogScreen implements Screen {
   #heldAt = 0;
   #look: Omit<LogLook, "width"> = { wraps: true, times: false, names: [], offset: 0, locked: 0 };
   #width = 80;
+  #marks = 0;
   /** As it was typed; empty: whenever. */
   #since = "";
   #source: NonNullable<FollowOptions["source"]> = "console";
@@ -129,6 +131,14 @@ export class LogScreen implements Screen {
     const { shown } = this.#buffer;
     if (isPage) this.#page.page(by, shown, this.#linesOf);
     else this.#page.move(by, shown, this.#linesOf);
+  }
+
+  /** A line with the time behind all that has come. */
+  #mark(): void {
+    const { nowMs } = this.#program.model;
+    this.#marks += 1;
+    const text = `──── mark ${this.#marks}, ${formatTime(new Date(nowMs), nowMs)} ────`;
+    this.#buffer.add({ text, tone: "accent", source: 0, time: undefined });
   }
 
   #pause(): void {
@@ -289,6 +299,12 @@ export class LogScreen implements Screen {
         group,
         hint: { word: "since", rank: 5 },
         run: () => this.#askSince(),
+      },
+      {
+        keys: ["m"],
+        title: "draw a line here: what comes below it came after it",
+        group,
+        run: () => this.#mark(),
       },
       {
         keys: ["tab"],

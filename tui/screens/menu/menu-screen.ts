@@ -33,6 +33,8 @@ export class MenuScreen implements Screen {
   #cursor = 0;
   #top = 0;
   #height = 1;
+  /** Only items with these words are shown. */
+  #wanted = "";
 
   constructor(program: Program, menu: Menu) {
     this.#program = program;
@@ -46,6 +48,20 @@ export class MenuScreen implements Screen {
         group: "Look",
         hint: { word: "choose", rank: 1 },
         run: () => this.#choose(),
+      },
+      {
+        id: "menu.filter",
+        keys: ["/"],
+        title: "only what has these words",
+        group: "Look",
+        hint: { word: "filter", rank: 3 },
+        run: () => {
+          const text = this.#wanted;
+          const apply = (typed: string): void => {
+            [this.#wanted, this.#cursor] = [typed, 0];
+          };
+          program.model.prompt = { type: "filter", text, before: text, help: "words", apply };
+        },
       },
       {
         id: "menu.back",
@@ -66,8 +82,14 @@ export class MenuScreen implements Screen {
     return this.#menu.title;
   }
 
+  back(): boolean {
+    const wasFiltered = this.#wanted !== "";
+    this.#wanted = "";
+    return wasFiltered;
+  }
+
   draw(width: number, height: number): Body {
-    const items = this.#menu.items();
+    const items = this.#items();
     this.#height = height;
     this.#move(0);
     this.#top = Math.max(this.#cursor - height + 1, Math.min(this.#top, this.#cursor));
@@ -84,10 +106,13 @@ export class MenuScreen implements Screen {
         selected,
       };
     });
-    const none: BodyLine = {
-      line: [{ text: `   ${this.#menu.empty ?? "there is nothing to choose from"}`, tone: "dim" }],
-    };
+    const nothing =
+      this.#wanted === ""
+        ? (this.#menu.empty ?? "there is nothing to choose from")
+        : `nothing here has "${plainText(this.#wanted)}"; esc shows everything`;
+    const none: BodyLine = { line: [{ text: `   ${nothing}`, tone: "dim" }] };
     return {
+      ...(this.#wanted === "" ? {} : { facts: [{ text: ` /${plainText(this.#wanted)}`, tone: "warn" as const }] }),
       lines: lines.length === 0 ? [{ line: [] }, none] : lines,
       extent: { top: this.#top, shown: shown.length, length: items.length },
     };
@@ -101,12 +126,20 @@ export class MenuScreen implements Screen {
     return [];
   }
 
+  #items(): readonly MenuItem[] {
+    const words = this.#wanted.toLowerCase().split(/\s+/);
+    return this.#menu.items().filter(({ text, detail }) => {
+      const all = `${text} ${detail}`.toLowerCase();
+      return words.every((word) => all.includes(word));
+    });
+  }
+
   #move(by: number): void {
-    this.#cursor = Math.max(0, Math.min(this.#menu.items().length - 1, this.#cursor + by));
+    this.#cursor = Math.max(0, Math.min(this.#items().length - 1, this.#cursor + by));
   }
 
   #choose(): void {
-    const item = this.#menu.items()[this.#cursor];
+    const item = this.#items()[this.#cursor];
     if (item === undefined) return;
     const { model } = this.#program;
     if (this.#menu.stays !== true && model.screen === this) model.pop();

@@ -1,3 +1,4 @@
+import { findStandardMethod } from "../../../lib/kinds/verbs.js";
 import type { Model } from "../../kit/model.js";
 import type { TableState } from "../../kit/table/table-state.js";
 import { plainText } from "../../kit/text/plain-text.js";
@@ -14,5 +15,6 @@ export function emptyLines(model: Model, table: TableState): readonly Line[] {
   if (!loaded) return [[], say(`reading the fleet from ${session.address} ...`, "busy")];
   if (table.filterText !== "") return [[], say(`nothing matches "${table.filterText}"; esc shows everything`)];
   if (table.faultsOnly) return [[], say("nothing here asks for a look; esc shows everything")];
-  return [[], say(table.kind.empty)];
+  const isMade = !session.readOnly && table.scope?.partOf === undefined && findStandardMethod(table.kind.kind, "create") !== undefined;
+  return [[], say(table.kind.empty), ...(isMade ? [say("n makes one here, in a form")] : [])];
 }

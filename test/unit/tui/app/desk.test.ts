@@ -123,6 +123,42 @@ describe("the help", () => {
   });
 });
 
+describe("what is listed", () => {
+  it("has in the help all tables with their words, and the user's own words and views", async () => {
+    const { model, program, press } = makeProgram();
+    await program.settings.put("aliases", ["mine"], "instances beta /vm1");
+    await program.settings.put("views", ["night"], { table: "instances", filter: "state=stopped" });
+    press("?");
+    const text = textOf(model.screen, 120, 400).join("\n");
+    expect(text).toMatch(/^ +:instances +:instance.* :vm/m);
+    expect(text).toMatch(/^ +:mine +:instances beta \/vm1$/m);
+    expect(text).toMatch(/^ +:view night +instances +\/state=stopped$/m);
+  });
+
+  it("is narrowed in menus by words, until Escape", () => {
+    const { model, press } = makeProgram();
+    press("2", ":", ..."columns", "enter");
+    const all = textOf(model.screen).length;
+    press("/", ..."ADDR", "enter");
+    expect(textOf(model.screen).join("\n")).toMatch(/^❯ \[x\] ADDRESS +address$/);
+    press("/", ..."zz", "enter");
+    expect(textOf(model.screen).join("\n")).toContain('nothing here has "ADDRzz"; esc shows everything');
+    press("esc");
+    expect(textOf(model.screen)).toHaveLength(all);
+    press("esc");
+    expect(model.screen.title()).toBe("instances");
+  });
+
+  it("says where there is nothing how it is made here, but not to who may only look", () => {
+    for (const readOnly of [false, true]) {
+      const { model, press } = makeProgram({ readOnly });
+      feedFleet(model, { hosts: 0, instancesPerHost: 0, nowMs: model.nowMs });
+      press("3");
+      expect(textOf(model.screen).join("\n").includes("n makes one here")).toBe(!readOnly);
+    }
+  });
+});
+
 describe("messages", () => {
   it("are kept with their level, counted when they repeat, and filtered", () => {
     const { model, press } = onInstances();

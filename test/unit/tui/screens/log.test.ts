@@ -47,6 +47,20 @@ describe("the log of an instance", () => {
     await eventually(() => expect(shown(program)).toContain("[the log ended]"));
   });
 
+  it("has lines drawn where m was pressed, which no filter hides", async () => {
+    const program = onInstances();
+    const rest = Promise.withResolvers<void>();
+    program.gateway.log = [...numbered(1, 3), () => rest.promise, "line 4"];
+    program.press("l");
+    await eventually(() => expect(shown(program)).toContain("line 3"));
+    program.press("m");
+    rest.resolve();
+    await eventually(() => expect(shown(program)).toMatch(/line 3\s+──── mark 1, \d\d:\d\d:\d\d ────\s+line 4/));
+    program.press("/", ..."4", "enter");
+    expect(shown(program)).not.toContain("line 3");
+    expect(shown(program)).toContain("mark 1,");
+  });
+
   it("keeps the newest lines, and says why it cannot be read", async () => {
     const program = onInstances();
     program.gateway.log = numbered(1, 12_000);
