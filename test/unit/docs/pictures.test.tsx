@@ -4,9 +4,10 @@ import { Looks } from "../../../tui/kit/map/looks.js";
 import { smallLab } from "../../fakes/topology.js";
 import { eventually } from "../../helpers/eventually.js";
 import { mapOf } from "../tui/kit/map/maps.js";
-import { makeProgram } from "../tui/program.js";
+import { makeProgram, spell, type TestProgram } from "../tui/program.js";
 import { showOn } from "../tui/shown.js";
 import { feedPictureFleet, feedPluggedLab, feedSmallLab, historyInPictures, usedInPictures } from "./picture-fleet.js";
+import { fillForm, markLog, passFrames, talkOnConsoles, tellOfWave } from "./picture-scenes.js";
 import { terminalSvg } from "./terminal-svg.js";
 
 // Ink's colours are decided by the environment when it is loaded.
@@ -23,19 +24,25 @@ afterEach(() => {
   for (const screen of open.splice(0)) screen.unmount();
 });
 
+/** What happens after the keys. */
+type Scene = (made: TestProgram) => void | Promise<void>;
+
 /** The terminal program after these keys, with the fleet of the pictures, as a terminal shows it. */
-async function frameAfter(keys: readonly string[], feed = feedPictureFleet, shape = size): Promise<string> {
-  const { model, controller, gateway, press } = makeProgram({
-    context: "lab",
-    address: "10.0.0.5:7440",
-    hasDots: true,
-  });
+async function frameAfter(
+  keys: readonly string[],
+  feed = feedPictureFleet,
+  shape = size,
+  scene: Scene = () => undefined,
+): Promise<string> {
+  const made = makeProgram({ context: "lab", address: "10.0.0.5:7440", hasDots: true });
+  const { model, controller, gateway, press } = made;
   gateway.history = historyInPictures(model.nowMs);
   gateway.used = { all: usedInPictures(), trouble: "" };
   feed(model);
   const shown = await showOn({ model, controller }, shape);
   open.push(shown);
   press(...keys);
+  await scene(made);
   let frame = "";
   // What is asked for meanwhile comes later.
   await eventually(() => {
@@ -59,8 +66,16 @@ describe("the pictures of the README show the terminal program as it is: npm run
   });
 });
 
+interface Picture {
+  readonly name: string;
+  readonly title: string;
+  readonly keys: readonly string[];
+  readonly feed: typeof feedPictureFleet;
+  readonly scene?: Scene;
+}
+
 describe("the pictures of the screens", () => {
-  it.each([
+  it.each<Picture>([
     {
       ...{ name: "pulse", keys: ["0"], feed: feedPictureFleet },
       title: "zor tui: how the fleet is, what is wrong now and why, who uses the most",
@@ -77,8 +92,40 @@ describe("the pictures of the screens", () => {
       ...{ name: "history", keys: ["2", "h", "H", ...Array<string>(14).fill("left")], feed: feedPictureFleet },
       title: "zor tui: what an instance used in the last hour, with a cursor",
     },
-  ])("$name", async ({ name, title, keys, feed }) => {
-    const svg = terminalSvg(await frameAfter(keys, feed, { columns: 120, rows: 32 }), title);
+    {
+      ...{ name: "top", keys: ["2", "u", "down", "down"], feed: feedPictureFleet },
+      title: "zor tui: what instances use now, with a cursor",
+    },
+    {
+      ...{
+        name: "confirm",
+        keys: ["2", "/", ...spell("r1 or r2 or fw"), "enter", "ctrl-a", "x"],
+        feed: feedPluggedLab,
+      },
+      title: "zor tui: what is stopped, before it is stopped",
+    },
+    {
+      ...{ name: "form", keys: ["2"], feed: feedPictureFleet, scene: fillForm },
+      title: "zor tui: a form in which a machine is made, with the command that does the same",
+    },
+    {
+      ...{ name: "log", keys: ["2"], feed: feedPictureFleet, scene: markLog },
+      title: "zor tui: the log of an instance, followed",
+    },
+    {
+      ...{ name: "frames", keys: ["2", "ctrl-k"], feed: feedPictureFleet, scene: passFrames },
+      title: "zor tui: frames that pass an instance, decoded as they come",
+    },
+    {
+      ...{ name: "console", keys: ["2", "c", "ctrl-]", "esc", "down", "c"], feed: feedPictureFleet },
+      ...{ scene: talkOnConsoles, title: "zor tui: two consoles beside each other" },
+    },
+    {
+      ...{ name: "wave", keys: ["2"], feed: feedPictureFleet, scene: tellOfWave },
+      title: "zor tui: a wave that stops instances, as it goes",
+    },
+  ])("$name", async ({ name, title, keys, feed, scene }) => {
+    const svg = terminalSvg(await frameAfter(keys, feed, { columns: 120, rows: 32 }, scene), title);
     await expect(svg).toMatchFileSnapshot(`../../../docs/tui/${name}.svg`);
   });
 });
