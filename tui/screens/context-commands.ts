@@ -1,4 +1,6 @@
 import { messageOf } from "../../lib/errors.js";
+import { isId } from "../../lib/names.js";
+import { isDialAddress } from "../../lib/socket-address.js";
 import type { Command } from "../kit/keys/command.js";
 import { MenuScreen } from "./menu/menu-screen.js";
 import type { Contexts, Program } from "./program.js";
@@ -30,7 +32,7 @@ export function contextCommands(program: Program): readonly Command[] {
       id: "agent",
       keys: [],
       words: ["agent"],
-      argument: "[HOST]",
+      argument: "[HOST [ADDRESS]]",
       title: "past the hub, straight to the agent of HOST or of the host under the cursor; also while the hub is away",
       group: "Program",
       choices: () => hostRows(model).map((row) => row.id),
@@ -102,36 +104,44 @@ async function unknownOf(contexts: Contexts, names: readonly string[]): Promise<
   return find();
 }
 
-/** Goes to the agent of a host: of what is under the cursor, where none is named. */
+/** Goes to the agent of a host: of what is under the cursor, where none is named. Of one that is not known an address is said. */
 function goToAgent(program: Program, typed: string): void {
   const { model, contexts, log } = program;
   const here = model.screen.subject();
-  const wanted = typed !== "" ? typed : here?.kind === model.kinds.presence?.kind ? here?.id : here?.host;
+  const [named = "", address] = typed.split(/\s+/);
+  const wanted = named !== "" ? named : here?.kind === model.kinds.presence?.kind ? here?.id : here?.host;
   if (wanted === undefined || wanted === "") {
     model.say("the agent of which host? :agent alpha, or go to one first", "warn");
     return;
   }
   const row = hostRows(model).find(({ id }) => id === wanted);
-  if (row === undefined) {
-    model.say(`there is no host "${wanted}"; tab behind :agent shows them`, "warn");
+  if (row === undefined && address === undefined) {
+    const known = model.fleet.loaded ? "tab behind :agent shows them" : "the fleet was not read yet";
+    model.say(`there is no host "${wanted}"; ${known}, and with its address it is asked all the same`, "warn");
     return;
   }
-  const [id = ""] = row.id.split("@", 1);
+  const [id = ""] = wanted.split("@", 1);
   const { session } = model;
+  if (!isId(id) || (address !== undefined && !isDialAddress(address))) {
+    model.say(`"${typed}" is no host and its address, such as alpha 10.0.0.7:7443`, "warn");
+    return;
+  }
   if (session.agentOf === id) {
     model.say(`this is the agent of ${id}`);
     return;
   }
   if (!mayLeave(program)) return;
   // Rows of the kind that others live on hold hosts.
-  const { addresses, via } = row.resource as Host;
+  const known = (row?.resource as Host | undefined) ?? { addresses: [], via: "" };
+  const place =
+    address === undefined ? { addresses: known.addresses, via: known.via } : { addresses: [address], via: "" };
   model.say(`asking the agent of ${id}`);
   contexts
-    .openAgent(hubOf(row.id) || session.context, { id, addresses, via })
+    .openAgent(hubOf(wanted) || session.context, { id, ...place })
     .then((name) => goToContext(program, name, ""))
     .catch((error: unknown) => {
       log.warn({ err: error, host: id }, "an agent cannot be asked");
-      model.complain("tui.agent_failed", row.name, `still at ${session.context}: ${messageOf(error)}`);
+      model.complain("tui.agent_failed", `hosts/${wanted}`, `still at ${session.context}: ${messageOf(error)}`);
     })
     .finally(() => model.changed());
 }

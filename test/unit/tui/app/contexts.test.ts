@@ -132,10 +132,22 @@ describe("going past a lost hub", () => {
     expect(model.prompt?.text).toBe("agent beta");
     press("esc");
     await type(made, "agent gamma");
-    expect(model.notice?.text).toBe('there is no host "gamma"; tab behind :agent shows them');
+    expect(model.notice?.text).toContain('there is no host "gamma"; tab behind :agent shows them');
+    await type(made, "agent gamma nowhere");
+    expect(model.notice?.text).toBe('"gamma nowhere" is no host and its address, such as alpha 10.0.0.7:7443');
     press("2");
     await type(made, "agent");
     await expect.poll(() => done[0]).toMatch(/^agent of alpha at /);
+  });
+
+  it("takes an address of a host that nothing is known of, as when the hub never answered", async () => {
+    const made = makeProgram();
+    await type(made, "agent gamma");
+    expect(made.model.notice?.text).toContain(
+      "the fleet was not read yet, and with its address it is asked all the same",
+    );
+    await type(made, "agent gamma 10.0.0.9:7443");
+    await expect.poll(() => made.done).toEqual(["agent of gamma at 10.0.0.9:7443 by test", "go to test-gamma"]);
   });
 
   it("stays where it is when the agent does not answer", async () => {
