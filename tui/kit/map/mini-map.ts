@@ -2,7 +2,30 @@ import type { Tone } from "../states.js";
 import { Canvas } from "./canvas.js";
 import type { Looks } from "./looks.js";
 import type { Rect } from "./rect.js";
-import type { Scene } from "./scene.js";
+import type { Scene, SceneThing } from "./scene.js";
+
+/** Cells of the scene that are one of the mini-map: a row is as high as two columns are wide, and nothing may look longer than it is. */
+function miniScale(
+  scene: Pick<Scene, "width" | "height">,
+  { width, height }: Pick<Rect, "width" | "height">,
+): { readonly scaleX: number; readonly scaleY: number } {
+  const scaleY = Math.max(1, scene.height / height, scene.width / width / 2);
+  return { scaleX: scaleY * 2, scaleY };
+}
+
+/** The thing that is nearest to a cell of the mini-map. */
+export function thingNear(
+  scene: Scene,
+  { x, y }: { readonly x: number; readonly y: number },
+  size: Pick<Rect, "width" | "height">,
+): SceneThing | undefined {
+  const { scaleX, scaleY } = miniScale(scene, size);
+  const far = ({ label }: SceneThing): number =>
+    Math.hypot(label.x + label.width / 2 - (x + 0.5) * scaleX, 2 * (label.y - (y + 0.5) * scaleY));
+  let best: SceneThing | undefined;
+  for (const thing of scene.byName.values()) if (best === undefined || far(thing) < far(best)) best = thing;
+  return best;
+}
 
 /** The whole scene in few cells: what is in the view is inverted. */
 export function miniMap(
@@ -11,9 +34,7 @@ export function miniMap(
   { view, cursor, width, height }: { readonly view: Rect; readonly cursor: string } & Pick<Rect, "width" | "height">,
 ): Canvas {
   const canvas = new Canvas({ x: 0, y: 0, width, height });
-  // A row is as high as two columns are wide: nothing may look longer than it is.
-  const scaleY = Math.max(1, scene.height / height, scene.width / width / 2);
-  const scaleX = scaleY * 2;
+  const { scaleX, scaleY } = miniScale(scene, { width, height });
   const [tallest, widest] = [Math.ceil(scene.height / scaleY), Math.ceil(scene.width / scaleX)];
   const isSeen = (x: number, y: number): boolean =>
     (x + 0.5) * scaleX >= view.x &&

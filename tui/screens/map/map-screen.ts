@@ -3,7 +3,7 @@ import type { TuiKind } from "../../kit/kind.js";
 import { draw } from "../../kit/map/draw.js";
 import { GraphReader } from "../../kit/map/graph.js";
 import { Looks } from "../../kit/map/looks.js";
-import { miniMap } from "../../kit/map/mini-map.js";
+import { miniMap, thingNear } from "../../kit/map/mini-map.js";
 import type { Rect } from "../../kit/map/rect.js";
 import { type Scene, type SceneThing, type Zoom, zooms } from "../../kit/map/scene.js";
 import { firstHost, SceneMaker } from "../../kit/map/scene-maker.js";
@@ -106,13 +106,19 @@ export class MapScreen implements Screen {
     readonly line: number;
     readonly isDouble: boolean;
   }): void {
-    if (column >= this.#seen.width) return;
-    const name = thingAt(this.#scene(), { x: this.#offset.x + column, y: this.#offset.y + line });
+    const beside = column - this.#seen.width - 1;
+    const size = { width: mini.width, height: Math.min(mini.height, this.#seen.height) };
+    const name =
+      beside < 0
+        ? thingAt(this.#scene(), { x: this.#offset.x + column, y: this.#offset.y + line })
+        : line < size.height
+          ? thingNear(this.#scene(), { x: beside, y: line }, size)?.name
+          : undefined;
     if (name === undefined) return;
     this.#cursor = name;
     this.#left = undefined;
     this.#scene();
-    if (isDouble) this.#open();
+    if (isDouble && beside < 0) this.#open();
   }
 
   goTo(kind: string, name: string): boolean {

@@ -187,6 +187,27 @@ describe("a map that is larger than the screen", () => {
     expect(seen.size).toBeGreaterThan(40);
   });
 
+  it("goes where the mini-map is clicked", () => {
+    const { model, at, body, press } = onMap(largeLab(300, 8), ["b", "+"]);
+    press("home");
+    const pointed = (): readonly [number, number] => {
+      const lines = body().lines.map(({ line }) => line.map(({ text }) => text).join(""));
+      const line = lines.findIndex((text) => text.slice(64).includes("●"));
+      return [line, (lines[line] ?? "").indexOf("●", 64)];
+    };
+    const first = at();
+    const [line, column] = pointed();
+    press("end");
+    const last = at();
+    body();
+    model.screen.click?.({ column: column + 1, line: line + 1, isDouble: true });
+    expect(at()).not.toBe(last);
+    expect(model.screen.title()).toBe("map");
+    expect(first).toBeDefined();
+    const [seenLine, seenColumn] = pointed();
+    expect([Math.abs(seenLine - line - 1), Math.abs(seenColumn - column - 1)].every((apart) => apart <= 2)).toBe(true);
+  });
+
   it("has a mini-map beside it, which m takes away", () => {
     const { text, press } = onMap(largeLab(300, 8), ["b", "+"]);
     const first = text().split("\n")[0] ?? "";
