@@ -1,44 +1,32 @@
 import { toDuration } from "../../../../lib/duration.js";
-import { messageOf } from "../../../../lib/errors.js";
-import { FigureDecoder, type Watched } from "../../../../lib/figures/decoder.js";
-import type { Log } from "../../../../lib/log.js";
+import type { Watched } from "../../../../lib/figures/decoder.js";
 import type { Figure } from "../../../../proto/gen/zor/v1/figures.js";
-import { WatchFiguresRequest, type WatchFiguresResponse } from "../../../../proto/gen/zor/v1/figures_service.js";
-import { contextOf } from "./held-figures.js";
-import { FleetFigures, type WatchParts } from "./watch-fleet.js";
+import { WatchFiguresRequest } from "../../../../proto/gen/zor/v1/figures_service.js";
+import { KeptFigures, type KeptParts, type Taken } from "./kept-figures.js";
 
 /** While a query asks for figures they come that often; nobody asks for a while: not at all. */
 const [everyMs, idleMs] = [2000, 60_000];
 /** The first who asks waits so long for hosts that have not told yet. */
 const patienceMs = 2500;
-const maxValues = 400_000;
-
-/** What figures are asked with. */
-export interface AskedParts extends WatchParts {
-  readonly log: Log;
-  /** Ends it. */
-  readonly stop: AbortSignal;
-}
 
 /**
  * What is measured, for queries that ask for it: the hub watches the figures of its hosts while somebody asks, and for a minute longer. Of a host from
  * which nothing comes nothing is known.
  */
 export class AskedFigures {
-  readonly #parts: AskedParts;
-  readonly #fleet: FleetFigures;
+  readonly #parts: KeptParts;
+  readonly #figures: KeptFigures;
   readonly #byName = new Map<string, Set<Watched>>();
   readonly #listeners: ((name: string) => void)[] = [];
   readonly #told = new Set<string>();
   readonly #waiting = new Set<() => void>();
-  #decoder = new FigureDecoder(maxValues);
   #users = 0;
   #running: AbortController | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(parts: AskedParts) {
+  constructor(parts: KeptParts) {
     this.#parts = parts;
-    this.#fleet = new FleetFigures(parts);
+    this.#figures = new KeptFigures(parts);
   }
 
   onFigure(listener: (name: string) => void): void {
@@ -76,10 +64,8 @@ export class AskedFigures {
     this.#running = running;
     const signal = AbortSignal.any([running.signal, this.#parts.stop]);
     const request = WatchFiguresRequest.fromPartial({ interval: toDuration(everyMs) });
-    const follow = async (): Promise<void> => {
-      for await (const response of this.#fleet.watch(request, contextOf(signal))) this.#take(response);
-    };
-    follow().catch((error: unknown) => {
+    const following = this.#figures.follow(request, signal, (taken) => this.#take(taken));
+    following.catch((error: unknown) => {
       if (!signal.aborted) this.#parts.log.error({ err: error }, "queries know no figures any more");
     });
   }
@@ -90,7 +76,7 @@ export class AskedFigures {
     const names = [...this.#byName.keys()];
     this.#byName.clear();
     this.#told.clear();
-    this.#decoder = new FigureDecoder(maxValues);
+    this.#figures.clear();
     for (const name of names) this.#tell(name);
   }
 
@@ -118,19 +104,11 @@ export class AskedFigures {
       .every(({ name, uid }) => uid === "" || !router.isReady(name.slice("hosts/".length)) || this.#told.has(name));
   }
 
-  #take(response: WatchFiguresResponse): void {
-    const { host, silent, anew } = response;
-    if (silent !== "" || anew) this.#forget(host);
-    if (silent === "") {
-      try {
-        for (const subject of this.#decoder.take(response)) this.#file(subject);
-        // A subject that is gone was told as one that has changed.
-        if (response.gone.length > 0) this.#refile(host);
-      } catch (error) {
-        this.#forget(host);
-        this.#parts.fleet.refuse(host.slice("hosts/".length), { name: host, why: messageOf(error) });
-      }
-    }
+  #take({ host, isForgotten, changed, hasGone }: Taken): void {
+    if (isForgotten) this.#drop((subject) => subject.host === host);
+    for (const subject of changed) this.#file(subject);
+    // A subject that is gone was told as one that has changed.
+    if (hasGone) this.#refile(host);
     this.#told.add(host);
     for (const look of [...this.#waiting]) look();
   }
@@ -145,13 +123,8 @@ export class AskedFigures {
 
   /** Lets go of what is not measured on a host any more. */
   #refile(host: string): void {
-    const current = new Set(this.#decoder.ofHost(host));
+    const current = new Set(this.#figures.ofHost(host));
     this.#drop((subject) => subject.host === host && !current.has(subject));
-  }
-
-  #forget(host: string): void {
-    this.#decoder.forget(host);
-    this.#drop((subject) => subject.host === host);
   }
 
   #drop(isGone: (subject: Watched) => boolean): void {
