@@ -1,5 +1,6 @@
 // Bundles the programs of another revision of this repository, test/compat/REVISION unless one is given, into .zor/compat/REVISION, and prints
 // where: for the tests that hub and agents one version apart work together. Its dependencies are those that are installed here.
+// With --renew REVISION that one is what versions must work with from now on, once its bundles are made (CONTRIBUTING.md says when).
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
@@ -10,12 +11,15 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const wanted = process.argv[2] ?? readFileSync(join(root, "test/compat/REVISION"), "utf8").trim();
+const file = join(root, "test/compat/REVISION");
+const isRenewed = process.argv[2] === "--renew";
+const wanted = process.argv[isRenewed ? 3 : 2] ?? (isRenewed ? "HEAD" : readFileSync(file, "utf8").trim());
 const git = (...argv) => execFileSync("git", ["-C", root, ...argv], { maxBuffer: 512 * 1024 * 1024 });
 
 function resolved() {
@@ -28,6 +32,10 @@ function resolved() {
 }
 
 const revision = resolved();
+if (isRenewed && git("merge-base", revision, "HEAD").toString().trim() !== revision) {
+  console.error(`zor: ${wanted} is not part of what is checked out here`);
+  process.exit(1);
+}
 const kept = join(root, ".zor/compat", revision);
 if (!existsSync(kept)) {
   mkdirSync(dirname(kept), { recursive: true });
@@ -46,4 +54,5 @@ if (!existsSync(kept)) {
     rmSync(made, { recursive: true, force: true });
   }
 }
+if (isRenewed) writeFileSync(file, `${revision}\n`);
 console.log(kept);
