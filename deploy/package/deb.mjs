@@ -190,7 +190,7 @@ function putControl(root, kind, tree, { version, arch }) {
 }
 
 /** Packages of Debian that running needs. */
-function runtimePackages(root) {
+export function runtimePackages(root) {
   const lines = readFileSync(join(root, "deploy/packages.txt"), "utf8").split("\n");
   const entries = lines
     .map((line) => /^([a-z0-9][a-z0-9.+-]*)\s+#\s*(\S+)/.exec(line))

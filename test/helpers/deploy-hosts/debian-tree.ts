@@ -36,14 +36,17 @@ async function runTimePackages(project: string): Promise<readonly string[]> {
   });
 }
 
+/** Names of Debian's releases that hosts can be of: 12 and 13. */
+export type DebianRelease = "bookworm" | "trixie";
+
 /**
- * A Debian 12 with sshd, sudo and the packages that Zorhub needs when it runs, and nothing of Zorhub: made once (minutes, 500 MB), and
+ * A Debian (12 unless another is given) with sshd, sudo and the packages that Zorhub needs when it runs, and nothing of Zorhub: made once (minutes, 500 MB), and
  * again when what belongs in it changes. Nothing may be changed in it: it lies below the roots of all hosts.
  * @param project top folder of the clone that keeps it. @throws {ToolError} when mmdebstrap or the network is missing.
  */
-export async function debianTree(project: string = clone): Promise<string> {
+export async function debianTree(project: string = clone, release: DebianRelease = "bookworm"): Promise<string> {
   // Kept between runs, as set-up keeps what it fetches.
-  const cache = join(project, ".zor/deploy-tree");
+  const cache = join(project, release === "bookworm" ? ".zor/deploy-tree" : `.zor/deploy-tree-${release}`);
   const packages = [...system, ...(await runTimePackages(project))];
   const key = createHash("sha256").update(packages.join(" ")).update(finish).digest("hex").slice(0, 12);
   const whole = join(cache, key);
@@ -54,12 +57,23 @@ export async function debianTree(project: string = clone): Promise<string> {
   const scratch = `${whole}.${process.pid}`;
   const options = ["--quiet", "--mode=root", "--variant=minbase", `--include=${packages.join(",")}`];
   const lean = ['--aptopt=APT::Sandbox::User "root"', '--aptopt=APT::Install-Recommends "false"'];
-  const docs = "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*";
+  // A tree that a crash leaves half made is made again: nothing of it has to be on the disk at once.
+  const docs = ["--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", "--dpkgopt=force-unsafe-io"];
   const own = `--customize-hook=chroot "$1" sh -c ${shellWord(finish)}`;
   // In a mount namespace of its own: what it mounts in there is gone with it, however it ends.
-  const argv = ["--mount", "mmdebstrap", ...options, ...lean, docs, own, "bookworm", scratch, ...(await sources())];
+  const argv = [
+    "--mount",
+    "mmdebstrap",
+    ...options,
+    ...lean,
+    ...docs,
+    own,
+    release,
+    scratch,
+    ...(await sources(release)),
+  ];
   try {
-    await run("unshare", argv, { timeoutMs: 1_200_000 });
+    await run("unshare", argv, { timeoutMs: 1_500_000 });
     await rename(scratch, whole);
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -68,9 +82,9 @@ export async function debianTree(project: string = clone): Promise<string> {
 }
 
 /** Where this machine gets Debian from, when it is the same Debian. */
-async function sources(): Promise<readonly string[]> {
-  const release = await readFile("/etc/os-release", "utf8").catch(() => "");
-  if (!release.includes("VERSION_CODENAME=bookworm")) return ["http://deb.debian.org/debian"];
+async function sources(release: DebianRelease): Promise<readonly string[]> {
+  const own = await readFile("/etc/os-release", "utf8").catch(() => "");
+  if (!own.includes(`VERSION_CODENAME=${release}`)) return ["http://deb.debian.org/debian"];
   for (const path of ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"]) {
     if (await stat(path).catch(() => undefined)) return [path];
   }

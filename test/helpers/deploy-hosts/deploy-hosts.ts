@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runTag } from "../run-tag.js";
-import { debianTree } from "./debian-tree.js";
+import { type DebianRelease, debianTree } from "./debian-tree.js";
 import { DeployHost } from "./deploy-host.js";
 import { LabNetwork } from "./lab-network.js";
 
@@ -12,6 +12,8 @@ export interface DeployHostsOptions {
   readonly count: number;
   /** Top folder of the clone that keeps their Debian; default: this one. */
   readonly project?: string;
+  /** Which Debian they are; default: 12. */
+  readonly release?: DebianRelease;
 }
 
 /**
@@ -29,8 +31,8 @@ export class DeployHosts implements AsyncDisposable {
     this.hosts = hosts;
   }
 
-  static async start({ count, project }: DeployHostsOptions): Promise<DeployHosts> {
-    const tree = await debianTree(project);
+  static async start({ count, project, release }: DeployHostsOptions): Promise<DeployHosts> {
+    const tree = await debianTree(project, release);
     const directory = await mkdtemp(join(tmpdir(), `${runTag}-hosts-`));
     const lab = await LabNetwork.make();
     const hosts: DeployHost[] = [];

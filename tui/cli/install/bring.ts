@@ -1,7 +1,6 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { failedPrecondition, invalidArgument, messageOf, ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
 import type { Archive } from "./archive.js";
+import { bringDebs, type Debs } from "./debs.js";
 import type { Deltas, Parcel } from "./delta.js";
 import { factsScript, type HostFacts, parseFacts } from "./facts.js";
 import type { Remote } from "./remote.js";
@@ -12,8 +11,8 @@ export interface BringOptions {
   readonly archive: Archive;
   /** Archives for hosts that have another version; undefined: there are none. */
   readonly deltas?: Deltas | undefined;
-  /** Directory of Debian packages that are brought along; undefined: the host's own apt fetches them. */
-  readonly debs: string | undefined;
+  /** Debian packages that are brought along; undefined: the host's own apt fetches them. */
+  readonly debs: Debs | undefined;
   /** "zor-agent" or "zor-hub". */
   readonly unit: string;
   /** Debian packages that it needs. */
@@ -32,11 +31,11 @@ export async function readFacts(remote: Remote, options: Omit<BringOptions, "deb
 
 /** What a host of any kind is brought first: Debian packages, and the version beside those it has. */
 export function bringTasks(remote: Remote, facts: HostFacts, options: BringOptions, step: Step): readonly Task[] {
-  const { archive, debs } = options;
+  const { archive } = options;
   return [
     {
       name: "packages",
-      isNeeded: facts.missingPackages.length > 0 || (debs !== undefined && facts.current === ""),
+      isNeeded: facts.missingPackages.length > 0,
       run: async () => {
         step("packages");
         await bringPackages(remote, facts.missingPackages, options, step);
@@ -58,7 +57,7 @@ async function bringPackages(
   step: Step,
 ): Promise<void> {
   if (debs !== undefined) {
-    await bringDebs(remote, debs, step);
+    await bringDebs(remote, missing, debs, step);
     return;
   }
   const apt = `DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=2`;
@@ -71,27 +70,14 @@ async function bringPackages(
     // What is known of packages may be old, or nothing at all.
     await remote.must("apt-get", `${install} 2>&1 || { ${apt} update 2>&1 && ${install} 2>&1; }`, { onLine });
   } catch (error) {
-    const remedy = "without a way to its archive, bring the packages along with --debs DIR";
+    const remedy =
+      "without a way to its archive, bring them along with --debs DIR, made by: npm run package -- --only offline";
     throw failedPrecondition(
       "PACKAGES_MISSING",
       remote.connection.name,
       `${messageOf(error)} (wanted: ${missing.join(", ")}); ${remedy}`,
     );
   }
-}
-
-async function bringDebs(remote: Remote, directory: string, step: Step): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith(".deb")).sort();
-  if (names.length === 0) throw invalidArgument("--debs", `there are no .deb files in ${directory}`);
-  const bad = names.find((name) => !/^[\w.+~%-]+\.deb$/.test(name));
-  if (bad !== undefined) throw invalidArgument("--debs", `${bad} is not named as Debian packages are`);
-  await remote.must("making room", `rm -rf ${cache}/debs; mkdir -p ${cache}/debs`);
-  for (const [at, name] of names.entries()) {
-    step(`packages: ${at + 1} of ${names.length} sent`);
-    await remote.send({ path: join(directory, name), start: 0 }, `${cache}/debs/${name}`, () => undefined);
-  }
-  const install = `DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 --no-download --no-install-recommends install ${cache}/debs/*.deb`;
-  await remote.must("installing the packages of --debs", `${install} 2>&1; code=$?; rm -rf ${cache}/debs; exit $code`);
 }
 
 /** Brings the version beside those that are there; nothing is switched. What a version there has already is not sent, where that is known. */

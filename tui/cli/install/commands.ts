@@ -8,10 +8,10 @@ import { confirm } from "../confirm.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
 import { findArchive, noArchive } from "./archive.js";
+import type { Board } from "./board.js";
 import { configureHost } from "./configure.js";
 import { type ConfigureFlags, editThere, readEdit, withSettings, withSettingsExamples } from "./configure-commands.js";
-import type { SettingsEdit } from "./settings-text.js";
-import type { Board } from "./board.js";
+import { findDebs } from "./debs.js";
 import { Deltas } from "./delta.js";
 import { sshAnnotation } from "./fleet-side.js";
 import { commonFacts, type InstallOptions, installHost } from "./install-host.js";
@@ -28,9 +28,10 @@ import {
   withShared,
   withWaves,
 } from "./options.js";
+import type { RemoteOptions } from "./remote.js";
 import { type RollbackChoice, rollBackHost } from "./rollback.js";
 import { type JobResult, type RunOptions, runOnHosts } from "./run-hosts.js";
-import type { RemoteOptions } from "./remote.js";
+import type { SettingsEdit } from "./settings-text.js";
 import type { Step } from "./step.js";
 import { checkWishes, type HostWish, parseWish, readHosts } from "./wishes.js";
 
@@ -56,7 +57,10 @@ export function defineInstall(host: Command, open: Registrar["open"]): void {
     ),
   )
     .option("-f, --file <file>", "YAML file with hosts; see docs/deploy.md")
-    .option("--debs <directory>", "Debian packages to bring along, for hosts without a way to apt's archive")
+    .option(
+      "--debs <directory>",
+      "made by npm run package -- --only offline: Debian packages for hosts without a way to apt's archive",
+    )
     .option("--dial-out", "agents dial the hub, for hosts that it cannot reach")
     .addOption(repeatable("--label <key=value>", "label of the new hosts; may be repeated"))
     .action(async (texts: readonly string[], options: Options) => {
@@ -276,7 +280,7 @@ async function run(
       session,
       archive,
       deltas,
-      debs: options.debs,
+      debs: await findDebs(options.debs),
       remote,
       mode,
       unit: "zor-agent",

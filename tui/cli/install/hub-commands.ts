@@ -9,13 +9,14 @@ import { type Archive, findArchive, noArchive } from "./archive.js";
 import type { Board } from "./board.js";
 import { configureHub } from "./configure.js";
 import { type ConfigureFlags, editThere, readEdit, withSettings, withSettingsExamples } from "./configure-commands.js";
-import type { SettingsEdit } from "./settings-text.js";
+import { type Debs, findDebs } from "./debs.js";
 import { Deltas } from "./delta.js";
 import { type HubOptions, installHub } from "./install-hub.js";
 import { remoteOptions, type SharedOptions, sshNotes, withArchive, withShared } from "./options.js";
+import type { RemoteOptions } from "./remote.js";
 import { type RollbackChoice, rollBackHub } from "./rollback.js";
 import { type JobResult, runOnHosts } from "./run-hosts.js";
-import type { RemoteOptions } from "./remote.js";
+import type { SettingsEdit } from "./settings-text.js";
 import type { Step } from "./step.js";
 
 interface Options extends SharedOptions {
@@ -64,14 +65,17 @@ function defineInstall(hub: Command, open: Registrar["open"]): void {
     .option("--name <context>", "name of the context", "hub")
     .option("--user <id>", "as whom you join (default: your name here)")
     .option("--through-ssh", "the hub listens on loopback alone; the context goes through ssh")
-    .option("--debs <directory>", "Debian packages to bring along, for a machine without a way to apt's archive")
+    .option(
+      "--debs <directory>",
+      "made by npm run package -- --only offline: Debian packages for a machine without a way to apt's archive",
+    )
     .action(async (text: string, options: Options) => {
       const session = open(command);
       const context = parseId("--name", options.name);
       const person = parseId("--user", options.user ?? userInfo().username);
       const archive = await findArchive(options.archive);
       const throughSsh = options.throughSsh === true;
-      await run(session, { text, options, archive, debs: options.debs }, (hubOptions, step) =>
+      await run(session, { text, options, archive, debs: await findDebs(options.debs) }, (hubOptions, step) =>
         installHub({ ...hubOptions, packages: hubPackages, context, person, throughSsh }, step),
       );
     });
@@ -134,7 +138,7 @@ interface Where {
   readonly text: string;
   readonly options: SharedOptions;
   readonly archive: Archive;
-  readonly debs: string | undefined;
+  readonly debs: Debs | undefined;
   /** How it is logged in to, when somebody was asked already. */
   readonly remote?: RemoteOptions | undefined;
 }

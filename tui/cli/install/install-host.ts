@@ -11,9 +11,9 @@ import { findHost, hasJoined, lacksOf, noteSsh, readHubClock, tokenFor, waitUnti
 import { findProblems } from "./problems.js";
 import type { Remote } from "./remote.js";
 import type { JobResult } from "./run-hosts.js";
+import type { Step } from "./step.js";
 import { switchOrBack } from "./switch.js";
 import { tryOut } from "./trial.js";
-import type { Step } from "./step.js";
 import { type VisitOptions, visit } from "./visit.js";
 import type { HostWish } from "./wishes.js";
 
@@ -38,7 +38,7 @@ export async function commonFacts(session: Session): Promise<Pick<InstallOptions
 
 /** Brings one host to the archive's version, joined and running; does only what is not done yet. */
 export async function installHost(wish: HostWish, options: InstallOptions, step: Step): Promise<JobResult> {
-  const { archive, session, caPem, hubAheadMs } = options;
+  const { archive, debs, session, caPem, hubAheadMs } = options;
   const name = `hosts/${wish.id}`;
   return visit(wish.ssh, options, step, async (remote, facts) => {
     const known = await findHost(session, name);
@@ -50,7 +50,7 @@ export async function installHost(wish: HostWish, options: InstallOptions, step:
     return {
       resource: name,
       problems: [
-        ...findProblems(facts, { archive, host: name, caPem, hubAheadMs, clockOf: "the hub's", ports }),
+        ...findProblems(facts, { archive, debs, host: name, caPem, hubAheadMs, clockOf: "the hub's", ports }),
         ...fleetProblems(wish, facts, known, options.mode),
       ],
       tasks: [

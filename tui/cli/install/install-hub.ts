@@ -12,9 +12,9 @@ import { asLocalAdmin, hubAnswers } from "./hub-health.js";
 import { findProblems } from "./problems.js";
 import type { Remote } from "./remote.js";
 import type { JobResult } from "./run-hosts.js";
+import type { Step } from "./step.js";
 import { switchOrBack } from "./switch.js";
 import { tryOut } from "./trial.js";
-import type { Step } from "./step.js";
 import { type VisitOptions, visit } from "./visit.js";
 
 /** What working on a hub needs. */
@@ -38,10 +38,10 @@ const zor = "/opt/zorhub/current/zor";
 
 /** Brings a hub to the archive's version, running, with a context here that leads to it; does only what is not done yet. */
 export async function installHub(options: HubInstallOptions, step: Step): Promise<JobResult> {
-  const { session, archive, unit, target, context } = options;
+  const { session, archive, debs, unit, target, context } = options;
   const { contexts } = await listContexts(session.configDirectory);
   return visit(target, options, step, async (remote, facts) => {
-    const expected = { archive, host: undefined, caPem: "", hubAheadMs: 0, clockOf: "the one here" };
+    const expected = { archive, debs, host: undefined, caPem: "", hubAheadMs: 0, clockOf: "the one here" };
     const { isActive, isEnabled } = facts.units;
     return {
       resource: remote.connection.name,

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { urisOf } from "../../../lib/auth/caller.js";
 import { listed } from "../../../lib/words.js";
 import type { Archive } from "./archive.js";
+import { type Debs, debsProblems } from "./debs.js";
 import type { HostFacts } from "./facts.js";
 
 /** What a host is looked at for. */
@@ -15,6 +16,8 @@ export interface Expectation {
   readonly hubAheadMs: number | undefined;
   /** Whose clock that is, in words: "the hub's". */
   readonly clockOf: string;
+  /** Debian packages that are brought along; undefined: none. */
+  readonly debs: Debs | undefined;
   /** Ports that its program will listen on. */
   readonly ports: readonly number[];
 }
@@ -29,6 +32,7 @@ const spareMib = 300;
 export function findProblems(facts: HostFacts, wanted: Expectation): readonly string[] {
   return [
     ...systemProblems(facts, wanted),
+    ...debsProblems(facts, wanted.debs),
     ...clockProblems(facts, wanted),
     ...placeProblems(facts, wanted),
     ...identityProblems(facts, wanted),

@@ -1,12 +1,12 @@
-import { beforeAll, expect, test } from "vitest";
-import { run } from "../../../../agent/host/exec.js";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type HostFacts, factsScript, parseFacts } from "../../../../tui/cli/install/facts.js";
+import { beforeAll, expect, test } from "vitest";
+import { run } from "../../../../agent/host/exec.js";
+import { loadIdentity } from "../../../../lib/tls/identity.js";
+import { factsScript, type HostFacts, parseFacts } from "../../../../tui/cli/install/facts.js";
 import { type Expectation, findProblems } from "../../../../tui/cli/install/problems.js";
 import { TestPki } from "../../../helpers/pki.js";
-import { loadIdentity } from "../../../../lib/tls/identity.js";
 
 const archive = { arch: "x64", bytes: 71_000_000, id: "0.1.0-aaaaaaaaaaaaaaaa" };
 const now = Date.UTC(2026, 0, 1);
@@ -46,6 +46,7 @@ beforeAll(async () => {
 
 const wanted = (more: Partial<Expectation> = {}): Expectation => ({
   ...{ archive, host: "hosts/alpha", caPem: pki.caPem, hubAheadMs: 0, clockOf: "the hub's", ports: [7444] },
+  debs: undefined,
   ...more,
 });
 
@@ -117,4 +118,14 @@ test("a host of another fleet, and one of another name, are told apart", () => {
 test("the script that looks is one that a POSIX shell takes", async () => {
   const script = factsScript({ archive: { sha256: "0".repeat(64) }, packages: ["crun"] }, "zor-agent");
   await expect(run("sh", ["-n", "-c", script])).resolves.toMatchObject({ exitCode: 0 });
+});
+
+test("packages that are brought along must be of the system that runs there, where any are missing", () => {
+  const debs = { directory: "/srv/debs", files: [], index: "", system: { id: "debian", version: "13" } };
+  expect(findProblems(facts(), wanted({ debs }))).toEqual([
+    "the packages of --debs are of debian 13, and it runs debian 12",
+  ]);
+  expect(findProblems(facts(), wanted({ debs: { ...debs, system: undefined } }))).toEqual([]);
+  const whole = { ...facts(), missingPackages: [] };
+  expect(findProblems(whole, wanted({ debs }))).toEqual([]);
 });
