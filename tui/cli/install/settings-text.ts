@@ -1,4 +1,5 @@
-import { Document, isMap, isNode, parse, parseDocument } from "yaml";
+import { isDeepStrictEqual } from "node:util";
+import { Document, isCollection, isMap, isNode, isScalar, parse, parseDocument } from "yaml";
 import { invalidArgument, messageOf } from "../../../lib/errors.js";
 
 /** What is done to a file of settings. */
@@ -62,7 +63,54 @@ export function editSettings(before: string, { text = before, set, unset }: Sett
       );
     }
   }
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  const keys = new Set([...unset, ...set.map(({ path }) => path)].map(([key = ""]) => key));
+  return withOwnBytes(text, document, keys) ?? document.toString(style);
+}
+
+const style = { lineWidth: 0, flowCollectionPadding: false } as const;
+
+/**
+ * The text of a changed document in which settings other than `keys` are as they were, to the byte, however somebody has written them; undefined
+ * where it cannot be put together so.
+ */
+function withOwnBytes(text: string, changed: Document, keys: ReadonlySet<string>): string | undefined {
+  const { contents } = parseDocument(text);
+  if (!isMap(contents) || contents.flow === true) return undefined;
+  const had = new Set<string>();
+  let [result, at] = ["", 0];
+  for (const { key, value } of contents.items) {
+    if (!isScalar(key) || key.range == null) return undefined;
+    const name = String(key.value);
+    had.add(name);
+    if (!keys.has(name)) continue;
+    result += text.slice(at, key.range[0]);
+    const [, valueEnd, nodeEnd] = (isNode(value) ? value.range : undefined) ?? key.range;
+    // Beside a value stands what is said of it; what is said in a block is the block's.
+    const isBlock = isCollection(value) && value.flow !== true;
+    at = key.range[0] + text.slice(key.range[0], isBlock ? nodeEnd : valueEnd).trimEnd().length;
+    if (changed.hasIn([name])) result += settingText(changed, name, isBlock);
+    else at = endOfLine(text, at);
+  }
+  result += text.slice(at);
+  const fresh = [...keys].filter((name) => !had.has(name) && changed.hasIn([name]));
+  if (fresh.length > 0 && !/(^|\n)$/.test(result)) result += "\n";
+  result += fresh.map((name) => `${settingText(changed, name, true)}\n`).join("");
+  return isDeepStrictEqual(parse(result) ?? {}, changed.toJS()) ? result : undefined;
+}
+
+/** One setting of a document. */
+function settingText(document: Document, name: string, withComment: boolean): string {
+  const found = document.getIn([name], true);
+  if (!isNode(found)) return new Document({ [name]: found }).toString(style).trimEnd();
+  const value = found.clone();
+  if (!withComment) value.comment = null;
+  return new Document({ [name]: value }).toString(style).trimEnd();
+}
+
+/** The beginning of the next line. */
+function endOfLine(text: string, at: number): number {
+  const end = text.indexOf("\n", at);
+  return end < 0 ? text.length : end + 1;
 }
 
 /** Lines that differ, with "-" and "+" before them and a line of what is around. */

@@ -35,6 +35,40 @@ ssh:
     expect(edited({ text: "", set: [parseSetting("dialOut=false")] })).toBe("dialOut: false\n");
   });
 
+  test("leave others to the byte, however they are written", () => {
+    const odd = `# Ours.
+listen:   ["10.0.0.11:7443",  "127.0.0.1:7443"]  # towards the hub
+labels: {row: 2,site: 'paris'}
+
+# How much is kept.
+disk:
+    reserveMib: 2048   # of images
+    # and more
+figuresMib:  64
+
+taps: [a,b]`;
+    const set = ["figuresMib=128", "disk.totalMib=9", "dialOut=true"].map(parseSetting);
+    expect(edited({ set, unset: [parseKey("--unset", "taps")] }, odd)).toBe(`# Ours.
+listen:   ["10.0.0.11:7443",  "127.0.0.1:7443"]  # towards the hub
+labels: {row: 2,site: 'paris'}
+
+# How much is kept.
+disk:
+  reserveMib: 2048 # of images
+  totalMib: 9
+  # and more
+figuresMib: 128
+
+dialOut: true
+`);
+    expect(edited({ set: [parseSetting("labels.row=3")] }, odd)).toBe(
+      odd.replace("{row: 2,site: 'paris'}", "{row: 3, site: 'paris'}"),
+    );
+    expect(edited({ set: [parseSetting("listen=[]")] }, odd)).toContain(
+      "\nlisten: []  # towards the hub\nlabels: {row: 2,",
+    );
+  });
+
   test("are as they were when nothing is changed, to the byte", () => {
     const odd = "a:   [ 1,2 ]   # so\n\n\n";
     expect(edited({}, odd)).toBe(odd);
