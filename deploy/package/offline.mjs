@@ -40,7 +40,7 @@ export function writeOffline(root, { release, arch, work, output }) {
 }
 
 /** The index of a directory of packages, which apt reads: what each says of itself, where it lies and its digest. */
-export function indexOf(directory) {
+function indexOf(directory) {
   const names = readdirSync(directory).filter((name) => name.endsWith(".deb"));
   return names
     .sort()
