@@ -1,14 +1,8 @@
 import { failedPrecondition } from "../../lib/errors.js";
 import { parseTarget } from "../../lib/ssh/target.js";
 import { hostServerName } from "../../lib/tls/join.js";
-import type { Host } from "../../proto/gen/zor/v1/host.js";
+import type { AgentPlace } from "../kit/agent-place.js";
 import type { Context } from "./contexts.js";
-
-/** Where the agent of a host is. */
-export type AgentPlace = Pick<Host, "addresses" | "via"> & {
-  /** Id of the host. */
-  readonly id: string;
-};
 
 /** Names of contexts are no longer. */
 const longestName = 63;

@@ -1,7 +1,7 @@
 import type { Log } from "../../lib/log.js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
-import type { AgentPlace } from "../client/agent-context.js";
+import type { AgentPlace } from "../kit/agent-place.js";
 import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
 import type { TableScope } from "../kit/table/scope.js";

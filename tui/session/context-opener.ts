@@ -2,7 +2,7 @@ import type { Connection } from "../../lib/grpc/connection.js";
 import type { Environment } from "../../lib/terminal.js";
 import { failedPrecondition } from "../../lib/errors.js";
 import { HealthService } from "../../proto/gen/grpc/health/v1/health.js";
-import { type AgentPlace, agentContext } from "../client/agent-context.js";
+import { agentContext } from "../client/agent-context.js";
 import {
   agentOf,
   configDirectory,
@@ -13,6 +13,7 @@ import {
   wayOf,
 } from "../client/contexts.js";
 import { openHub, reachHub } from "../client/open-hub.js";
+import type { AgentPlace } from "../kit/agent-place.js";
 import type { Session } from "../kit/model.js";
 import { callWithoutHub } from "./call-without-hub.js";
 import type { FleetGateway } from "./gateway.js";

@@ -9,14 +9,14 @@ import type { Line } from "../../kit/text/segment.js";
 import type { Program } from "../program.js";
 
 /** Where on the map somebody is. */
-export interface MapPlace {
+interface MapPlace {
   readonly cursor: string;
   readonly zoom: Zoom | undefined;
   readonly focus: string;
 }
 
 /** What a search does with the map. */
-export interface SearchedMap {
+interface SearchedMap {
   at(): MapPlace;
   goBack(place: MapPlace): void;
   /** Puts the cursor on a resource, wherever it is. */
