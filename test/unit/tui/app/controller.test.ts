@@ -196,6 +196,8 @@ describe("read-only mode", () => {
     expect(gateway.calls).toEqual([]);
     expect(done).toEqual([]);
     press("o");
+    // It is opened when it is known how large it is.
+    model.screen.draw(80, 10);
     expect(done).toEqual([]);
     expect(gateway.calls).toEqual([expect.stringMatching(/^open hosts\/.*\/instances\/vm\d:0 looks/)]);
     expect(model.prompt).toBeUndefined();
