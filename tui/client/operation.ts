@@ -103,6 +103,7 @@ function isForgotten(error: unknown): boolean {
   return error instanceof ZorError && error.code === status.NOT_FOUND;
 }
 
-function isAway(error: unknown): boolean {
+/** Whether nothing was answered, which may pass: a server that is started anew, or that is busy. */
+export function isAway(error: unknown): boolean {
   return error instanceof ZorError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
-import { failedPrecondition, ZorError } from "../../../lib/errors.js";
+import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
 import { Host, HostState } from "../../../proto/gen/zor/v1/host.js";
 import { CreateHostRequest, HostServiceService, UpdateHostRequest } from "../../../proto/gen/zor/v1/host_service.js";
 import { CreateTokenRequest, TokenServiceService } from "../../../proto/gen/zor/v1/token_service.js";
 import { VersionServiceService } from "../../../proto/gen/zor/v1/version_service.js";
+import { isAway } from "../../client/operation.js";
 import type { Session } from "../session.js";
 import type { HostWish } from "./wishes.js";
 
@@ -60,22 +61,25 @@ export async function noteSsh(session: Session, host: Host, target: string): Pro
 }
 
 /**
- * Waits until the hub has a session with a host's agent. @param pid process id of that agent; undefined: any.
+ * Waits until the hub has a session with a host's agent. A hub that does not answer once is asked again: it may be busy, or started anew. @param pid process id of that agent; undefined: any.
  * @throws {ZorError} FAILED_PRECONDITION with what the hub says, after a minute.
  */
 export async function waitUntilReady(session: Session, name: string, pid: bigint | undefined): Promise<Host> {
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
-    const host = await findHost(session, name);
+    const look = await lookAt(session, name);
+    const host = "host" in look ? look.host : undefined;
     const isIt = pid === undefined || host?.agentPid === pid;
     if (host?.state === HostState.HOST_STATE_READY && isIt) return host;
     if (performance.now() > deadline) {
       const why =
-        host === undefined
-          ? "it is not registered"
-          : isIt
-            ? host.reason
-            : "it still has a session with another agent of it";
+        "silence" in look
+          ? look.silence
+          : host === undefined
+            ? "it is not registered"
+            : isIt
+              ? host.reason
+              : "it still has a session with another agent of it";
       throw failedPrecondition(
         "HOST_NOT_READY",
         name,
@@ -83,6 +87,19 @@ export async function waitUntilReady(session: Session, name: string, pid: bigint
       );
     }
     await delay(lookMs, undefined, { signal: session.io.signal });
+  }
+}
+
+/** The host as the hub has it, or why the hub has not answered. */
+async function lookAt(
+  session: Session,
+  name: string,
+): Promise<{ readonly host: Host | undefined } | { readonly silence: string }> {
+  try {
+    return { host: await findHost(session, name) };
+  } catch (error) {
+    if (isAway(error)) return { silence: messageOf(error) };
+    throw error;
   }
 }
 
