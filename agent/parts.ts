@@ -4,6 +4,7 @@ import type { AgentSettings } from "./config.js";
 import type { InstanceDriver } from "./drivers/driver.js";
 import type { InstanceAccess } from "./drivers/instance-access.js";
 import type { SavedImages } from "./images/saved-images.js";
+import type { Probe } from "./host/fingerprint.js";
 import type { KindContext } from "./kit/context.js";
 import type { Late } from "./kit/late.js";
 import type { Sessions } from "./kit/sessions.js";
@@ -84,6 +85,8 @@ export interface AgentParts {
   readonly cables: CablePart | undefined;
   /** What captures add to the host's clock, in nanoseconds; default: nothing. */
   readonly clockShiftNs?: bigint;
+  /** Finds out what the kernel and the programs of the host can do; default: by trying them. */
+  readonly probeHost?: Probe;
 }
 
 /** What the agent gives to the kinds of its list. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { VersionServiceService } from "../proto/gen/zor/v1/version_service.js";
 import type { Handlers } from "./grpc/service.js";
 import { apiLevel, programPath, version } from "./program.js";
@@ -11,13 +11,18 @@ export function versionHandlers(program: "hub" | "agent"): Handlers<typeof Versi
   return { getVersion: async () => ({ program, version, build, apiLevel, startTime, time: new Date() }) };
 }
 
+/** Files that were read, by what tells that they are the same ones still. */
+const builds = new Map<string, string>();
+
 /** What tells a program from another one of the same version: the beginning of the SHA-256 of its file. Empty: the file cannot be read. */
 export function buildOf(program: "hub" | "agent"): string {
   try {
-    return createHash("sha256")
-      .update(readFileSync(programPath(program)))
-      .digest("hex")
-      .slice(0, 12);
+    const path = programPath(program);
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    const file = [path, dev, ino, size, mtimeNs, ctimeNs].join(" ");
+    const build = builds.get(file) ?? createHash("sha256").update(readFileSync(path)).digest("hex").slice(0, 12);
+    builds.set(file, build);
+    return build;
   } catch {
     return "";
   }

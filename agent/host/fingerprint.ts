@@ -10,8 +10,15 @@ import { probeMicroImage, probeState, probeTools } from "./tool-probe.js";
 /** Something besides the host itself that can be probed: a driver. Never throws. */
 export type Probe = (options: { readonly signal: AbortSignal }) => Promise<readonly Capability[]>;
 
+/** What the kernel and the programs of the host can do. */
+export const probeHost: Probe = async ({ signal }) => {
+  const [kernel, toolset] = await Promise.all([probeKernel(signal), probeTools(signal)]);
+  return [...kernel, ...toolset];
+};
+
 /** What to probe. */
 export interface FingerprintOptions {
+  /** In the order in which the fingerprint tells of them. */
   readonly probes: readonly Probe[];
   readonly imageDirs: readonly string[];
   readonly stateDirectory: string;
@@ -21,9 +28,7 @@ export interface FingerprintOptions {
 /** Probes the host: facts, and everything it can or cannot do, each missing thing with its reason and remedy. */
 export async function takeFingerprint(options: FingerprintOptions): Promise<Fingerprint> {
   const { probes, imageDirs, stateDirectory, signal } = options;
-  const [kernel, toolset, image, state, ...others] = await Promise.all([
-    probeKernel(signal),
-    probeTools(signal),
+  const [image, state, ...probed] = await Promise.all([
     probeMicroImage(imageDirs),
     probeState(stateDirectory),
     ...probes.map((probe) => probe({ signal })),
@@ -38,7 +43,7 @@ export async function takeFingerprint(options: FingerprintOptions): Promise<Fing
     cpuModel: cpus()[0]?.model.trim() ?? "",
     cpus: readLimits().cpus,
     memoryMib: BigInt(readLimits().memoryMib),
-    capabilities: [...kernel, ...toolset, image, ...others.flat(), state],
+    capabilities: [...probed.flat(), image, state],
     probeTime: new Date(),
   };
 }

@@ -11,7 +11,7 @@ import { OvsServiceService } from "../../../proto/gen/zor/v1/ovs_service.js";
 import { ShellServiceService } from "../../../proto/gen/zor/v1/shell_service.js";
 import { HostServiceService as methods } from "../../../proto/gen/zor/v1/host_service.js";
 import { probeDriver } from "../../drivers/probe.js";
-import { type Probe, takeFingerprint } from "../../host/fingerprint.js";
+import { type Probe, probeHost, takeFingerprint } from "../../host/fingerprint.js";
 import { shellCapability } from "../../host/shell/shell-policy.js";
 import type { KindModule, KindPart } from "../../kit/context.js";
 import type { HostScope } from "../../kit/host-scope.js";
@@ -94,6 +94,7 @@ async function probe({ settings, parts, logError }: AgentContext, facts: HostFac
   try {
     const fingerprint = await takeFingerprint({
       probes: [
+        parts.probeHost ?? probeHost,
         ...parts.drivers.map(
           (driver): Probe =>
             (call) =>

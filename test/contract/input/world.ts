@@ -30,6 +30,7 @@ import { CreateLanRequest, DeleteLanRequest, LanServiceService } from "../../../
 import { ListOperationsRequest, OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
+import { probedOnce } from "../../fakes/host-probe.js";
 import { eventually } from "../../helpers/eventually.js";
 import { freePort } from "../../helpers/free-port.js";
 import { importBytes, noise } from "../../helpers/image-imports.js";
@@ -88,6 +89,7 @@ export class InputWorld {
         drivers,
         network: new FakeHostNetwork().toPart(),
         cables: { plugger: noPlugger, udpSuperFrames: false },
+        probeHost: probedOnce,
       },
       kinds: kinds.filter((each) => each !== linkEndKind),
       log: silent,

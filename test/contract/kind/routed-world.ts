@@ -15,6 +15,7 @@ import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { GaugeRack, gaugeKind } from "../../extension/gauge-agent-kind.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
+import { probedOnce } from "../../fakes/host-probe.js";
 import { eventually } from "../../helpers/eventually.js";
 import { freePort } from "../../helpers/free-port.js";
 import { HubFixture } from "../../integration/hub/fixture.js";
@@ -38,6 +39,7 @@ export async function startRoutedWorld(
     drivers: drivers ?? [new FakeDriver()],
     network: new FakeHostNetwork().toPart(),
     cables: undefined,
+    probeHost: probedOnce,
   };
   const rack = new GaugeRack();
   const startAgent = (): Promise<Agent> =>

@@ -21,6 +21,7 @@ import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_ser
 import { Role } from "../../../proto/gen/zor/v1/token_service.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
+import { probedOnce } from "../../fakes/host-probe.js";
 import { TestPki } from "../../helpers/pki.js";
 
 /** Name of the host every fixture is. */
@@ -158,7 +159,13 @@ export class ApiFixture {
       settings: settle(config, undefined, "h1"),
       hostUid: "uid-of-h1",
       identity: new IdentityHolder(await this.pki.host("h1")),
-      parts: { drivers: this.#drivers, network: this.network.toPart(), cables: undefined, clockShiftNs },
+      parts: {
+        drivers: this.#drivers,
+        network: this.network.toPart(),
+        cables: undefined,
+        clockShiftNs,
+        probeHost: probedOnce,
+      },
       log: createLog("test", { write: () => undefined }),
       kinds: this.#kinds,
     });

@@ -28,6 +28,7 @@ import { CreateTokenRequest, Role, TokenServiceService } from "../../../proto/ge
 import { eventually } from "../../helpers/eventually.js";
 import { FakeDriver } from "../../fakes/driver.js";
 import { FakeHostNetwork } from "../../fakes/host-network.js";
+import { probedOnce } from "../../fakes/host-probe.js";
 import { HubFixture } from "../hub/fixture.js";
 
 const log = createLog("test", { write: () => undefined });
@@ -99,7 +100,7 @@ describe("an agent that dials out", () => {
       settings: settle(config, await findJoinData(state, unexpected), "far"),
       hostUid: "uid",
       identity: holder,
-      parts: { drivers: [driver], network: network.toPart(), cables: undefined },
+      parts: { drivers: [driver], network: network.toPart(), cables: undefined, probeHost: probedOnce },
       log,
     });
     cleanups.push(() => agent.close());
