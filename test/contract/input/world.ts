@@ -147,8 +147,14 @@ export class InputWorld {
 
   /** All that is kept, file by file, but for records of what was asked, and what runs. */
   async kept(): Promise<ReadonlyMap<string, string>> {
-    const names = await readdir(this.state, { recursive: true });
-    const files = names.filter((name) => !/^(requests|operations)(\/|$)|\.(log|tmp)$/.test(name)).sort();
+    // Those records are many: they are not even looked for.
+    const parts = (await readdir(this.state)).filter((name) => name !== "requests" && name !== "operations");
+    const below = parts.map(async (part) => {
+      const names = await readdir(join(this.state, part), { recursive: true }).catch(() => []);
+      return [part, ...names.map((name) => join(part, name))];
+    });
+    const names = (await Promise.all(below)).flat();
+    const files = names.filter((name) => !/\.(log|tmp)$/.test(name)).sort();
     const contents = files.map(async (name): Promise<[string, string]> => {
       const path = join(this.state, name);
       return [name, name.endsWith(".json") ? await readFile(path, "utf8").catch(() => "gone") : ""];
