@@ -89,7 +89,9 @@ async function faultsOver(
   const { method } = place;
   const { messages } = requestOf(place, undefined);
   const usual = (await callBytes(connection, method, messages)).error;
-  const before = await world.kept();
+  // What was read last holds as long as nothing is taken.
+  if (usual === undefined) world.forget();
+  const before = await world.remembered();
   const faults: string[] = [];
   let taken = 0;
   for (const value of values) {
@@ -102,8 +104,11 @@ async function faultsOver(
     }
     faults.push(...said.map((fault) => `${place.path} = ${value.label}: ${fault}`));
   }
-  if (taken > 0) return faults;
-  const after = await world.kept();
+  if (taken > 0) {
+    world.forget();
+    return faults;
+  }
+  const after = await world.read();
   const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
     (name) => before.get(name) !== after.get(name),
   );

@@ -53,6 +53,7 @@ export class InputWorld {
   readonly fixture: HubFixture;
   readonly state: string;
   readonly drivers: readonly FakeDriver[];
+  #remembered: ReadonlyMap<string, string> | undefined;
   readonly #agent: Agent;
   #identity: Identity | undefined;
 
@@ -143,6 +144,22 @@ export class InputWorld {
         .unary(LanServiceService.deleteLan, DeleteLanRequest.fromPartial({ name: `${parent}/lans/${id}` }))
         .catch(() => undefined);
     }
+  }
+
+  /** What {@link kept} gave last; reads it when that was forgotten. */
+  async remembered(): Promise<ReadonlyMap<string, string>> {
+    return this.#remembered ?? (await this.read());
+  }
+
+  /** {@link kept}, to be remembered. */
+  async read(): Promise<ReadonlyMap<string, string>> {
+    this.#remembered = await this.kept();
+    return this.#remembered;
+  }
+
+  /** Something was taken: what is kept is another thing from now on. */
+  forget(): void {
+    this.#remembered = undefined;
   }
 
   /** All that is kept, file by file, but for records of what was asked, and what runs. */
