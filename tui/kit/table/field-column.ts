@@ -84,7 +84,7 @@ function textReader(field: QueryField): (row: Row, context: CellContext) => stri
     if (each instanceof Uint8Array) return `${each.length} bytes`;
     if (typeof each === "boolean") return each ? "yes" : "no";
     if (typeof each === "number" || typeof each === "bigint") return amountText(Number(each), field);
-    if (typeof each !== "object") return String(each);
+    if (typeof each === "string") return each;
     // Fields of that type hold nothing else.
     if (value.type === "duration") return formatAge(toMs(each as Parameters<typeof toMs>[0]));
     return JSON.stringify(each, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}` : inner)) ?? "";
