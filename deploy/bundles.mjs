@@ -7,7 +7,7 @@ import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Every program but the command line: name of the file in dist/ and where it begins. */
+/** Programs that are one ES module each: name of the file in dist/ and where it begins. */
 export const programs = {
   agent: "agent/main.ts",
   "cable-engine": "agent/engine/main.ts",
@@ -20,9 +20,11 @@ export const programs = {
   "hub-relay": "hub/relay/kept/main.ts",
   "relay-worker": "hub/relay/splice/worker.ts",
   join: "hub/join/main.ts",
-  tui: "tui/main.tsx",
   deploy: "deploy/main.ts",
 };
+
+/** Programs that are one CommonJS script each: people wait for every start of these. */
+export const scripts = { cli: "tui/cli/main.ts", tui: "tui/main.tsx" };
 
 // React's development build is several times slower.
 const define = { "process.env.NODE_ENV": '"production"' };
@@ -43,22 +45,43 @@ const common = {
   jsx: "automatic",
   sourcemap: "linked",
   external,
-  // Ink imports React's developer tools, which are not installed, when DEV is set; an import left as it is would fail at start.
   plugins: [
+    // Ink looks for React's developer tools when DEV is set: they are not installed, and a script cannot wait for them.
     {
       name: "no-devtools",
       setup(bundle) {
-        bundle.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: "empty" }));
-        bundle.onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "export default {}" }));
+        bundle.onLoad({ filter: /[\\/]ink[\\/]build[\\/]reconciler\.js$/ }, async ({ path }) => ({
+          contents: (await readFile(path, "utf8")).replaceAll("process.env['DEV'] === 'true'", "false"),
+        }));
       },
     },
-    // Yoga fetches its own code from a data URL where there is a fetch: loading Node's takes half a second, decoding it without a twentieth.
+    // Zod brings its messages in fifty languages along: half of what it is.
     {
-      name: "no-fetch",
+      name: "one-language",
       setup(bundle) {
-        bundle.onLoad({ filter: /[\\/]yoga-wasm-base64-esm\.js$/ }, async ({ path }) => ({
-          contents: `const fetch = undefined;\n${await readFile(path, "utf8")}`,
+        bundle.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+          contents: 'export { default as en } from "./en.js";',
         }));
+      },
+    },
+    // Yoga waits for its own code, which it fetches from a data URL: loading Node's fetch takes half a second, and a script cannot wait.
+    {
+      name: "yoga-at-once",
+      setup(bundle) {
+        const code = /H="data:application\/octet-stream;base64,([^"]*)"/;
+        const binary = /[\\/]yoga-wasm-base64-esm\.js$/;
+        bundle.onLoad({ filter: binary }, async ({ path }) => ({
+          contents: (await readFile(path, "utf8")).replace(code, 'H=""'),
+        }));
+        bundle.onLoad({ filter: /[\\/]yoga-layout[\\/]dist[\\/]src[\\/]index\.js$/ }, async ({ path }) => {
+          const source = await readFile(path, "utf8");
+          const [, base64] = code.exec(
+            await readFile(join(dirname(path), "../binaries/yoga-wasm-base64-esm.js"), "utf8"),
+          );
+          const waiting = "const Yoga = wrapAssembly(await loadYoga());";
+          if (!source.includes(waiting)) throw new Error(`${path} loads its code in another way now`);
+          return { contents: source.replace(waiting, () => yogaAtOnce(base64)) };
+        });
       },
     },
   ],
@@ -83,15 +106,15 @@ export function moduleOptions(outdir, entryPoints) {
 }
 
 /**
- * Options of esbuild for zor's command line. People wait for every start of this one: as a CommonJS script it loads no built-in module
- * before it is needed, and V8 can be given what it compiled of it before (start-cli.cjs).
+ * Options of esbuild for {@link scripts}. As a CommonJS script a program loads no built-in module before it is needed, and V8 can be given
+ * what it compiled of it before (start-script.cjs).
  */
-export function commandLineOptions(outdir) {
+export function scriptOptions(outdir, entryPoints) {
   return {
     ...common,
     define: { ...define, "import.meta.url": "zorUrl" },
     outdir,
-    entryPoints: { "cli-main": "tui/cli/main.ts" },
+    entryPoints: Object.fromEntries(Object.entries(entryPoints).map(([name, entry]) => [`${name}-main`, entry])),
     outExtension: { ".js": ".cjs" },
     format: "cjs",
     minifySyntax: true,
@@ -108,9 +131,28 @@ export async function bundleModules(outdir, entryPoints) {
   await build(moduleOptions(outdir, entryPoints));
 }
 
-/** Bundles zor's command line: cli.cjs starts cli-main.cjs. */
-export async function bundleCommandLine(outdir) {
+/** Bundles programs; `entryPoints` as in {@link scripts}: cli.cjs starts cli-main.cjs. */
+export async function bundleScripts(outdir, entryPoints) {
+  placeStarts(outdir, entryPoints);
+  await build(scriptOptions(outdir, entryPoints));
+}
+
+/** Puts down what starts scripts. */
+export function placeStarts(outdir, entryPoints) {
   mkdirSync(outdir, { recursive: true });
-  copyFileSync(join(root, "deploy/start-cli.cjs"), join(outdir, "cli.cjs"));
-  await build(commandLineOptions(outdir));
+  for (const name of Object.keys(entryPoints))
+    copyFileSync(join(root, "deploy/start-script.cjs"), join(outdir, `${name}.cjs`));
+}
+
+/** What makes yoga of its code without waiting. */
+function yogaAtOnce(base64) {
+  return `const parts = {
+    instantiateWasm(imports, take) {
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from("${base64}", "base64")), imports);
+      take(instance);
+      return instance.exports;
+    },
+  };
+  loadYoga(parts);
+  const Yoga = wrapAssembly(parts);`;
 }

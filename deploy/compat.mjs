@@ -43,10 +43,11 @@ if (!existsSync(kept)) {
   try {
     execFileSync("tar", ["-x", "-C", made], { input: git("archive", revision), maxBuffer: 512 * 1024 * 1024 });
     symlinkSync(join(root, "node_modules"), join(made, "node_modules"));
-    const { bundleCommandLine, bundleModules, programs } = await import(
-      pathToFileURL(join(made, "deploy/bundles.mjs")).href
-    );
-    await Promise.all([bundleModules(join(made, "dist"), programs), bundleCommandLine(join(made, "dist"))]);
+    const then = await import(pathToFileURL(join(made, "deploy/bundles.mjs")).href);
+    const dist = join(made, "dist");
+    // What revisions before the terminal program was a script call it.
+    const bundleRest = then.bundleScripts ?? then.bundleCommandLine;
+    await Promise.all([then.bundleModules(dist, then.programs), bundleRest(dist, then.scripts)]);
     const needed = new Set(["dist", "node_modules", "package.json", "zor"]);
     for (const name of readdirSync(made)) if (!needed.has(name)) rmSync(join(made, name), { recursive: true });
     renameSync(made, kept);

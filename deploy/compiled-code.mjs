@@ -1,4 +1,5 @@
-// Has zor's command line do what people do most, against a hub of its own, and keeps what V8 compiled for it: the next start need not.
+// Has zor's command line and its terminal program do what people do most, against a hub of its own, and keeps what V8 compiled for that: the
+// next start need not.
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -9,51 +10,68 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { boundCommand } from "../lib/owned-process.ts";
+import { scripts } from "./bundles.mjs";
 
-const limitMs = 20_000;
+const limitMs = 60_000;
 /** How zor ends when what it asks cannot be reached. */
 const unavailable = 6;
 /** Command lines whose code is kept. */
 const usual = [
-  ["get", "hosts"],
-  ["get", "instances"],
+  ["cli", "get", "hosts"],
+  ["cli", "get", "instances"],
   // Refused, as no agent has joined: all that is done before that is what it takes to make one.
-  ["create", "instance", "h1/m1", "--kernel", "micro", "--nic", "lan=lab"],
+  ["cli", "create", "instance", "h1/m1", "--kernel", "micro", "--nic", "lan=lab"],
+  ["tui"],
 ];
 
 /**
- * Writes cli-HASH.code for cli-main.cjs in a directory that has hub.js as well. Where it cannot be made, says so: zor works without it,
- * 30 ms slower.
+ * Writes cli-HASH.code for cli-main.cjs, and likewise for the terminal program, in a directory that has hub.js as well. Where it cannot be
+ * made, says so: zor works without it, commands start 30 ms and the terminal program half a second later.
  */
 export async function keepCompiledCode(dist) {
-  for (const name of readdirSync(dist)) if (/^cli-\w+\.code/.test(name)) rmSync(join(dist, name));
-  nameByHash(join(dist, "cli-main.cjs"));
+  nameByHash(dist);
   const directory = await mkdtemp(join(tmpdir(), "zor-build-"));
   try {
     await using hub = await startHub(dist, directory);
-    const env = { PATH: process.env.PATH, ZOR_CONFIG: join(directory, "config") };
-    const zor = (program, argv) =>
-      promisify(execFile)(...boundCommand(process.execPath, [program, ...argv]), { env, timeout: limitMs });
+    const config = join(directory, "config");
+    const env = {
+      ...{ PATH: process.env.PATH, HOME: directory, XDG_STATE_HOME: directory, ZOR_CONFIG: config },
+      ...{ TERM: "xterm-256color", LC_ALL: "C.UTF-8" },
+    };
+    const run = (argv) => promisify(execFile)(...boundCommand(process.execPath, argv), { env, timeout: limitMs });
     const cli = join(dist, "cli.cjs");
-    await zor(cli, ["context", "add", "build", "--address", hub.address, "--identity", hub.admin]);
-    await zor(cli, ["host", "add", "h1", "--address", "127.0.0.1:1"]);
-    for (const argv of usual) {
-      await zor(join(import.meta.dirname, "run-and-keep-code.cjs"), [dist, ...argv]).catch((error) => {
+    await run([cli, "context", "add", "build", "--address", hub.address, "--identity", hub.admin]);
+    await run([cli, "host", "add", "h1", "--address", "127.0.0.1:1"]);
+    const keep = join(import.meta.dirname, "run-and-keep-code.cjs");
+    for (const [program, ...argv] of usual) {
+      await run([...launcherOptions(program), keep, dist, program, ...argv]).catch((error) => {
         if (error.code !== unavailable) throw error;
       });
     }
   } catch (error) {
-    console.warn(`zor: what V8 compiles could not be kept, so commands start slower: ${error.message}`);
+    console.warn(`zor: what V8 compiles could not be kept, so programs start slower: ${error.message}`);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** Puts the hash of a script before it, for start-cli.cjs. */
-export function nameByHash(file) {
-  const source = readFileSync(file, "utf8");
-  if (/[^\x00-\x7f]/.test(source)) throw new Error(`${file} has characters beyond ASCII, and start-cli.cjs reads none`);
-  writeFileSync(file, `/*${createHash("sha256").update(source).digest("hex").slice(0, 16)}*/${source}`);
+/** With what Node is started by the launcher: V8 takes no code that was compiled with other options. */
+export function launcherOptions(program) {
+  const launcher = readFileSync(join(import.meta.dirname, "../zor"), "utf8");
+  const options = new RegExp(`program=${program}\\.cjs options="([^"]*)"`).exec(launcher)?.[1] ?? "";
+  return options.split(" ").filter((option) => option !== "");
+}
+
+/** Puts its hash before each script, for start-script.cjs, and removes what was compiled of others. */
+export function nameByHash(dist) {
+  for (const name of readdirSync(dist)) if (/^(?:cli|tui)-\w+\.code/.test(name)) rmSync(join(dist, name));
+  for (const name of Object.keys(scripts)) {
+    const file = join(dist, `${name}-main.cjs`);
+    const source = readFileSync(file, "utf8");
+    if (/[^\x00-\x7f]/.test(source))
+      throw new Error(`${file} has characters beyond ASCII, and start-script.cjs reads none`);
+    writeFileSync(file, `/*${createHash("sha256").update(source).digest("hex").slice(0, 16)}*/${source}`);
+  }
 }
 
 /** A hub on ports that the system picks; it ends with its disposal, and with this process. */

@@ -1,20 +1,18 @@
 // npm run watch -- PROGRAM [ARGUMENTS]: bundles one program whenever its sources change and starts it again.
 import { spawn } from "node:child_process";
-import { copyFileSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { context } from "esbuild";
 import { boundCommand } from "../lib/owned-process.ts";
-import { commandLineOptions, moduleOptions, programs } from "./bundles.mjs";
+import { moduleOptions, placeStarts, programs, scriptOptions, scripts } from "./bundles.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
-/** Files of dist/ that belong to a program. */
+/** Files of dist/ that belong to a program that is made of modules. */
 const parts = {
   agent: ["agent", "cable-engine", "cable-worker", "box-worker", "console-pump", "lan-relay"],
   hub: ["hub", "join", "hub-relay", "relay-worker"],
-  tui: ["tui"],
-  cli: [],
 };
 const usage = `npm run watch -- PROGRAM [ARGUMENTS]
 
@@ -38,7 +36,8 @@ if (program === "--help" || program === "-h") {
   console.log(usage);
   process.exit(0);
 }
-if (program === undefined || !Object.hasOwn(parts, program)) {
+const isScript = program !== undefined && Object.hasOwn(scripts, program);
+if (program === undefined || (!isScript && !Object.hasOwn(parts, program))) {
   console.error(program === undefined ? usage : `no such program: ${program}\n\n${usage}`);
   process.exit(2);
 }
@@ -46,11 +45,11 @@ if (program === undefined || !Object.hasOwn(parts, program)) {
 let child;
 let ending = false;
 const runs = argv.length > 0 || program === "tui";
-const options =
-  program === "cli"
-    ? commandLineOptions(dist)
-    : moduleOptions(dist, Object.fromEntries(parts[program].map((part) => [part, programs[part]])));
-if (program === "cli") copyFileSync(join(root, "deploy/start-cli.cjs"), join(dist, "cli.cjs"));
+const pick = (of, names) => Object.fromEntries(names.map((name) => [name, of[name]]));
+const options = isScript
+  ? scriptOptions(dist, pick(scripts, [program]))
+  : moduleOptions(dist, pick(programs, parts[program]));
+if (isScript) placeStarts(dist, pick(scripts, [program]));
 const restarter = {
   name: "restart",
   setup(build) {
@@ -77,7 +76,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 async function restart() {
   await stop();
   if (ending) return;
-  const entry = program === "cli" ? "cli.cjs" : `${program}.js`;
+  const entry = `${program}${isScript ? ".cjs" : ".js"}`;
   // The programs expect the word that the launcher chose them by.
   const words = program === "cli" ? argv : [program, ...argv];
   child = spawn(...boundCommand(process.execPath, [join(dist, entry), ...words]), { stdio: "inherit" });

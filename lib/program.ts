@@ -21,9 +21,12 @@ export const packagedImages: string = join(installationRoot, "images");
 /** The launcher as it can be written down. */
 export const launcherPath: string = join(lastingRoot(installationRoot), "zor");
 
-/** Path of a bundled program, such as "agent" or "cable-engine". The command line, "cli", is the one that is a CommonJS script. */
+/** Programs that are CommonJS scripts. */
+const scripts = ["cli", "tui"];
+
+/** Path of a bundled program, such as "agent" or "cable-engine". */
 export function programPath(program: string): string {
-  return join(installationRoot, "dist", `${program}${program === "cli" ? ".cjs" : ".js"}`);
+  return join(installationRoot, "dist", `${program}${scripts.includes(program) ? ".cjs" : ".js"}`);
 }
 
 /** Path of the Node runtime that is pinned with the project. */

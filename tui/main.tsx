@@ -162,4 +162,4 @@ function settingsDirectory(): string {
 
 // The launcher passes its own first word on.
 const words = process.argv.slice(process.argv[2] === "tui" ? 3 : 2);
-await program.parseAsync(words, { from: "user" });
+void program.parseAsync(words, { from: "user" });

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { bundleCommandLine, bundleModules, programs } from "../bundles.mjs";
+import { bundleModules, bundleScripts, programs, scripts } from "../bundles.mjs";
 import { nameByHash } from "../compiled-code.mjs";
 import { digestOf, filesIn, listed } from "./files.mjs";
 import { LockedPackages, writeModules, writeNode } from "./runtime.mjs";
@@ -39,8 +39,8 @@ const digits = 16;
 export async function writeVersion(root, directory, { arch, image }) {
   const packages = new LockedPackages(root);
   const dist = join(directory, "dist");
-  await Promise.all([bundleModules(dist, programs), bundleCommandLine(dist)]);
-  nameByHash(join(dist, "cli-main.cjs"));
+  await Promise.all([bundleModules(dist, programs), bundleScripts(dist, scripts)]);
+  nameByHash(dist);
   for (const name of readdirSync(dist)) if (name.endsWith(".map")) rmSync(join(dist, name));
   const node = writeNode(packages, arch, join(directory, "node_modules/.bin/node"));
   writeModules(packages, arch, join(directory, "node_modules"));

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
-import { bundleCommandLine, bundleModules, programs } from "../../deploy/bundles.mjs";
+import { bundleModules, bundleScripts, programs, scripts } from "../../deploy/bundles.mjs";
 import { keepCompiledCode } from "../../deploy/compiled-code.mjs";
 import { boundCommand } from "../../lib/owned-process.ts";
 import { findMissing, needs, summarize, thisMachine } from "./needs.ts";
@@ -39,9 +39,11 @@ await bundleModules(dist, {
   "least-client": "test/bench/cli/least-client.ts",
 });
 await copyFile(join(root, "zor"), join(directory, "zor"));
-// The launcher starts nothing where there is no command line.
-if (["cli", "machines", "tui"].includes(name)) await bundleCommandLine(dist);
-if (["cli", "machines"].includes(name)) await keepCompiledCode(dist);
+// What people start is measured as it is built.
+if (["cli", "machines", "tui"].includes(name)) {
+  await bundleScripts(dist, scripts);
+  await keepCompiledCode(dist);
+}
 const node = join(root, "node_modules/.bin/node");
 // Of the lists that it reads it makes garbage: that is not what is measured.
 const flags = name === "hub" ? ["--max-semi-space-size=64"] : [];

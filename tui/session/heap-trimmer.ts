@@ -3,7 +3,9 @@ import { runInNewContext } from "node:vm";
 
 /** Seconds between two looks at the heap. */
 const everyTicks = 15;
-/** Garbage worth a pause of some 30 ms. */
+/** Somebody who has not typed for so long does not wait for anything. */
+const restTicks = 3;
+/** Garbage worth a pause of some 50 ms. */
 const worthBytes = 24 * 1024 * 1024;
 
 /** What the trimmer looks at and does. */
@@ -20,16 +22,25 @@ export interface Heap {
 export class HeapTrimmer {
   readonly #heap: Heap;
   #ticks = 0;
+  #untypedTicks = restTicks;
   #sizeBytes = 0;
 
   constructor(heap: Heap) {
     this.#heap = heap;
   }
 
+  /** Somebody is at work: a pause now would be felt. */
+  typed(): void {
+    this.#untypedTicks = 0;
+  }
+
   /** To be called once a second. */
   tick(): void {
     this.#ticks += 1;
-    if (this.#ticks % everyTicks !== 0 || this.#heap.sizeBytes() - this.#sizeBytes < worthBytes) return;
+    this.#untypedTicks += 1;
+    if (this.#ticks < everyTicks || this.#untypedTicks < restTicks) return;
+    this.#ticks = 0;
+    if (this.#heap.sizeBytes() - this.#sizeBytes < worthBytes) return;
     this.#heap.collect();
     this.#sizeBytes = this.#heap.sizeBytes();
   }
@@ -37,12 +48,18 @@ export class HeapTrimmer {
 
 /** The heap of this process. */
 export function ownHeap(): Heap {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
+  let collect: unknown;
   return {
     sizeBytes: () => getHeapStatistics().total_heap_size,
     collect: () => {
+      collect ??= collector();
       if (typeof collect === "function") collect();
     },
   };
+}
+
+/** Making a context takes as long as a frame: not before it is needed. */
+function collector(): unknown {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc");
 }

@@ -88,7 +88,11 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   process.stdout.write("\r");
   process.stdout.on("drain", () => canvas.refresh());
   const painter = new Painter({ model, controller, look, settings, canvas, size: terminalSize });
-  const onTyped = (): void => painter.paintSoon();
+  const trimmer = new HeapTrimmer(ownHeap());
+  const onTyped = (): void => {
+    trimmer.typed();
+    painter.paintSoon();
+  };
   instance = render(
     <App
       controller={controller}
@@ -112,7 +116,6 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   );
   process.stdout.on("resize", () => painter.paint());
   painter.start();
-  const trimmer = new HeapTrimmer(ownHeap());
   if (settings.values.settings.mouse === true) mouse.set(true);
   const ticking = setInterval(() => {
     model.tick();

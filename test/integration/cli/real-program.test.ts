@@ -93,9 +93,12 @@ describe("the zor program", () => {
     expect(seen).toEqual({ code: 0, stdout: "hosts/alpha/instances/vm1\nhosts/beta/instances/vm1\n", stderr: "" });
   });
 
-  it("starts with the code that V8 compiled when it was built", async () => {
-    const look = `const { script } = require(${JSON.stringify(programPath("cli"))}).load(); console.log(script.cachedDataRejected)`;
-    expect(await finish(start(nodePath, ["-e", look]))).toMatchObject({ code: 0, stdout: "false\n" });
+  it.each(["cli", "tui"])("starts with the code that V8 compiled when it was built: %s", async (program) => {
+    const look = `const { script } = require(${JSON.stringify(programPath(program))}).load(); console.log(script.cachedDataRejected)`;
+    const script = join(installationRoot, "deploy/compiled-code.mjs");
+    const { launcherOptions } = (await import(script)) as { launcherOptions: (program: string) => readonly string[] };
+    const seen = await finish(start(nodePath, [...launcherOptions(program), "-e", look]));
+    expect(seen).toMatchObject({ code: 0, stdout: "false\n" });
   });
 
   it("ends quietly when the reader of its output leaves", async () => {

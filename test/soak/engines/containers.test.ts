@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { installationRoot, nodePath } from "../../../lib/program.js";
+import { nodePath, programPath } from "../../../lib/program.js";
 import { eventually } from "../../helpers/eventually.js";
 import { Terminal } from "../../helpers/tmux.js";
 import { EngineRig } from "./rig.js";
@@ -24,7 +24,7 @@ const shell = (id: string, script: string) => rig.reach.shell(id, script);
 
 /** Looks at an instance in the terminal interface, in a real terminal. */
 async function showsInTerminal(kind: "docker" | "podman", id: string): Promise<void> {
-  const program = join(installationRoot, "dist/tui.js");
+  const program = programPath("tui");
   const variables = `LC_ALL=C.UTF-8 ZOR_CONFIG=${rig.reach.config} XDG_STATE_HOME=${shared}`;
   const line = `env ${variables} ${nodePath} ${program} tui`;
   await using terminal = await Terminal.open(line, { columns: 120, rows: 60 }, join(shared, `recording-${kind}`));

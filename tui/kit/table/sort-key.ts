@@ -34,7 +34,7 @@ export function sortKeyOf(column: Column, row: Row, context: CellContext): SortK
 /** The size of "1.5 GiB", "20 ms", "3d 4h", "85%", "-12" or "1.2k"; undefined for what is no amount. */
 export function amountOf(text: string): number | undefined {
   const trimmed = text.trim();
-  const parts = [...trimmed.matchAll(/([+-]?\d+(?:\.\d+)?)\s*([A-Za-zµ%/]*)\s*/gy)];
+  const parts = [...trimmed.matchAll(/([+-]?\d+(?:\.\d+)?)\s*([A-Za-z\u00b5%/]*)\s*/gy)];
   if (parts.length === 0 || parts.map(([all]) => all).join("") !== trimmed) return undefined;
   let sum = 0;
   for (const [, number = "", unit = ""] of parts) {

@@ -28,6 +28,25 @@ describe("the heap trimmer", () => {
     expect(heap.collections).toBe(2);
   });
 
+  it("waits with what is felt until nothing is typed", () => {
+    let collections = 0;
+    const trimmer = new HeapTrimmer({
+      sizeBytes: () => 100 * mib,
+      collect: () => {
+        collections += 1;
+      },
+    });
+    for (let second = 0; second < 60; second += 1) {
+      trimmer.typed();
+      trimmer.tick();
+    }
+    expect(collections).toBe(0);
+    trimmer.tick();
+    expect(collections).toBe(0);
+    trimmer.tick();
+    expect(collections).toBe(1);
+  });
+
   it("can collect the heap of this process", () => {
     const heap = ownHeap();
     let dropped: WeakRef<object> | undefined;

@@ -1,15 +1,16 @@
-// dist/cli.cjs: starts zor's command line with what V8 compiled of it when it was built (compiled-code.mjs). Node's own compile cache
-// would keep only what V8 compiles before anything runs, and one copy for each user.
+// dist/cli.cjs, dist/tui.cjs: start a program that is one CommonJS script with what V8 compiled of it when it was built (compiled-code.mjs).
+// Node's own compile cache would keep only what V8 compiles before anything runs, and one copy for each user.
 const { readFileSync } = require("node:fs");
-const { join } = require("node:path");
+const { basename, join } = require("node:path");
 const { constants, Script } = require("node:vm");
 
-const filename = join(__dirname, "cli-main.cjs");
+const program = basename(__filename, ".cjs");
+const filename = join(__dirname, `${program}-main.cjs`);
 
 /** Where the compiled code of a source lies: V8 compares lengths only, so the source names it by its hash, in its first line. */
 function codeFile(source) {
   const hash = /^\/\*([0-9a-f]+)\*\//.exec(source.slice(0, 80))?.[1];
-  return hash === undefined ? undefined : join(__dirname, `cli-${hash}.code`);
+  return hash === undefined ? undefined : join(__dirname, `${program}-${hash}.code`);
 }
 
 function compiledCode(source) {
