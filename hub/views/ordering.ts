@@ -5,6 +5,9 @@ import type { Work } from "../kit/turns.js";
 import { OrderedRows } from "../../lib/list/ordered-rows.js";
 import type { Row, RowTable } from "./row-table.js";
 
+/** Rows that are gone through before a call may get in between. */
+const stride = 512;
+
 /** A row where it stands: what it was sorted by then. It never changes: a row that is sorted otherwise has another entry. */
 export interface Entry {
   readonly row: Row;
@@ -58,7 +61,10 @@ export class Ordering {
     const rows = [...this.#kinds.keys()].flatMap((table) => [...table.rows.values()]);
     const pick = (row: Row): Entry | undefined => (row.isGone ? undefined : this.#entry(row));
     const sorted = yield* sortedRuns(rows, pick, this.compare);
-    for (const entry of sorted) this.#entries.set(entry.row, entry);
+    for (const [at, entry] of sorted.entries()) {
+      if (at % stride === 0) yield;
+      this.#entries.set(entry.row, entry);
+    }
     this.#list = new OrderedRows(this.compare, sorted);
   }
 
@@ -71,11 +77,11 @@ export class Ordering {
     const all = candidates === undefined ? [...(this.#list?.all() ?? [])] : [...this.#entriesOf(candidates)];
     for (const entry of all) {
       seen += 1;
-      if (seen % 512 === 0) yield;
+      if (seen % stride === 0) yield;
       if (selection.passes(entry.row)) picked.push(entry);
     }
     if (candidates !== undefined) picked.sort(this.compare);
-    selection.begin(picked, new OrderedRows(this.compare, picked), (row) => this.#entries.get(row));
+    yield* selection.begin(picked, new OrderedRows(this.compare, picked), (row) => this.#entries.get(row));
   }
 
   forget(selection: Selection): void {
@@ -193,8 +199,10 @@ export class Selection {
     });
   }
 
-  begin(picked: readonly Entry[], list: OrderedRows<Entry>, entryOf: (row: Row) => Entry | undefined): void {
-    for (const entry of picked) {
+  /** Takes what was picked, and then what changed until that was done. */
+  *begin(picked: readonly Entry[], list: OrderedRows<Entry>, entryOf: (row: Row) => Entry | undefined): Work<void> {
+    for (const [at, entry] of picked.entries()) {
+      if (at % stride === 0) yield;
       this.#members.set(entry.row, entry);
       this.#count(entry, 1);
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Entry, Selection } from "../../../../hub/views/ordering.js";
 import { OrderedRows } from "../../../../lib/list/ordered-rows.js";
-import type { Row } from "../../../../hub/views/row-table.js";
+import type { Row, RowTable } from "../../../../hub/views/row-table.js";
 import type { FactSource } from "../../../../hub/views/tables.js";
 import { Views } from "../../../../hub/views/views.js";
 import { ZorError } from "../../../../lib/errors.js";
@@ -273,7 +273,7 @@ describe("a view", () => {
     const selection = new Selection(() => {
       throw new Error("given up");
     });
-    selection.begin([], new OrderedRows<Entry>(() => 0, []), () => undefined);
+    selection.begin([], new OrderedRows<Entry>(() => 0, []), () => undefined).next();
     selection.check();
     // Of a row nothing is looked at but what is thrown.
     const row = { isGone: false } as Row;
@@ -282,6 +282,34 @@ describe("a view", () => {
     selection.told();
     await news;
     expect(() => selection.check()).toThrow("given up");
+  });
+
+  it("lets others go first while it takes many rows, and misses none that changes then", () => {
+    const compare = (left: Entry, right: Entry): number => Number(left.keys[0]) - Number(right.keys[0]);
+    const table = { kind: "instance" } as RowTable;
+    const picked = Array.from({ length: 5000 }, (_, at): Entry => {
+      const row: Row = { table, name: `${at}`, isGone: false } as Row;
+      return { row, keys: [at], state: "running" };
+    });
+    const selection = new Selection(() => true);
+    const last = picked[4999];
+    if (last === undefined) throw new Error("there are 5000");
+    const moved: Entry = { ...last, keys: [-1] };
+    const work = selection.begin(picked, new OrderedRows(compare, picked), (row) =>
+      row === last.row ? moved : undefined,
+    );
+    let parts = 0;
+    while (work.next().done !== true) {
+      parts += 1;
+      if (parts !== 2) continue;
+      // Nothing is shown before all of it is known.
+      expect(selection.size).toBe(0);
+      selection.take(last.row, moved);
+    }
+    expect(parts).toBeGreaterThan(5);
+    expect(selection.size).toBe(5000);
+    expect(selection.slice(0, 1)).toEqual([moved]);
+    expect(selection.counts.states).toEqual(new Map([["running", 5000]]));
   });
 
   it("is at any time what sorting everything anew gives", async () => {
