@@ -97,6 +97,8 @@ export class Views {
     const lease = new Lease(selected);
     try {
       await selected.ready;
+      // Somebody else may have asked for the same rows, with other columns.
+      for (const { table } of view.kinds) await this.tables.fill(table, reader.caller);
       const selection = selected.made;
       const window = new Window(view, this.#resumed(request));
       let [totals, offset, version, isFirst] = ["", 0, -1, true];

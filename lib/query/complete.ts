@@ -140,7 +140,9 @@ class Completer {
     const own = begun([...(this.#schema.words ?? []), ...this.#kinds.flatMap((kind) => this.#wordsOf(kind))], typed);
     const field = typed === "" ? undefined : this.#find(typed);
     if (field?.value.type === "message" || /^labels?$/i.test(typed)) return [`${typed}.`, ...parts, ...own];
-    const next = own.includes(typed) || field !== undefined ? this.#operators(typed) : [];
+    // Any text can be the key of a label: one that is not there is taken for the beginning of one that is.
+    const isBegun = parts.length > 0 && !parts.includes(typed) && /^labels?\./i.test(typed);
+    const next = !isBegun && (own.includes(typed) || field !== undefined) ? this.#operators(typed) : [];
     return [...next.map((sign) => `${typed}${/^\w/.test(sign) ? " " : ""}${sign}`), ...parts, ...own];
   }
 

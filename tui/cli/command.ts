@@ -51,6 +51,43 @@ export class ResourceOption extends Option {
   }
 }
 
+/** What can stand in a word that is more than one choice: a language of its own, or what only the fleet or the API knows. */
+export type Language =
+  | "query"
+  | "condition"
+  | "selector"
+  | "order"
+  | "label keys"
+  | "kinds"
+  | "kind"
+  | "contexts"
+  | "fields"
+  | "methods"
+  | "shells";
+
+/** An option whose value shells are offered word by word. */
+export class LanguageOption extends Option {
+  readonly language: Language;
+  /** Singular of the kind that it is about; undefined: the command's words say it. */
+  readonly kind: string | undefined;
+
+  constructor(flags: string, description: string, language: Language, kind?: string) {
+    super(flags, description);
+    this.language = language;
+    this.kind = kind;
+  }
+}
+
+/** An argument that shells are offered word by word. */
+export class LanguageArgument extends Argument {
+  readonly language: Language;
+
+  constructor(name: string, description: string, language: Language) {
+    super(name, description);
+    this.language = language;
+  }
+}
+
 /** An option whose value names an interface of an instance, "vm1/eth0". */
 export class NicOption extends ResourceOption {
   constructor(flags: string, description: string) {
@@ -116,10 +153,13 @@ export function asList(command: Command): Command {
     .option("--sort-by <columns>", "columns or fields, such as STATE,-MEM: with - in front the largest first");
 }
 
-/** Gives a command that prints resources of a kind the options that all of them have. @param example of a filter. */
-export function asResourceList(command: Command, example: string): Command {
+/**
+ * Gives a command that prints resources of a kind the options that all of them have.
+ * @param example of a filter. @param kind singular, unless the command's words say it.
+ */
+export function asResourceList(command: Command, example: string, kind?: string): Command {
   return asList(command)
-    .addOption(filterOption(example))
+    .addOption(filterOption(example, kind))
     .addOption(selectorOption())
     .addOption(orderOption())
     .addOption(labelColumnsOption())
@@ -128,7 +168,8 @@ export function asResourceList(command: Command, example: string): Command {
 
 /** The -l option: labels of what is meant. */
 export function selectorOption(): Option {
-  return new Option("-l, --selector <labels>", "such as site=paris,role!=db,'tier in (a,b)',owner,!old");
+  const help = "such as site=paris,role!=db,'tier in (a,b)',owner,!old";
+  return new LanguageOption("-l, --selector <labels>", help, "selector");
 }
 
 /** The -w option. */
@@ -156,14 +197,14 @@ export function noWaitOption(help = "return once it has been taken on"): Option 
   return new Option("--no-wait", help);
 }
 
-/** The --filter option of lists. */
-export function filterOption(example: string): Option {
-  return new Option("--filter <filter>", `such as '${example}'`).default("", "none");
+/** The --filter option of lists. @param kind singular of what is listed, unless the command's words say it. */
+export function filterOption(example: string, kind?: string): Option {
+  return new LanguageOption("--filter <filter>", `such as '${example}'`, "query", kind).default("", "none");
 }
 
 /** The --order-by option of lists. */
 function orderOption(): Option {
-  return new Option("--order-by <fields>", "such as name, or 'host, create_time desc'").default(
+  return new LanguageOption("--order-by <fields>", "such as name, or 'host, create_time desc'", "order").default(
     "",
     "by name; operations the newest first",
   );
@@ -171,9 +212,10 @@ function orderOption(): Option {
 
 /** The --label-columns option of lists. */
 function labelColumnsOption(): Option {
-  return new Option(
+  return new LanguageOption(
     "-L, --label-columns <keys>",
     "labels to show in columns of their own, such as role,owner",
+    "label keys",
   ).argParser((value: string, before: readonly string[] | undefined) => {
     const keys = value.split(",").map((key) => parseId("--label-columns", key.trim()));
     return [...new Set([...(before ?? []), ...keys])];

@@ -91,6 +91,20 @@ export async function listKind(
   }
 }
 
+/** The first of a kind, so many as a list gives at once. */
+export async function listPage(
+  connection: Connection,
+  kind: Kind,
+  query: Partial<ListQuery>,
+  options: CallOptions,
+): Promise<readonly AnyResource[]> {
+  const { method, rule } = standardMethod(kind, "list");
+  const { host, filter, orderBy } = { ...everything, ...query };
+  const request = requestOf(method, { ...parentOf(kind, rule.route, host), filter, orderBy, pageSize });
+  const response = await connection.unary(method, request, options);
+  return asList(responseField(response, rule.response)).map((value) => asResource(kind, value));
+}
+
 /** The resource of a name; undefined: the server says nothing of it. @throws {ZorError} NOT_FOUND */
 export async function getResource(
   connection: Connection,

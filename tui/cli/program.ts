@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { version } from "../../lib/program.js";
+import { LanguageOption } from "./command.js";
 
 /** Where help goes. */
 interface HelpOutput {
@@ -13,7 +14,13 @@ export function createProgram({ columns, write }: HelpOutput): Command {
   return new Command("zor")
     .description("One fleet of lab hosts: machines, containers, lans and the cables between them.")
     .version(version, "-V, --version", "print the version")
-    .option("--context <name>", "hub or agent to talk to (default: $ZOR_CONTEXT, else the current one)")
+    .addOption(
+      new LanguageOption(
+        "--context <name>",
+        "hub or agent to talk to (default: $ZOR_CONTEXT, else the current one)",
+        "contexts",
+      ),
+    )
     .option("--timeout <time>", "longest time for each call, such as 10s or 2m (default: 4.5s to look)")
     .option("--request-id <id>", "makes a change safe to repeat: the same id never acts twice")
     .option("-v, --verbose", "show reason, code and causes of errors")

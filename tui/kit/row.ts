@@ -21,7 +21,7 @@ export function toRow<T extends object>(kind: string, name: string, resource: T,
 }
 
 /** The labels of a resource; none for kinds that have none. */
-export function labelsOf({ resource }: Row): Readonly<Record<string, string>> {
+export function labelsOf({ resource }: Pick<Row, "resource">): Readonly<Record<string, string>> {
   // Every resource that has a field of this name has labels in it.
   return "labels" in resource ? (resource.labels as Readonly<Record<string, string>>) : {};
 }

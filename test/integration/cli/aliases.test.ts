@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { CliFleet } from "./fleet.js";
 
 let fleet: CliFleet;
@@ -11,16 +11,9 @@ afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-/** What a shell is offered; the library of completions prints by itself. */
+/** What a shell is offered. */
 async function completed(...words: readonly string[]): Promise<string> {
-  const printed: string[] = [];
-  const log = vi.spyOn(console, "log").mockImplementation((line: unknown) => void printed.push(String(line)));
-  try {
-    await fleet.zor(["complete", "--", ...words]);
-  } finally {
-    log.mockRestore();
-  }
-  return printed.join("\n");
+  return (await fleet.zor(["complete", "--", ...words])).stdout;
 }
 
 it("an alias stands for a command with its words, is completed, and never before a command", async () => {

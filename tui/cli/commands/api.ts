@@ -15,7 +15,7 @@ import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
 import type { Method } from "../../../lib/grpc/connection.js";
 import { quote } from "../../../lib/names.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { asList, outputOption, type Registrar, withExamples } from "../command.js";
+import { asList, LanguageArgument, outputOption, type Registrar, withExamples } from "../command.js";
 import { nearest } from "../../../lib/nearest.js";
 import { describeSymbol, signature } from "../output/describe-symbol.js";
 import type { StructuredForm } from "../output/forms.js";
@@ -92,7 +92,7 @@ function defineCall(api: Command, open: Registrar["open"]): void {
     .description(
       "Call a method with a request as proto3 JSON. Server streams print one response a line until they end.",
     )
-    .argument("<method>", "SERVICE/METHOD; the package may be left out")
+    .addArgument(new LanguageArgument("<method>", "SERVICE/METHOD; the package may be left out", "methods"))
     .argument("[json]", "the request; @FILE reads a file, - standard input (default: {})")
     .addOption(outputOption(["json", "yaml"], "json"))
     .action(async (methodText: string, word: string | undefined, options: { readonly output: StructuredForm }) => {

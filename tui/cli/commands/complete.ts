@@ -1,166 +1,182 @@
-import { RootCommand } from "@bomb.sh/tab";
-import type { Argument, Command } from "commander";
-import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
+import { Argument, type Command, Option } from "commander";
+import type { Connection } from "../../../lib/grpc/connection.js";
+import { type Kind, livesOnHosts } from "../../../lib/kinds/kinds.js";
 import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { isId } from "../../../lib/names.js";
+import { listContexts } from "../../client/contexts.js";
 import { shortName } from "../../kit/resource-name.js";
-import { KindArgument, NicOption, type Registrar, ResourceArgument, ResourceOption } from "../command.js";
 import { expandAlias, readAliases } from "../aliases.js";
-import { completeInside, isInsidePath } from "../complete-files.js";
+import type { Registrar } from "../command.js";
 import { commandTable, otherPrograms } from "../command-table.js";
-import { kindsWith, listKind } from "../kinds.js";
-import type { Session } from "../session.js";
-import { pathOf } from "../words.js";
+import { completeInside, isInsidePath } from "../complete-files.js";
+import { fleetValues } from "../completion/fleet-values.js";
+import type { Offer } from "../completion/offer.js";
+import { type Known, offersAt } from "../completion/offers.js";
+import { type Place, placeOf } from "../completion/place.js";
+import { namesAsTyped } from "../completion/query-offers.js";
+import {
+  bashReply,
+  type Quoting,
+  readWord,
+  type Shell,
+  shells,
+  type TypedWord,
+  wordsOfLine,
+  zshMatch,
+} from "../completion/shell-words.js";
+import { listPage } from "../kinds.js";
+import { createProgram } from "../program.js";
+import { Session } from "../session.js";
 
-/** A shell waits for this, unless --timeout says otherwise; without the hub's names it still gets commands and options. */
+/** A shell waits for this since it has started us, unless --timeout says otherwise; without the hub's names it still gets commands and options. */
 const patienceMs = 800;
+const leastPatienceMs = 300;
+const mostOffers = 1000;
 
-/** `zor complete -- WORDS`: what the completion scripts call; not for people. */
+interface Options {
+  readonly shell?: Exclude<Shell, "plain">;
+  readonly breaks: string;
+  readonly key: string;
+}
+
+/** What the keys are called that make bash list, instead of put something in: "?" in readline's own words. */
+const listing = "63";
+
+/** `zor complete -- WORDS`: what the completion scripts call; not for people. The last line says whether it may be a file (":0"), or not (":4"). */
 export function define(registrar: Registrar): void {
   const command = registrar.program
     .command("complete", { hidden: true })
     .argument("[words...]")
-    .allowUnknownOption()
-    .action(async (typed: string[]) => {
+    .addOption(new Option("--shell <shell>").choices(shells))
+    .option("--breaks <characters>", "", "")
+    .option("--key <type>", "", "")
+    .action(async (given: string[], options: Options) => {
       const session = registrar.open(command);
-      const root = new RootCommand();
-      const aliases = await readAliases(session.configDirectory).catch(() => new Map<string, string>());
-      const isOther = typed.length > 1 && !isCommand(typed[0] ?? "");
-      const words = isOther ? await expandAlias(typed, 0, session.configDirectory).catch(() => typed) : typed;
-      const program = await wholeProgram(registrar);
-      const place = placeOf(program, words);
-      const names = await namesOf(session, place);
-      addOptions(root, program, []);
-      for (const each of program.commands) addCommand(root, each, "", { place, names });
-      for (const [name, summary] of otherPrograms) root.command(name, summary);
-      for (const [alias, text] of aliases) if (!isCommand(alias)) root.command(alias, `zor ${text}`);
-      root.parse(words.length === 0 ? [""] : [...words]);
+      const { words: typed, last } = wordsOf(given, options.shell ?? "plain");
+      const words = await withoutAlias(typed, session.configDirectory);
+      const place = placeOf(await programFor(registrar, words, session.configDirectory), words);
+      const context = place.values.get("--context");
+      await using own = new Session(session.io, { ...session.options, ...(context === undefined ? {} : { context }) });
+      const offers = await offersAt(place, knownOf(own));
+      const begun = (offers ?? [])
+        .filter(({ text, isMeant }) => isMeant === true || isBegunAs(text, place.word))
+        .slice(0, mostOffers);
+      for (const line of linesOf(begun, { place, last, options })) session.print(line);
+      session.print(offers === undefined ? ":0" : ":4");
     });
+}
+
+/** In whatever case: what is typed becomes what is meant. */
+function isBegunAs(text: string, typed: string): boolean {
+  return text.startsWith(typed) || text.toLowerCase().startsWith(typed.toLowerCase());
+}
+
+/** The words of the line as the command would get them, and the last as it is typed. bash gives the line, the others words. */
+function wordsOf(
+  given: readonly string[],
+  shell: Shell,
+): { readonly words: readonly string[]; readonly last: TypedWord } {
+  // What stands before the command are assignments.
+  const raw = shell === "bash" ? wordsOfLine(given[0] ?? "").slice(1) : given.length === 0 ? [""] : given;
+  const last = readWord(raw.at(-1) ?? "", shell);
+  // fish has read those before already.
+  const before = raw.slice(0, -1).map((word) => (shell === "fish" ? word : readWord(word, shell).text));
+  return { words: [...before, last.text], last };
+}
+
+interface Printed {
+  readonly place: Place;
+  readonly last: TypedWord;
+  readonly options: Options;
+}
+
+function linesOf(offers: readonly Offer[], { place, last, options }: Printed): readonly string[] {
+  const { shell = "plain", breaks, key } = options;
+  const quoting: Quoting = { shell, keepsBlanks: place.command.name() === "query" && place.option === undefined };
+  const lines = offers.flatMap(({ text, shown = text, note = "", isBegun = false }): string[] => {
+    const wanted = place.before + text;
+    if (shell === "bash") {
+      const reply = bashReply(last, wanted, { ...quoting, breaks });
+      return reply === undefined ? [] : [key === listing ? shown : reply];
+    }
+    if (shell !== "zsh") return [`${wanted}\t${note}`];
+    const match = zshMatch(last, wanted, { ...quoting, isEnd: !isBegun && offers.length === 1 });
+    return match === undefined ? [] : [`${match}\t${shown}\t${note}`];
+  });
+  return [...new Set(lines)];
+}
+
+/** The first word that belongs to no option of all commands; undefined: it is just being typed. */
+function calledIn(words: readonly string[]): string | undefined {
+  return placeOf(createProgram({ columns: 80, write: () => undefined }), words).positionals[0];
 }
 
 function isCommand(word: string): boolean {
   return commandTable.some(({ name }) => name === word) || otherPrograms.some(([name]) => name === word);
 }
 
-/** Every command with its arguments and options. */
-async function wholeProgram({ program, open }: Registrar): Promise<Command> {
-  const whole = program.createCommand(program.name());
-  for (const option of program.options) whole.addOption(option);
-  for (const entry of commandTable) await (await entry.load()).define({ program: whole, open }, entry.name);
-  return whole;
+async function withoutAlias(words: readonly string[], directory: string): Promise<readonly string[]> {
+  const called = calledIn(words);
+  if (called === undefined || isCommand(called)) return words;
+  return await expandAlias(words, words.indexOf(called), directory).catch(() => words);
 }
 
-/** What the command line that is being typed offers. */
-interface Offer {
-  readonly place: Place;
-  /** Of the kind that stands where the cursor is. */
-  readonly names: readonly string[];
-}
-
-function addCommand(root: RootCommand, command: Command, prefix: string, offer: Offer): void {
-  const path = prefix === "" ? command.name() : `${prefix} ${command.name()}`;
-  const target = root.command(path, firstSentence(command.description()));
-  for (const argument of command.registeredArguments) {
-    const choices = choicesOf(path, argument, offer);
-    target.argument(
-      argument.name(),
-      (complete) => {
-        for (const choice of choices) complete(choice, "");
-      },
-      argument.variadic,
-    );
+/** The commands as the words have them: of the one that is called everything, of others what they are for. */
+async function programFor(registrar: Registrar, words: readonly string[], directory: string): Promise<Command> {
+  const program = createProgram({ columns: 80, write: () => undefined });
+  const called = calledIn(words);
+  for (const { name, summary, load } of commandTable) {
+    if (name === called) await (await load()).define({ ...registrar, program }, name);
+    else program.command(name).description(summary);
   }
-  addOptions(target, command, path === offer.place.path && offer.place.option !== undefined ? offer.names : []);
-  for (const nested of command.commands) addCommand(root, nested, path, offer);
+  for (const [name, summary] of otherPrograms) program.command(name).description(summary);
+  const topics = [...commandTable.map(({ name }) => name), "exit-codes"];
+  program.command("help").description("help for a command").addArgument(new Argument("[topic]").choices(topics));
+  const aliases = called === undefined ? await readAliases(directory).catch(() => []) : [];
+  for (const [alias, text] of aliases) if (!isCommand(alias)) program.command(alias).description(`zor ${text}`);
+  return program;
 }
 
-/** Shells show one line. */
-function firstSentence(description: string): string {
-  return /^[^\n]*?(?=[.:;](\s|$)|\n|$)/.exec(description)?.[0] ?? "";
-}
-
-/** @param names of what the option means that stands before the cursor. */
-function addOptions(target: ReturnType<RootCommand["command"]>, command: Command, names: readonly string[]): void {
-  for (const option of command.options) {
-    if (option.long === undefined || option.long === null) continue;
-    const name = option.long.slice(2);
-    const short = option.short?.slice(1);
-    if (option.required || option.optional) {
-      const choices = option instanceof ResourceOption ? names : (option.argChoices ?? []);
-      const suggest = (complete: (value: string, description: string) => void): void => {
-        for (const choice of choices) complete(choice, "");
-      };
-      target.option(name, option.description, suggest, short);
-    } else target.option(name, option.description, short);
-  }
-}
-
-function choicesOf(path: string, argument: Argument, { place, names }: Offer): readonly string[] {
-  if (path === "completion") return ["bash", "zsh", "fish"];
-  if (argument instanceof KindArgument) return kindsWith(argument.verb).map(({ plural }) => plural);
-  if (path !== place.path || place.option !== undefined) return [];
-  return argument instanceof ResourceArgument || place.inside !== "" ? names : [];
-}
-
-/** Where in a command line the cursor is. */
-interface Place {
-  /** The command, "create link". */
-  readonly path: string;
-  /** Kind whose resources are named there. */
-  readonly kind: Kind | undefined;
-  /** The word that is a path in an instance; "": it is none. */
-  readonly inside: string;
-  /** The word is the value of an option, which names one of a host; "": of any. */
-  readonly option?: { readonly host: string; readonly isNic: boolean };
-}
-
-function placeOf(program: Command, words: readonly string[]): Place {
-  let command = program;
-  let at = 0;
-  for (; at < words.length - 1; at++) {
-    const next = command.commands.find((each) => each.name() === words[at]);
-    if (next === undefined) break;
-    command = next;
-  }
-  const before = words.slice(at, -1).filter((word) => !word.startsWith("-"));
-  const { registeredArguments } = command;
-  const argument = registeredArguments[before.length] ?? registeredArguments.at(-1);
-  const path = pathOf(command).split(" ").slice(1).join(" ");
-  const option = command.options.find((each) => each.long === words.at(-2) || each.short === words.at(-2));
-  if (option instanceof ResourceOption) {
-    const host = /^[^/]+(?=\/)/.exec(before[0] ?? "")?.[0] ?? "";
-    return { path, kind: kindNamed(option.kind), inside: "", option: { host, isNic: option instanceof NicOption } };
-  }
-  const last = words.at(-1) ?? "";
-  const inside = isInsidePath(path, last) ? last : "";
-  if (!(argument instanceof ResourceArgument)) return { path, kind: undefined, inside };
+function knownOf(session: Session): Known {
+  const patience = Math.max(leastPatienceMs, patienceMs - performance.now());
+  const { timeoutMs = patience } = session.callOptions(patience);
+  const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(timeoutMs)]);
+  // A shell shows no errors while it completes.
+  const quietly = async (work: () => Promise<readonly string[]>): Promise<readonly string[]> =>
+    await inTime(work(), signal).catch(() => []);
   return {
-    path,
-    inside,
-    kind: argument.kind === undefined ? (findKind(before[0] ?? "") ?? kindNamed("instance")) : kindNamed(argument.kind),
+    names: (kind, typed, nics) =>
+      quietly(async () => namesOf(await session.connect(timeoutMs), { kind, typed, nics }, signal)),
+    inside: async (command, typed) =>
+      isInsidePath(command, typed) ? await quietly(() => completeInside(session, typed, signal)) : undefined,
+    values: (kinds) => (field, typed) =>
+      quietly(async () => {
+        const found = await fleetValues(await session.connect(timeoutMs), { kinds, field, typed }, signal);
+        return field === "name" ? namesAsTyped(found, typed) : found;
+      }),
+    contexts: () => quietly(async () => (await listContexts(session.configDirectory)).contexts.map(({ name }) => name)),
   };
 }
 
-/** Names of the resources the command line may mean; none when the hub does not answer in time. */
-async function namesOf(session: Session, { kind, inside, option }: Place): Promise<string[]> {
-  if (kind === undefined && inside === "") return [];
-  try {
-    const { timeoutMs = patienceMs } = session.callOptions(patienceMs);
-    const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(timeoutMs)]);
-    if (inside !== "") return await inTime(completeInside(session, inside, signal), signal);
-    if (kind === undefined) return [];
-    const connection = await session.connect(patienceMs);
-    const { resources } = await listKind(connection, kind, {}, { signal });
-    const named = resources.flatMap((each) => (option?.isNic === true ? nicsOf(each) : [each.value.name]));
-    const names = named.map(shortName).filter(isPlainName);
-    if (option === undefined) return names;
-    // What an option names is of the same host, which is not said again.
-    const there = names.filter((name) => option.host === "" || name.startsWith(`${option.host}/`));
-    return [...new Set(there.map((name) => name.slice(name.indexOf("/") + 1)))];
-  } catch {
-    // A shell shows no errors while it completes.
-    return [];
-  }
+interface WantedNames {
+  readonly kind: Kind;
+  readonly typed: string;
+  readonly nics: boolean;
+}
+
+async function namesOf(
+  connection: Connection,
+  { kind, typed, nics }: WantedNames,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const [first = "", second] = typed.split("/");
+  const isOnHost = second !== undefined && isId(first) && livesOnHosts(kind);
+  // Of many thousands the first page would be others.
+  const part = isOnHost ? (nics ? "" : second) : first;
+  const filter = part === "" ? "" : `name : ${JSON.stringify(part)}`;
+  const resources = await listPage(connection, kind, { filter, ...(isOnHost ? { host: first } : {}) }, { signal });
+  const named = resources.flatMap((each) => (nics ? nicsOf(each) : [each.value.name]));
+  return named.map(shortName).filter(isPlainName);
 }
 
 /** Full names of the interfaces of an instance. */
@@ -174,7 +190,9 @@ function nicsOf(resource: AnyResource): string[] {
 async function inTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => undefined);
   const late = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(new Error("it takes too long")), { once: true });
+    const stop = (): void => reject(new Error("it takes too long"));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
   });
   return await Promise.race([work, late]);
 }

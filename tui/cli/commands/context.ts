@@ -16,7 +16,7 @@ import {
 } from "../../client/contexts.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { formatAge } from "../../kit/format.js";
-import { asList, type Registrar, repeatable, withExamples } from "../command.js";
+import { asList, LanguageArgument, type Registrar, repeatable, withExamples } from "../command.js";
 import { noteCurrent } from "../context-notes.js";
 import { defineRenew } from "./context-renew.js";
 import { parseAddress } from "../../kit/input/addresses.js";
@@ -72,7 +72,7 @@ function defineShow(parent: Command, open: Registrar["open"]): void {
   const command = parent
     .command("show")
     .description("Show a context and the identity it uses.")
-    .argument("[name]", "default: the one in use")
+    .addArgument(new LanguageArgument("[name]", "default: the one in use", "contexts"))
     .action(async (name: string | undefined) => {
       const session = open(command);
       const context = name === undefined ? await session.context() : await loadContext({ name, env: session.io.env });
@@ -97,7 +97,7 @@ function defineUse(parent: Command, open: Registrar["open"]): void {
   const command = parent
     .command("use")
     .description("Make a context the current one.")
-    .argument("<name>", "context")
+    .addArgument(new LanguageArgument("<name>", "context", "contexts"))
     .action(async (name: string) => {
       const session = open(command);
       const { current: before } = await listContexts(session.configDirectory);
@@ -179,7 +179,7 @@ function defineRemove(parent: Command, open: Registrar["open"]): void {
   const command = parent
     .command("remove")
     .description("Forget a context. The files of its identity stay.")
-    .argument("<name>", "context")
+    .addArgument(new LanguageArgument("<name>", "context", "contexts"))
     .action(async (name: string) => {
       const session = open(command);
       const { current: before } = await listContexts(session.configDirectory);

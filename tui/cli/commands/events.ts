@@ -47,7 +47,7 @@ export function define({ program, open }: Registrar): void {
     .addOption(repeatable("--host <host>", "about a host or what is on it; may be repeated"))
     .option("--resource <name>", "about a resource or what is below it: alpha/vm1, links/cable1")
     .option("--severity <least>", "info, warning or error: that, and what is worse")
-    .addOption(filterOption('message:"out of memory"'))
+    .addOption(filterOption('message:"out of memory"', "event"))
     .option("-f, --follow", "go on with what comes, through restarts of the hub")
     .option("--limit <count>", `the newest of them, 0 to ${mostEvents}`, "200")
     .addOption(outputOption(["text", "json", "yaml"], "text"))

@@ -7,7 +7,7 @@ import { findMember, unknownField } from "../../../lib/list/field.js";
 import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
-import { outputOption, type Registrar, withExamples } from "../command.js";
+import { LanguageArgument, outputOption, type Registrar, withExamples } from "../command.js";
 import { isStructured } from "../output/forms.js";
 import type { OutputFormat, Session } from "../session.js";
 
@@ -23,7 +23,13 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Say what a kind of resource, or a field of it, is: its type, what it means, its values and its fields.",
     )
-    .argument("[what]", "a kind, KIND.FIELD.FIELD, or the name of a message; default: the kinds there are")
+    .addArgument(
+      new LanguageArgument(
+        "[what]",
+        "a kind, KIND.FIELD.FIELD, or the name of a message; default: the kinds there are",
+        "fields",
+      ),
+    )
     .option("--recursive", "all fields below it")
     .addOption(outputOption(["text", "json", "yaml"], "text"))
     .action(async (what: string | undefined, options: Options) => explain(open(command), what, options));

@@ -46,7 +46,7 @@ function defineList(host: Command, open: Registrar["open"]): void {
     .command("list")
     .description("List hosts; the same as zor get hosts.")
     .action(async (options: ListingOptions) => listResources(open(command), kindNamed("host"), [], options));
-  asResourceList(command, "state = READY");
+  asResourceList(command, "state = READY", "host");
   withExamples(command, "zor host list", "zor host list -o wide");
 }
 

@@ -45,7 +45,7 @@ function defineList(image: Command, open: Registrar["open"]): void {
     .command("list")
     .description("List images; the same as zor get images.")
     .action(async (options: ListingOptions) => listResources(open(command), kindNamed("image"), [], options));
-  asResourceList(command, "status.format = qcow2");
+  asResourceList(command, "status.format = qcow2", "image");
   withExamples(command, "zor image list", "zor image list -o wide");
 }
 

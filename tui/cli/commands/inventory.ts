@@ -32,7 +32,7 @@ export function define({ program, open }: Registrar): void {
     .option("--user <user>", "who to log in as; the label ansible_user of an instance goes before it", "root")
     .option("--accept-new", "take the key of a server on trust the first time, where it cannot be read inside")
     .option("--all", "also instances that do not run")
-    .addOption(filterOption("labels.lab = paris"))
+    .addOption(filterOption("labels.lab = paris", "instance"))
     .addOption(selectorOption())
     .action(async (options: Options) => {
       if (options.ansible !== true)

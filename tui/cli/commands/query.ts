@@ -1,4 +1,3 @@
-import { Option } from "commander";
 import { invalidArgument } from "../../../lib/errors.js";
 import { findKind } from "../../../lib/kinds/kinds.js";
 import { findPackedKind, unpack } from "../../../lib/kinds/resource.js";
@@ -17,7 +16,8 @@ import {
 import { type ConnectionState, resumed } from "../../client/watch.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { asList, type Registrar, withExamples, withNotes } from "../command.js";
+import { asList, LanguageArgument, LanguageOption, type Registrar, withExamples, withNotes } from "../command.js";
+import { firstView } from "../first-view.js";
 import { lossReporter } from "../loss-reporter.js";
 import { isStructured } from "../output/forms.js";
 import type { ListForm } from "../output/list-form.js";
@@ -41,9 +41,9 @@ export function define({ program, open }: Registrar): void {
   const command = program
     .command("query")
     .description("Find resources of all kinds, or of some, by a query; the hub looks for them, and sorts.")
-    .argument("<query...>", "which: docs/queries.md has the language")
+    .addArgument(new LanguageArgument("<query...>", "which: docs/queries.md has the language", "query"))
     .addOption(
-      new Option("--kinds <kinds>", "only of these kinds: instances,hosts").argParser((text: string) =>
+      new LanguageOption("--kinds <kinds>", "only of these kinds: instances,hosts", "kinds").argParser((text: string) =>
         text.split(",").map((word) => word.trim()),
       ),
     )
@@ -125,17 +125,7 @@ async function showRows(session: Session, query: string, options: QueryOptions):
 }
 
 async function firstOf(session: Session, request: WatchViewRequest): Promise<WatchViewResponse> {
-  const connection = await session.connect();
-  const ending = new AbortController();
-  const { signal } = session.readOptions();
-  const both = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
-  try {
-    for await (const response of connection.stream(ViewServiceService.watchView, request, { signal: both }))
-      return response;
-  } finally {
-    ending.abort();
-  }
-  return WatchViewResponse.fromPartial({});
+  return await firstView(await session.connect(), request, session.readOptions().signal);
 }
 
 /** A lost hub is told on stderr; of what it shows when it is back only what is different is printed, and what has left the window meanwhile. */

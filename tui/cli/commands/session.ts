@@ -34,7 +34,7 @@ function defineList(session: Command, open: Registrar["open"]): void {
     .command("list")
     .description("List who is at which terminal; the same as zor get sessions.")
     .action(async (options: ListingOptions) => listResources(open(command), kindNamed("session"), [], options));
-  asResourceList(command, 'caller = "zor://user/ana"');
+  asResourceList(command, 'caller = "zor://user/ana"', "session");
   withExamples(command, "zor session list", "zor session list --watch");
 }
 

@@ -1,4 +1,5 @@
 import { status } from "@grpc/grpc-js";
+import type { Option } from "commander";
 import { invalidArgument, ZorError } from "../../../lib/errors.js";
 import { descriptors } from "../../../lib/grpc/descriptors.js";
 import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
@@ -9,7 +10,14 @@ import { shortName } from "../../kit/resource-name.js";
 import { parseDurationMs } from "../../kit/input/durations.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { watchResponses } from "../../client/watch.js";
-import { type Registrar, ResourceArgument, selectorOption, withExamples, withNotes } from "../command.js";
+import {
+  LanguageOption,
+  type Registrar,
+  ResourceArgument,
+  selectorOption,
+  withExamples,
+  withNotes,
+} from "../command.js";
 import { selectedBy } from "../input/selector.js";
 import { listKind } from "../kinds.js";
 import { lossReporter } from "../loss-reporter.js";
@@ -31,7 +39,7 @@ export function define({ program, open }: Registrar): void {
     .command("wait")
     .description("Wait until resources are as they should be: in a state, deleted, or as a filter says.")
     .addArgument(new ResourceArgument("[names...]", "instances; or a kind and then names; or full names"))
-    .requiredOption("--for <condition>", "state=running, exists, deleted, or a filter such as 'spec.cpus > 2'")
+    .addOption(conditionOption())
     .option("--host <host>", "the host of names without one")
     .addOption(selectorOption())
     .action(async (words: string[], options: Options) => wait(open(command), words, options));
@@ -46,6 +54,11 @@ export function define({ program, open }: Registrar): void {
     "zor wait lans --selector lab=paris --for deleted",
     "zor wait alpha/vm1 --for 'status.guest_agent = true'",
   );
+}
+
+function conditionOption(): Option {
+  const help = "state=running, exists, deleted, or a filter such as 'spec.cpus > 2'";
+  return new LanguageOption("--for <condition>", help, "condition").makeOptionMandatory();
 }
 
 /** Whether a resource is as it should be; undefined: it is not there. */

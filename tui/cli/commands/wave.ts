@@ -14,6 +14,7 @@ import { escapeText } from "../../kit/text/escape.js";
 import {
   dryRunOption,
   filterOption,
+  LanguageOption,
   noWaitOption,
   type Registrar,
   ResourceArgument,
@@ -102,7 +103,7 @@ function defineRun(group: Command, open: Registrar["open"]): void {
     .description("Begin a wave and follow it. Ctrl-C cancels it: what it has begun ends by itself.")
     .argument("<verb>", "what is done to each: start, stop, shutdown, delete ...")
     .addArgument(new ResourceArgument("[names...]", "resources, or --filter, --selector or --all", "instance"))
-    .option("--kind <kind>", "what the names are of", "instance")
+    .addOption(new LanguageOption("--kind <kind>", "what the names are of", "kind").default("instance"))
     .option("--host <host>", "the host of names without one, or of all that are meant")
     .option("--all", "all of them")
     .addOption(filterOption("labels.lab = 'a'"))

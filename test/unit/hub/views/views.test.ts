@@ -180,6 +180,16 @@ describe("a view", () => {
     expect(held).toEqual({ now: 0, ever: 1 });
   });
 
+  it("has values of columns that nobody asked for before, of rows that somebody looks at already", async () => {
+    const { views } = world(5);
+    const first = reader(views, {});
+    await first.next();
+    const second = reader(views, { columns: ["label.site"] });
+    await second.next();
+    expect(second.state.values.get("hosts/h2/instances/vm2")).toEqual(["paris"]);
+    await Promise.all([first.end(), second.end()]);
+  });
+
   it("follows its anchor", async () => {
     const { views, put } = world(60);
     const anchor = "hosts/h5/instances/vm5";

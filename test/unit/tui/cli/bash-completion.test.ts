@@ -2,31 +2,32 @@ import { run } from "../../../../agent/host/exec.js";
 import { describe, expect, it } from "vitest";
 import { CliRun } from "../../../helpers/zor-cli.js";
 
-/** What bash makes of a line when "zor complete" offers these. */
+/** What bash asks when a line is completed, and what it makes of the answer. */
 async function completed(
-  words: readonly string[],
-  offers: readonly string[],
-): Promise<{ asked: string; replies: string }> {
+  line: string,
+  answer: readonly string[],
+  key = 9,
+): Promise<{ readonly asked: string; readonly replies: string }> {
   const { stdout: script } = await new CliRun(["completion", "bash"]).result;
-  const bash = `zor() { printf '%s|' "$@" >&3; printf '%s\\n' ${offers.map((offer) => `'${offer}'`).join(" ")}; }
+  const bash = `zor() { printf '%s|' "$@" >&3; printf '%s\\n' ${answer.map((each) => `'${each}'`).join(" ")}; }
 ${script}
-COMP_WORDS=(zor ${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length}
+COMP_LINE=$1; COMP_POINT=\${#COMP_LINE}; COMP_TYPE=${key}; COMP_WORDBREAKS=' ='
 __zor_complete 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout } = await run("bash", ["-c", `exec 3>&1; ${bash}`]);
+  const { stdout } = await run("bash", ["-c", `exec 3>&1; ${bash}`, "bash", line]);
   const at = stdout.lastIndexOf("|") + 1;
   return { asked: stdout.slice(0, at), replies: stdout.slice(at).trim() };
 }
 
 describe("completion in bash", () => {
-  it("takes a word with a colon for one, and replies with what comes after it", async () => {
-    const found = await completed(["cp", "alpha/vm1", ":", "/et"], ["alpha/vm1:/etc/\tdirectory", "alpha/vm1:/usr/"]);
-    expect(found).toEqual({ asked: "complete|--|cp|alpha/vm1:/et|", replies: "/etc/" });
-    const begun = await completed(["cp", "alpha/vm1", ":"], ["alpha/vm1:/etc/"]);
-    expect(begun).toEqual({ asked: "complete|--|cp|alpha/vm1:|", replies: "/etc/" });
+  it("asks with the line as it is typed, and runs nothing of it", async () => {
+    const line = "zor stop '$(echo ran >&3)' `echo ran >&3` \"al";
+    const { asked } = await completed(line, [":4"]);
+    expect(asked).toBe(`complete|--shell|bash|--breaks| =|--key|9|--|${line}|`);
   });
 
-  it("replies with what begins as the word does, and no directive", async () => {
-    expect((await completed(["st"], ["start\tdo", "stop\tdo", "get\tdo", ":4"])).replies).toBe("start\nstop");
-    expect((await completed(["get", ""], ["hosts", ":4"])).replies).toBe("hosts");
+  it("replies with what it is told, however that looks, and no directive", async () => {
+    expect((await completed("zor st", ["start", "stop", ":4"])).replies).toBe("start\nstop");
+    expect((await completed("zor query ", ["$(reboot) *", "  a b", ":4"], 63)).replies).toBe("$(reboot) *\n  a b");
+    expect((await completed("zor x", [":0"])).replies).toBe("");
   });
 });
