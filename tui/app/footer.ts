@@ -104,7 +104,9 @@ export function hintLine(
   }
   if (prompt !== undefined) return promptHints(prompt, width);
   const line: Segment[] = [{ text: " " }];
-  const hints = commands.flatMap(({ keys, hint }) => (hint === undefined ? [] : [{ ...hint, key: keys[0] ?? "" }]));
+  const hints = commands.flatMap(({ keys, hint }) =>
+    hint === undefined || hint.when?.() === false ? [] : [{ ...hint, key: keys[0] ?? "" }],
+  );
   for (const { key, word } of hints.sort((left, right) => left.rank - right.rank)) {
     const pair: Segment[] = [
       { text: keyName(key), tone: "accent" },

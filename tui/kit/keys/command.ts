@@ -6,6 +6,8 @@ export interface Hint {
   readonly word: string;
   /** The smallest stand first; the largest go when there is little room. */
   readonly rank: number;
+  /** Whether its key alone does something where the person is now. Default: always, where it can be given. */
+  when?(): boolean;
 }
 
 /** One line of the table of keys: the key, the footer, the help and the command line are made of it. */

@@ -8,6 +8,8 @@ import { canBe, openClone, openEdit, openNew } from "./open.js";
 export function formCommands(program: Program): readonly Command[] {
   const { model } = program;
   const here = (): string | undefined => model.screen.kind?.kind;
+  /** What the screen is about: one of that is made unless something else is asked for. */
+  const makesHere = (): ReturnType<NonNullable<typeof model.screen.makes>> => model.screen.makes?.() ?? { kind: here() ?? "", of: model.screen.subject() };
   return [
     {
       keys: ["n"],
@@ -15,14 +17,17 @@ export function formCommands(program: Program): readonly Command[] {
       argument: "KIND",
       title: "make a new one, in a form: of the kind in view, or of KIND",
       group: "Act",
-      hint: { word: "new", rank: 9 },
+      hint: { word: "new", rank: 9, when: () => canBe("create", findKind(makesHere().kind)?.singular) },
       changes: true,
       run: ({ argument, chord }) => {
-        const makes = model.screen.makes?.() ?? { kind: here() ?? "", of: model.screen.subject() };
+        const makes = makesHere();
         const word = argument === "" ? makes.kind : argument;
         const kind = findKind(word);
         if (kind !== undefined && canBe("create", kind.singular)) return openNew(program, kind, {}, { of: makes.of });
-        if (chord !== "" || argument === "") return model.say("new what? For example :new lan", "warn");
+        if (chord !== "" || argument === "") {
+          const nothing = makes.kind === "" ? "new what?" : `no ${makes.kind} is made in a form:`;
+          return model.say(`${nothing} :new KIND makes one, for example :new lan`, "warn");
+        }
         const near = nearest(
           word,
           model.kinds.all.map((each) => each.kind).filter((each) => canBe("create", each)),

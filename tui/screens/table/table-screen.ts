@@ -111,7 +111,8 @@ export class TableScreen implements Screen {
     const facts = this.#facts(isWhole ? `${matched}` : `${matched}…`, total);
     const body = { extent: { top, shown: rows.length, length: matched }, facts };
     if (rows.length > 0 || !isWhole) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
-    return { ...body, lines: emptyLines(this.#program.model, this.table).map((line) => ({ line })) };
+    const empty = emptyLines(this.#program.model, this.table, width).slice(0, height);
+    return { ...body, lines: empty.map((line) => ({ line })) };
   }
 
   /** Looks at the rows that are left, with room for keys in between. */

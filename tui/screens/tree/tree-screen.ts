@@ -8,6 +8,7 @@ import type { Body, Screen } from "../../kit/screen.js";
 import { type Filter, matches, parseFilter } from "../../kit/table/filter.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { cutLine, type Line } from "../../kit/text/segment.js";
+import { wrapText } from "../../kit/text/wrap-text.js";
 import type { TreeNode } from "../../kit/tree/node.js";
 import { type TreeLine, TreeState } from "../../kit/tree/tree-state.js";
 import { showDetails } from "../detail/detail-screen.js";
@@ -79,7 +80,10 @@ export class TreeScreen implements Screen {
           ? this.source.empty
           : "nothing matches; esc shows everything"
         : "reading the fleet";
-      return { lines: [{ line: [] }, { line: [{ text: `   ${said}`, tone: "dim" }] }], extent, facts };
+      const told = wrapText(said, Math.max(1, width - 3)).map((part) => ({
+        line: [{ text: `   ${part}`, tone: "dim" as const }],
+      }));
+      return { lines: [{ line: [] }, ...told], extent, facts };
     }
     return {
       lines: lines.map((each) => ({ ...each, line: cutLine(each.line, width), ...(isOld ? { faded: true } : {}) })),

@@ -108,7 +108,7 @@ export class WaysScreen implements Screen {
     const exposes = this.#exposeLines();
     const sessions = this.#sessionLines();
     return [
-      headingLine("Ports of this machine", "as long as this program runs; :forward 8080:80 on an instance opens one"),
+      headingLine("Ports of this machine", "while this program runs; :forward 8080:80 opens one"),
       ...orNone(ports, "none"),
       { line: [] },
       headingLine("Ports of the hub", "zor expose opens one"),

@@ -4,6 +4,7 @@ import { completions, parseCommandLine } from "../../../../tui/app/command-line.
 import { type Command, keyName } from "../../../../tui/kit/keys/command.js";
 import { pluralOf } from "../../../../tui/kit/kind-table.js";
 import type { Program } from "../../../../tui/screens/program.js";
+import { hintLine } from "../../../../tui/app/footer.js";
 import { allCommands } from "../../../../tui/screens/commands.js";
 import { ConsoleScreen } from "../../../../tui/screens/console/console-screen.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
@@ -79,6 +80,25 @@ function on(kind: string) {
 
 /** Every command of the program. */
 const commands = allCommands(makeProgram().program);
+
+describe("n in the footer", () => {
+  it("stands there only where n alone opens a form", () => {
+    const shown = everywhere().map(({ model, controller, press, kind, screen }) => {
+      const footer = hintLine(model, controller.commands, 400)
+        .map(({ text }) => text)
+        .join("");
+      const isShown = / n new /.test(`${footer} `);
+      // What a console or a diagnosis is of need not be there.
+      const { screen: before } = model;
+      if (isShown) press("n");
+      const isForm = model.screen !== before || model.notice?.text.includes(":new KIND") !== true;
+      expect({ kind, screen, isShown, isForm }).toMatchObject({ isForm: true });
+      return isShown ? [`${kind} ${screen}`] : [];
+    });
+    expect(shown.flat()).toEqual(expect.arrayContaining(["instance table", "lan table", "link detail"]));
+    expect(shown.flat().filter((each) => /^(?:event|operation|session|image) (?:table|detail)| pulse$/.test(each))).toEqual([]);
+  });
+});
 
 describe("keys", () => {
   it.each<readonly [string, Partial<KeyFacts>, readonly string[]]>([
