@@ -13,10 +13,19 @@ export function defaultLogFile(env: Environment): string {
   return join(userDirectory("state", env), "tui.log");
 }
 
-/** A log in a file that does not grow without bound. @throws when the file cannot be written. */
+/** What a full disk does not take waits in memory, up to so much; more is not kept. */
+const mostWaitingBytes = 256 * 1024;
+
+/**
+ * A log in a file that does not grow without bound. A disk that is full later loses lines of it and ends nothing.
+ * @throws when the file cannot be opened.
+ */
 export function openLogFile(path: string): Log {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size > largestBytes) renameSync(path, `${path}.old`);
-  return createLog("tui", pino.destination({ dest: path, sync: true, mode: 0o600 }));
+  const destination = pino.destination({ dest: path, sync: true, mode: 0o600, maxLength: mostWaitingBytes });
+  // Nobody's error: without this it would be one that ends the program.
+  destination.on("error", () => undefined);
+  return createLog("tui", destination);
 }

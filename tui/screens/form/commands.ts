@@ -1,6 +1,7 @@
 import { findKind } from "../../../lib/kinds/kinds.js";
 import { nearest } from "../../../lib/nearest.js";
 import type { Command } from "../../kit/keys/command.js";
+import type { Row } from "../../kit/row.js";
 import type { Program } from "../program.js";
 import { canBe, openClone, openEdit, openNew } from "./open.js";
 
@@ -9,7 +10,8 @@ export function formCommands(program: Program): readonly Command[] {
   const { model } = program;
   const here = (): string | undefined => model.screen.kind?.kind;
   /** What the screen is about: one of that is made unless something else is asked for. */
-  const makesHere = (): ReturnType<NonNullable<typeof model.screen.makes>> => model.screen.makes?.() ?? { kind: here() ?? "", of: model.screen.subject() };
+  const makesHere = (): { readonly kind: string; readonly of: Row | undefined } =>
+    model.screen.makes?.() ?? { kind: here() ?? "", of: model.screen.subject() };
   return [
     {
       keys: ["n"],

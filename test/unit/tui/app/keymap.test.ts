@@ -96,7 +96,9 @@ describe("n in the footer", () => {
       return isShown ? [`${kind} ${screen}`] : [];
     });
     expect(shown.flat()).toEqual(expect.arrayContaining(["instance table", "lan table", "link detail"]));
-    expect(shown.flat().filter((each) => /^(?:event|operation|session|image) (?:table|detail)| pulse$/.test(each))).toEqual([]);
+    expect(
+      shown.flat().filter((each) => /^(?:event|operation|session|image) (?:table|detail)| pulse$/.test(each)),
+    ).toEqual([]);
   });
 });
 
