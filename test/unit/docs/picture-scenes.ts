@@ -33,7 +33,9 @@ const consoleText = (name: string): readonly string[] => [
 ];
 
 /** The consoles that are open say something; the first of two stands beside the second. */
-export async function talkOnConsoles({ gateway, model, press }: TestProgram): Promise<void> {
+export async function talkOnConsoles({ gateway, model, press, program }: TestProgram): Promise<void> {
+  // What was not looked at was not opened.
+  for (const session of program.consoles.all) session.resize({ columns: 80, rows: 24 });
   model.screen.draw(120, 28);
   for (const [index, guest] of gateway.consoles.entries()) {
     guest.open();
