@@ -57,7 +57,8 @@ export function addMainServices(server: Server, parts: ServedParts, options: Ser
       ...handlersOf(HookServiceService, hooks.methods),
       ...handlersOf(VersionServiceService, versionHandlers("hub")),
       ...handlersOf(ViewServiceService, {
-        watchView: (request, { caller, signal }) => views.watch(request, { caller: caller.identity, signal }),
+        watchView: (request, { caller: { identity, role }, signal }) =>
+          views.watch(request, { caller: identity, role, signal }),
       }),
     },
     ...kinds.map(({ handlers }) => handlers),

@@ -40,12 +40,13 @@ export interface Finder {
     /** Somebody asks for what is measured, until what is returned is called. */
     hold(caller: string): Promise<() => void>;
   };
+  /** Undefined: everything has to be looked at. */
   find(wanted: {
     readonly kind: string;
     readonly parent: string;
     readonly query: Query;
     readonly caller: string;
-  }): Promise<readonly Kept[]>;
+  }): Promise<readonly Kept[] | undefined>;
 }
 
 /** Lists what the hub knows, without asking a host, and names the hosts of which it may be old. */

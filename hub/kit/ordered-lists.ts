@@ -61,7 +61,7 @@ export class OrderedLists {
   }
 
   /** @param find finds what matches the filter, when that is asked for. */
-  async page(source: ListSource, find?: () => Promise<readonly Kept[]>): Promise<OrderedPage> {
+  async page(source: ListSource, find?: () => Promise<readonly Kept[] | undefined>): Promise<OrderedPage> {
     const { query, index } = source;
     const { after, size, order } = query;
     const list = query.list === "" ? randomBytes(6).toString("base64url") : query.list;
@@ -89,7 +89,7 @@ export class OrderedLists {
     };
   }
 
-  async #select(source: ListSource, find?: () => Promise<readonly Kept[]>): Promise<readonly Placed[]> {
+  async #select(source: ListSource, find?: () => Promise<readonly Kept[] | undefined>): Promise<readonly Placed[]> {
     const matching = await find?.();
     const found = matching === undefined ? source : { ...source, matching };
     return await this.#turns.run(source.caller, select(found));

@@ -12,6 +12,7 @@ import { findQueryField, type QueryField } from "../../lib/query/query-field.js"
 import { type SortValue, sortReader } from "../../lib/query/sort-keys.js";
 import type { QueryTree, SortField } from "../../lib/query/tree.js";
 import type { WatchViewRequest } from "../../proto/gen/zor/v1/view_service.js";
+import type { ColumnLease } from "./column-lease.js";
 import { type FieldPick, readFields } from "./pick-fields.js";
 import type { Row, RowTable } from "./row-table.js";
 import type { Tables } from "./tables.js";
@@ -36,6 +37,8 @@ export interface ReadView {
   readonly intervalMs: number;
   /** Whether it asks for what is measured. */
   readonly isMeasured: boolean;
+  /** Has its columns of tables stay. */
+  readonly lease: ColumnLease;
 }
 
 /** What is asked of one kind. */
@@ -47,8 +50,8 @@ interface ReadKind {
   readonly fieldsOf: readonly (QueryField | undefined)[];
 }
 
-/** @throws {ZorError} INVALID_ARGUMENT that names the field, of queries the column as well. */
-export function readView(request: WatchViewRequest, tables: Tables): ReadView {
+/** @throws {ZorError} INVALID_ARGUMENT that names the field, of queries the column as well; RESOURCE_EXHAUSTED when its caller looks at too much. */
+export function readView(request: WatchViewRequest, tables: Tables, lease: ColumnLease): ReadView {
   const kinds = kindsOf(request);
   const { parent, anchor, offset } = request;
   if (parent !== "") parseName("parent", parent);
@@ -73,12 +76,12 @@ export function readView(request: WatchViewRequest, tables: Tables): ReadView {
     const table = tables.of(kind);
     const passes = compileQuery<Row>(query.tree, {
       ...{ where: "query", type, words: "text", isGuarded: true },
-      bind: (field) => table.bind(look(field)),
+      bind: (field) => table.bind(look(field), lease),
       onBad: (term, error) => bad.note(term, error),
     });
-    const keys = sort.map((field) => sortKey({ where, type, table, field, isOnly: kinds.length === 1, look }));
+    const keys = sort.map((field) => sortKey({ where, type, table, field, isOnly: kinds.length === 1, look, lease }));
     const fieldsOf = request.columns.map((column) => findColumn(type, column, kinds.length === 1));
-    const valuesOf = fieldsOf.map((field) => (field === undefined ? () => undefined : table.bind(look(field))));
+    const valuesOf = fieldsOf.map((field) => (field === undefined ? () => undefined : table.bind(look(field), lease)));
     return { table, passes, keysOf: (row) => keys.map((key) => key(row)), valuesOf, fieldsOf };
   });
   bad.throwCommon(kinds.length);
@@ -87,6 +90,7 @@ export function readView(request: WatchViewRequest, tables: Tables): ReadView {
   const orderKey = JSON.stringify([kinds, printSort(sort)]);
   return {
     ...{ kinds: read, tree: query.tree, parent, orderKey, isMeasured: seen.isMeasured, columns: request.columns },
+    lease,
     descending: sort.map(({ descending }) => descending),
     selectionKey: JSON.stringify([orderKey, parent, printTree(query.tree)]),
     limit: query.limit ?? Number.POSITIVE_INFINITY,
@@ -111,14 +115,15 @@ interface SortOptions {
   readonly field: SortField;
   readonly isOnly: boolean;
   readonly look: (field: QueryField) => QueryField;
+  readonly lease: ColumnLease;
 }
 
-function sortKey({ where, type, table, field, isOnly, look }: SortOptions): (row: Row) => SortValue {
+function sortKey({ where, type, table, field, isOnly, look, lease }: SortOptions): (row: Row) => SortValue {
   return pointing(where, field.place, () => {
     try {
       const found = look(findQueryField(where, type, field.path));
       const sorted = sortReader(where, found);
-      const read = table.bindStill(found);
+      const read = table.bindStill(found, lease);
       return (row: Row) => sorted(read(row));
     } catch (error) {
       // Of several kinds some have none: they come last.

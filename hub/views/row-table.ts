@@ -1,4 +1,3 @@
-import { resourceExhausted } from "../../lib/errors.js";
 import type { NamedMessage } from "../../lib/kinds/codecs.js";
 import { kindNamed } from "../../lib/kinds/kinds.js";
 import type { Facts } from "../../lib/query/facts.js";
@@ -6,6 +5,7 @@ import { findQueryField, type QueryField, stateReader } from "../../lib/query/qu
 import type { Kept } from "../../lib/watch/kept.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
 import type { Work } from "../kit/turns.js";
+import { type ColumnLease, type LeasedColumn, tooMany } from "./column-lease.js";
 
 /** A resource as queries see it: values of the columns that any of them asks for. */
 export interface Row {
@@ -21,8 +21,10 @@ export interface Row {
   isGone: boolean;
 }
 
-interface Column {
+interface Column extends LeasedColumn {
   readonly field: QueryField;
+  /** The table has it whether or not anybody reads it. */
+  readonly isUsual: boolean;
   /** Whether all rows have its values. */
   isFilled: boolean;
   /** Rows by value, where that was asked for. */
@@ -52,7 +54,8 @@ export class RowTable {
   readonly #log: WatchLog;
   readonly #facts: Facts;
   readonly #still: Facts;
-  readonly #columns: Column[] = [];
+  /** A place is undefined once its column was forgotten. */
+  readonly #columns: (Column | undefined)[] = [];
   readonly #byText = new Map<string, number>();
   readonly #stateOf: (resource: unknown) => string;
   readonly #stop: () => void;
@@ -75,27 +78,27 @@ export class RowTable {
 
   /** Whether all rows have all values that were bound. */
   get isReady(): boolean {
-    return this.#isLoaded && this.#columns.every(({ isFilled }) => isFilled);
+    return this.#isLoaded && this.#columns.every((column) => column?.isFilled !== false);
   }
 
-  /** Number of the column of a field; {@link fill} it before it is read. @throws {ZorError} RESOURCE_EXHAUSTED for too many. */
-  columnOf(field: QueryField): number {
-    const known = this.#byText.get(field.text);
-    if (known !== undefined) return known;
-    if (this.#columns.length >= mostColumns) {
-      throw resourceExhausted(
-        "TOO_MANY_FIELDS",
-        `queries look at more than ${mostColumns} fields of ${this.kind}s; try again later`,
-      );
-    }
-    const made = this.#columns.push({ field, isFilled: false, index: undefined }) - 1;
-    this.#byText.set(field.text, made);
-    return made;
+  /** Number of the column of a field, which stays as long as it is leased; {@link fill} it before it is read. @throws {ZorError} RESOURCE_EXHAUSTED for too many. */
+  #columnOf(field: QueryField, lease: ColumnLease): number {
+    const known = this.findColumn(field);
+    if (known === undefined) lease.check(this.#asked());
+    const at = known ?? this.#place(field, false);
+    const column = this.#columns[at];
+    if (column?.isUsual === false) lease.take(column, this.#asked());
+    return at;
   }
 
-  /** What reads a field of a row. */
-  bind(field: QueryField): (row: Row) => unknown {
-    const at = this.columnOf(field);
+  /** Number of the column of a field, where somebody has asked for it. */
+  findColumn({ text }: QueryField): number | undefined {
+    return this.#byText.get(text);
+  }
+
+  /** What reads a field of a row, while it is leased. @throws {ZorError} RESOURCE_EXHAUSTED for too many. */
+  bind(field: QueryField, lease: ColumnLease): (row: Row) => unknown {
+    const at = this.#columnOf(field, lease);
     if (field.source !== "clock") return (row) => row.cells[at];
     return (row) => {
       const cell = row.cells[at];
@@ -104,9 +107,16 @@ export class RowTable {
   }
 
   /** What a row is sorted by: as {@link bind}, without the clock, which moves all alike. */
-  bindStill(field: QueryField): (row: Row) => unknown {
-    const at = this.columnOf(field);
+  bindStill(field: QueryField, lease: ColumnLease): (row: Row) => unknown {
+    const at = this.#columnOf(field, lease);
     return (row) => row.cells[at];
+  }
+
+  /** Forgets columns that nobody has read since then: each costs something whenever a row changes. */
+  forgetIdle(beforeMs: number): void {
+    for (const [at, column] of this.#columns.entries()) {
+      if (column !== undefined && isIdle(column) && column.leftMs < beforeMs) this.#vacate(at);
+    }
   }
 
   /** Rows that have a value, by value; built when it is asked for and kept current. The column is filled. */
@@ -136,8 +146,9 @@ export class RowTable {
 
   /** Looks again at so many rows of which something depends on the clock or on links; each has its turn. */
   sweep(most: number): void {
-    const sources = new Set(this.#columns.map(({ field }) => field.source));
-    const hasLinks = this.#columns.some(({ field }) => field.source === "links" && field.text.startsWith("link."));
+    const fields = this.#columns.flatMap((column) => column?.field ?? []);
+    const sources = new Set(fields.map(({ source }) => source));
+    const hasLinks = fields.some(({ source, text }) => source === "links" && text.startsWith("link."));
     if (!sources.has("clock") && !hasLinks) return;
     for (let left = most; left > 0; left -= 1) {
       this.#swept ??= this.rows.values();
@@ -159,14 +170,45 @@ export class RowTable {
 
   #usual(word: string): void {
     try {
-      this.columnOf(findQueryField("query", kindNamed(this.kind).type, [word]));
+      this.#place(findQueryField("query", kindNamed(this.kind).type, [word]), true);
     } catch {
       // Not every kind has all of them.
     }
   }
 
+  /** Makes a column, in the place of the one that was let go of first when there is no other. */
+  #place(field: QueryField, isUsual: boolean): number {
+    if (this.#columns.length >= mostColumns && !this.#columns.includes(undefined)) {
+      const idle = this.#columns.flatMap((column, at) =>
+        column !== undefined && isIdle(column) ? { at, leftMs: column.leftMs } : [],
+      );
+      const [first] = idle.sort((a, b) => a.leftMs - b.leftMs);
+      if (first === undefined) throw tooMany("views and queries", mostColumns);
+      this.#vacate(first.at);
+    }
+    const vacant = this.#columns.indexOf(undefined);
+    const at = vacant === -1 ? this.#columns.length : vacant;
+    const leases = new Set<ColumnLease>();
+    this.#columns[at] = { field, isUsual, isFilled: false, index: undefined, leases, leftMs: performance.now() };
+    this.#byText.set(field.text, at);
+    return at;
+  }
+
+  /** Columns that are there for queries alone. */
+  #asked(): readonly Column[] {
+    return this.#columns.flatMap((column) => (column?.isUsual === false ? column : []));
+  }
+
+  #vacate(at: number): void {
+    const column = this.#columns[at];
+    if (column === undefined) return;
+    this.#byText.delete(column.field.text);
+    this.#columns[at] = undefined;
+    for (const { cells } of this.rows.values()) cells[at] = undefined;
+  }
+
   *#fill(): Work<void> {
-    const missing = this.#columns.flatMap(({ isFilled }, at) => (isFilled ? [] : [at]));
+    const missing = [...this.#columns.entries()].filter(([, column]) => column?.isFilled === false);
     const isFirst = !this.#isLoaded;
     const index = this.#log.index(this.kind);
     const all = isFirst ? [...index.all("")] : [...this.rows.values()].map(({ kept }) => kept);
@@ -180,12 +222,10 @@ export class RowTable {
       if (isFirst && known !== undefined) continue;
       const { value } = kept;
       if (known === undefined) this.#make(kept, value);
-      else for (const at of missing) this.#set(known, at, value);
+      else for (const [at] of missing) this.#set(known, at, value);
     }
-    for (const at of missing) {
-      const column = this.#columns[at];
-      if (column !== undefined) column.isFilled = true;
-    }
+    // One that has come meanwhile in the place of another is not.
+    for (const [, column] of missing) if (column !== undefined) column.isFilled = true;
     this.#isLoaded = true;
   }
 
@@ -217,7 +257,9 @@ export class RowTable {
     if (row === undefined) return;
     this.rows.delete(name);
     row.isGone = true;
-    for (const [at, { index }] of this.#columns.entries()) if (index !== undefined) takeFrom(index, row.cells[at], row);
+    for (const [at, column] of this.#columns.entries()) {
+      if (column?.index !== undefined) takeFrom(column.index, row.cells[at], row);
+    }
     this.#tell(row);
   }
 
@@ -241,8 +283,9 @@ export class RowTable {
   #reread(row: Row, source: QueryField["source"]): boolean {
     let isOther = false;
     let value: NamedMessage | undefined;
-    for (const [at, { field }] of this.#columns.entries()) {
-      if (field.source !== source) continue;
+    for (const [at, column] of this.#columns.entries()) {
+      if (column?.field.source !== source) continue;
+      const { field } = column;
       // Of figures only the name is looked at.
       value ??= source === "figures" ? { name: row.name } : row.kept.value;
       const next = field.read(value, this.#still);
@@ -256,6 +299,10 @@ export class RowTable {
   #tell(row: Row): void {
     for (const observer of this.observers) observer(row);
   }
+}
+
+function isIdle({ isUsual, leases }: Column): boolean {
+  return !isUsual && leases.size === 0;
 }
 
 function isSame(left: unknown, right: unknown): boolean {

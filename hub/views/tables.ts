@@ -1,3 +1,4 @@
+import { ZorError } from "../../lib/errors.js";
 import { kindNamed } from "../../lib/kinds/kinds.js";
 import { compileQuery } from "../../lib/query/compile.js";
 import type { Facts } from "../../lib/query/facts.js";
@@ -5,7 +6,9 @@ import { findQueryField } from "../../lib/query/query-field.js";
 import type { Query, QueryTree } from "../../lib/query/tree.js";
 import type { Kept } from "../../lib/watch/kept.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
+import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Turns, Work } from "../kit/turns.js";
+import { ColumnLease } from "./column-lease.js";
 import { type Row, RowTable } from "./row-table.js";
 
 /** Where the figures that queries ask for come from. */
@@ -64,20 +67,25 @@ export class Tables {
     };
   }
 
-  /** What of a kind a query asks for, below a parent ("hosts/alpha"; "": all). A word alone is looked for in names. */
+  /**
+   * What of a kind a query asks for, below a parent ("hosts/alpha"; "": all). A word alone is looked for in names.
+   * Undefined: tables have no room for what it asks for; everything has to be looked at.
+   */
   async find(wanted: {
     readonly kind: string;
     readonly parent: string;
     readonly query: Query;
     readonly caller: string;
-  }): Promise<readonly Kept[]> {
+  }): Promise<readonly Kept[] | undefined> {
     const { kind, parent, query, caller } = wanted;
     const release = this.use(kind);
+    // It is over soon, whoever asks: there is no harm in taking no more room than viewers have.
+    const lease = new ColumnLease({ caller, role: Role.ROLE_VIEWER });
     try {
       const table = this.of(kind);
       const passes = compileQuery<Row>(query.tree, {
         ...{ where: "filter", type: kindNamed(kind).type, words: "name", isGuarded: true },
-        bind: (field) => table.bind(field),
+        bind: (field) => table.bind(field, lease),
       });
       await this.fill(table, caller);
       const below = parent === "" ? "" : `${parent}/`;
@@ -93,7 +101,11 @@ export class Tables {
           return found;
         })(),
       );
+    } catch (error) {
+      if (error instanceof ZorError && error.reason === "TOO_MANY_FIELDS") return undefined;
+      throw error;
     } finally {
+      lease.release();
       release();
     }
   }
@@ -119,7 +131,10 @@ export class Tables {
       if (users === 0 && usedMs < before) {
         table.close();
         this.#tables.delete(kind);
-      } else if (users > 0) table.sweep(sweptRows);
+        continue;
+      }
+      table.forgetIdle(before);
+      if (users > 0) table.sweep(sweptRows);
     }
   }
 }
@@ -151,7 +166,9 @@ function rowsOf(term: QueryTree, table: RowTable): readonly Row[] | undefined {
   if (values.some(({ text, isAny }) => isAny || text === "")) return undefined;
   try {
     const field = findQueryField("query", kindNamed(table.kind).type, path);
-    const index = table.indexOf(table.columnOf(field));
+    const column = table.findColumn(field);
+    if (column === undefined) return undefined;
+    const index = table.indexOf(column);
     const rows = values.flatMap(({ text }) => keysOf(field.value, text).flatMap((key) => [...(index.get(key) ?? [])]));
     return values.length === 1 ? rows : [...new Set(rows)];
   } catch {

@@ -4,6 +4,7 @@ import { resourceExhausted, ZorError } from "../../lib/errors.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
 import { type ViewTotals, type WatchViewRequest, WatchViewResponse } from "../../proto/gen/zor/v1/view_service.js";
 import { Turns } from "../kit/turns.js";
+import { type ColumnCaller, ColumnLease } from "./column-lease.js";
 import { noFigures } from "./no-figures.js";
 import { Ordering, Selection } from "./ordering.js";
 import { type ReadView, readView } from "./read-view.js";
@@ -24,6 +25,8 @@ const aliveMs = 5000;
 interface Shared<T> {
   readonly made: T;
   readonly ready: Promise<void>;
+  /** Of the columns that it looks at. */
+  readonly lease: ColumnLease;
   users: number;
   usedMs: number;
 }
@@ -37,9 +40,7 @@ export interface ViewsOptions {
 }
 
 /** Whoever watches a view. */
-export interface ViewReader {
-  /** Identity of the caller. */
-  readonly caller: string;
+export interface ViewReader extends ColumnCaller {
   readonly signal: AbortSignal;
 }
 
@@ -69,8 +70,9 @@ export class Views {
   /** Serves a view until the signal aborts. @throws {ZorError} INVALID_ARGUMENT, RESOURCE_EXHAUSTED for too many, or for a slow reader. */
   async *watch(request: WatchViewRequest, reader: ViewReader): AsyncGenerator<WatchViewResponse> {
     const leave = this.#enter(reader.caller);
+    const lease = new ColumnLease(reader);
     try {
-      const view = readView(request, this.tables);
+      const view = readView(request, this.tables, lease);
       const release = view.isMeasured ? await this.#facts.hold(reader.caller) : undefined;
       try {
         yield* this.#serve(view, request, reader);
@@ -78,6 +80,7 @@ export class Views {
         release?.();
       }
     } finally {
+      lease.release();
       leave();
     }
   }
@@ -164,7 +167,9 @@ export class Views {
       passesOf.get(row.table)?.(row) === true;
     const made = new Selection(passes);
     const ready = this.#select(view, caller, ordering, made);
-    const shared = { made, ready, users: 0, usedMs: performance.now(), orderKey: view.orderKey };
+    const { lease, orderKey } = view;
+    const shared = { made, ready, lease, users: 0, usedMs: performance.now(), orderKey };
+    lease.hold();
     ordering.users += 1;
     this.#selections.set(view.selectionKey, shared);
     ready.catch(() => this.#drop(view.selectionKey));
@@ -191,7 +196,9 @@ export class Views {
       for (const { table } of view.kinds) await this.tables.fill(table, caller);
       await this.tables.run(caller, made.build());
     };
-    const shared = { made, ready: build(), users: 0, usedMs: performance.now() };
+    const { lease } = view;
+    const shared = { made, ready: build(), lease, users: 0, usedMs: performance.now() };
+    lease.hold();
     shared.ready.catch(() => undefined);
     this.#orderings.set(view.orderKey, shared);
     this.#releases.set(made, releases);
@@ -210,9 +217,10 @@ export class Views {
     for (const [key, { users, usedMs }] of this.#selections) {
       if (users === 0 && usedMs < now - keepSelectionMs) this.#drop(key);
     }
-    for (const [key, { made, users, usedMs }] of this.#orderings) {
+    for (const [key, { made, lease, users, usedMs }] of this.#orderings) {
       if (users > 0 || usedMs > now - keepOrderingMs) continue;
       made.close();
+      lease.release();
       for (const release of this.#releases.get(made) ?? []) release();
       this.#releases.delete(made);
       this.#orderings.delete(key);
@@ -223,6 +231,7 @@ export class Views {
     const selection = this.#selections.get(key);
     if (selection === undefined) return;
     this.#selections.delete(key);
+    selection.lease.release();
     const ordering = this.#orderings.get(selection.orderKey);
     if (ordering === undefined) return;
     ordering.made.forget(selection.made);

@@ -6,6 +6,7 @@ import { encode, Kept } from "../../lib/watch/kept.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import { Figure } from "../../proto/gen/zor/v1/figures.js";
 import { Instance, InstanceState } from "../../proto/gen/zor/v1/instance.js";
+import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { WatchViewRequest } from "../../proto/gen/zor/v1/view_service.js";
 
 /**
@@ -70,7 +71,7 @@ const told = { responses: 0, rows: 0 };
 async function follow(query: string): Promise<number> {
   const began = performance.now();
   const request = WatchViewRequest.fromPartial({ kinds: ["instance"], query, limit: 100, columns: ["cpu"] });
-  const stream = views.watch(request, { caller: "bench", signal: ending.signal });
+  const stream = views.watch(request, { caller: "bench", role: Role.ROLE_VIEWER, signal: ending.signal });
   await stream.next();
   const firstMs = performance.now() - began;
   void (async () => {

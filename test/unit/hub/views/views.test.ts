@@ -2,16 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Entry, Selection } from "../../../../hub/views/ordering.js";
 import { OrderedRows } from "../../../../lib/list/ordered-rows.js";
-import type { Row, RowTable } from "../../../../hub/views/row-table.js";
+import type { Row } from "../../../../hub/views/row-table.js";
 import type { FactSource } from "../../../../hub/views/tables.js";
 import { Views } from "../../../../hub/views/views.js";
 import { ZorError } from "../../../../lib/errors.js";
 import { unpack } from "../../../../lib/kinds/resource.js";
+import { OrderedRows } from "../../../../lib/list/ordered-rows.js";
 import { encode, Kept } from "../../../../lib/watch/kept.js";
 import { WatchLog } from "../../../../lib/watch/watch-log.js";
 import { Figure } from "../../../../proto/gen/zor/v1/figures.js";
 import { Host } from "../../../../proto/gen/zor/v1/host.js";
 import { Instance, InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
+import { Role } from "../../../../proto/gen/zor/v1/token_service.js";
 import { WatchViewRequest, type WatchViewResponse } from "../../../../proto/gen/zor/v1/view_service.js";
 
 const states = [
@@ -69,7 +71,7 @@ function reader(views: Views, change: Partial<WatchViewRequest>) {
     interval: { seconds: 0n, nanos: 50_000_000 },
     ...change,
   });
-  const stream = views.watch(request, { caller: "zor://user/ana", signal: ending.signal });
+  const stream = views.watch(request, { caller: "zor://user/ana", role: Role.ROLE_VIEWER, signal: ending.signal });
   const state = {
     rows: [] as string[],
     known: new Map<string, Instance>(),
