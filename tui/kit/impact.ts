@@ -1,9 +1,9 @@
-import { shortName } from "./resource-name.js";
 import type { Action } from "./action.js";
 import type { Fleet } from "./fleet/fleet.js";
 import { hubOf } from "./hubs.js";
 import type { TuiKind } from "./kind.js";
 import { hostsOf, pluralOf } from "./kind-table.js";
+import { shortName } from "./resource-name.js";
 import type { Row } from "./row.js";
 
 /** One thing that would change, and what that takes along. */
@@ -41,7 +41,7 @@ export function planImpact(fleet: Fleet, kind: TuiKind, action: Action, rows: re
   }
   const rowsChanged = changes.map((change) => change.row);
   const isDeleting = action.verb === "delete";
-  const suffering = isDeleting ? rowsChanged.flatMap((row) => sufferers(fleet, row)) : [];
+  const suffering = isDeleting ? sufferers(fleet, rowsChanged) : [];
   const collateral = [...new Set(suffering.map(({ text }) => text))];
   const cut = isDeleting
     ? []
@@ -84,19 +84,25 @@ function countByKind(
 
 /** What happens to other resources when one is deleted, a line each. */
 export function sufferersFrom(fleet: Fleet, deleted: Row): readonly string[] {
-  return sufferers(fleet, deleted).map(({ text }) => text);
+  return sufferers(fleet, [deleted]).map(({ text }) => text);
 }
 
-function sufferers(fleet: Fleet, deleted: Row): readonly { readonly row: Row; readonly text: string }[] {
-  const found: { readonly row: Row; readonly text: string }[] = [];
-  for (const kind of fleet.kinds.all) {
-    if (kind.suffersFrom === undefined) continue;
+/** Looks at everything once, however much is deleted. */
+function sufferers(fleet: Fleet, deleted: readonly Row[]): readonly { readonly row: Row; readonly text: string }[] {
+  const byName = new Map(deleted.map((row) => [row.name, row]));
+  return fleet.kinds.all.flatMap((kind) => {
+    const { livesOn, suffersFrom } = kind;
+    if (livesOn === undefined || suffersFrom === undefined) return [];
+    const found: { readonly row: Row; readonly text: string }[] = [];
     for (const row of fleet.rowsOf(kind.kind)) {
-      const text = kind.suffersFrom(row, deleted);
-      if (text !== undefined) found.push({ row, text });
+      for (const name of livesOn(row)) {
+        const other = byName.get(name);
+        const text = other === undefined ? undefined : suffersFrom(row, other);
+        if (text !== undefined) found.push({ row, text });
+      }
     }
-  }
-  return found;
+    return found;
+  });
 }
 
 /**

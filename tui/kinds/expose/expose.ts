@@ -9,9 +9,9 @@ import type { TuiKind } from "../../kit/kind.js";
 import { hostOf } from "../../kit/resource-name.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { exposeColumns, exposeWideColumns } from "./columns.js";
+import { exposeForm } from "./form.js";
 import { serverText } from "./server-text.js";
 import { exposeStyle } from "./states.js";
-import { exposeForm } from "./form.js";
 
 /** Ports of the hub's machine that lead to servers inside instances. */
 export const exposeKind: TuiKind<Expose> = {
@@ -38,6 +38,7 @@ export const exposeKind: TuiKind<Expose> = {
     if (deleted.kind === "host" && hostOf(instance) === deleted.id) return `expose ${id} is deleted`;
     return deleted.name === instance ? `expose ${id} leads nowhere any more` : undefined;
   },
+  livesOn: ({ resource: { spec } }) => [spec?.instance ?? "", `hosts/${hostOf(spec?.instance ?? "") ?? ""}`],
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;
     const idleMs = toMs(spec?.idleTimeout);

@@ -4,11 +4,11 @@ import { linkActions } from "./actions.js";
 import { linkColumns, linkWideColumns } from "./columns.js";
 import { describeLink } from "./describe.js";
 import { hostsOfLink } from "./facts.js";
+import { linkForm } from "./form.js";
 import { LinkHistory } from "./history.js";
 import { losesEnd } from "./impact.js";
-import { linkStyle } from "./states.js";
 import { linkMap } from "./map.js";
-import { linkForm } from "./form.js";
+import { linkStyle } from "./states.js";
 
 /** Cables between lans. */
 export const linkKind: TuiKind<Link> = {
@@ -28,5 +28,6 @@ export const linkKind: TuiKind<Link> = {
   map: linkMap,
   hostsOf: (row) => hostsOfLink(row.resource),
   suffersFrom: losesEnd,
+  livesOn: ({ resource }) => hostsOfLink(resource).map((id) => `hosts/${id}`),
   follow: () => new LinkHistory(),
 };

@@ -5,8 +5,8 @@ import type { TuiKind } from "../../kit/kind.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { snapshotActions } from "./actions.js";
 import { kindOfSnapshot, snapshotColumns } from "./columns.js";
-import { snapshotStyle } from "./states.js";
 import { snapshotForm } from "./form.js";
+import { snapshotStyle } from "./states.js";
 
 /** States of instances to go back to. */
 export const snapshotKind: TuiKind<Snapshot> = {
@@ -41,5 +41,6 @@ export const snapshotKind: TuiKind<Snapshot> = {
     deleted.kind === "instance" && deleted.host === row.host && deleted.id === row.resource.spec?.instance
       ? `snapshot ${row.host}/${row.id}: goes with ${deleted.id}`
       : undefined,
+  livesOn: ({ host, resource }) => [`hosts/${host}/instances/${resource.spec?.instance ?? ""}`],
   commands: async () => (await import("./flags.js")).snapshotCommands,
 };

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { HostState } from "../../../../proto/gen/zor/v1/host.js";
 import { Instance } from "../../../../proto/gen/zor/v1/instance.js";
 import { Wire } from "../../../../proto/gen/zor/v1/wire.js";
-import { HostState } from "../../../../proto/gen/zor/v1/host.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { blastText, confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
+import type { Row } from "../../../../tui/kit/row.js";
 import { fakeA2b } from "../../../fakes/fleet-a2b.js";
 import { makeModel } from "../program.js";
 import { feedFleet, upsert, upsertHost } from "../steps.js";
@@ -80,6 +82,29 @@ describe("the blast radius", () => {
       { effect: "ready; forgotten with 3 instances and 1 lan, which keep running" },
     ]);
     expect(impact.collateral).toEqual(["link link1 (active) loses its end on alpha and is deleted"]);
+  });
+
+  it("looks at what suffers once, however many are deleted", () => {
+    let looks = 0;
+    const kinds = tuiKinds.map((kind) => {
+      const { livesOn } = kind;
+      expect(livesOn === undefined, kind.kind).toBe(kind.suffersFrom === undefined);
+      if (kind.kind !== "link" || livesOn === undefined) return kind;
+      const counted = (row: Row): readonly string[] => {
+        looks += 1;
+        return livesOn(row);
+      };
+      return { ...kind, livesOn: counted };
+    });
+    const model = makeModel(nowMs, kinds);
+    feedFleet(model, { hosts: 2, instancesPerHost: 3, nowMs });
+    const { fleet } = model;
+    const impact = impactOf("delete", ["hosts/alpha", "hosts/beta"], fleet);
+    expect(impact.collateral).toEqual([
+      "link link1 (active) loses its end on alpha and is deleted",
+      "link link1 (active) loses its end on beta and is deleted",
+    ]);
+    expect(looks).toBe([...fleet.rowsOf("link")].length);
   });
 
   it("refuses a lan that has something plugged in before the agent does", () => {
