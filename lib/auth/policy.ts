@@ -24,6 +24,16 @@ export function accessOf(method: string): Access {
   return access;
 }
 
+/** Whether the caller may call the method. */
+export function mayCall(caller: Caller, method: string): boolean {
+  try {
+    authorize(caller, method);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws {ZorError} PERMISSION_DENIED unless the caller may call the method. */
 export function authorize(caller: Caller, method: string): void {
   const access = accessOf(method);

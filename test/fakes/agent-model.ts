@@ -15,6 +15,9 @@ export class FakeHostModel {
   refusal = "";
   /** What its agent says of figures; undefined: that it measures nothing. */
   figures: WatchFiguresResponse | undefined;
+  /** Verbs that instances were asked for, each time that they were, and those that were done. */
+  readonly asked: { readonly name: string; readonly requestId: string }[] = [];
+  readonly done: string[] = [];
   readonly host: string;
   readonly uid: string;
   readonly operations: Operations;

@@ -93,8 +93,10 @@ function agentHandlers({ model, cables, apiLevel: level }: FakeAgentParts): Hand
 function instanceHandlers(model: FakeHostModel): Handlers<typeof InstanceServiceService> {
   const answers = new Map<string, Promise<{ readonly instance: Instance }>>();
   const verb = (state: InstanceState) => (request: { readonly name: string; readonly requestId: string }) => {
+    model.asked.push({ name: request.name, requestId: request.requestId });
     const work = async () => {
       await model.held;
+      model.done.push(request.name);
       return { instance: model.setState(request.name, state) };
     };
     const answer = answers.get(request.requestId) ?? work();

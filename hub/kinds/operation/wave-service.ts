@@ -1,9 +1,11 @@
+import type { Caller } from "../../../lib/auth/caller.js";
+import { mayCall } from "../../../lib/auth/policy.js";
 import { checkedOperation } from "../../../lib/checked-operation.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import type { Handlers } from "../../../lib/grpc/service.js";
 import { findRule, kindNamed } from "../../../lib/kinds/kinds.js";
 import { commonParent, parseName, quote } from "../../../lib/names.js";
-import type { WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
+import type { Wave, WaveSpec } from "../../../proto/gen/zor/v1/wave.js";
 import { WaveServiceService as service } from "../../../proto/gen/zor/v1/wave_service.js";
 import type { HubParts } from "../../kit/hub-kind.js";
 import { mutate } from "../../kit/mutate.js";
@@ -34,19 +36,26 @@ export function waveHandlers(
           () => add(),
         );
       }),
-    watchWave: async function* ({ name }, { signal }) {
-      for await (const wave of waves.watch(checkName(name), signal)) yield { wave };
+    watchWave: async function* ({ name }, { signal, caller }) {
+      for await (const wave of waves.watch(checkName(name), signal)) yield { wave: shownTo(caller, wave) };
     },
-    getWave: async ({ name }) => ({ wave: waves.get(checkName(name)) }),
+    getWave: async ({ name }, { caller }) => ({ wave: shownTo(caller, waves.get(checkName(name))) }),
     pauseWave: (request, { caller }) =>
       requests.ids.once(service.pauseWave, request, caller.identity, async () => ({
-        wave: await waves.pause(checkName(request.name), caller),
+        wave: shownTo(caller, await waves.pause(checkName(request.name), caller)),
       })),
     resumeWave: (request, { caller }) =>
       requests.ids.once(service.resumeWave, request, caller.identity, async () => ({
         wave: await waves.resume(checkName(request.name), caller),
       })),
   };
+}
+
+/** What is asked of each may hold a secret, and is no business of whoever may not ask for it. */
+function shownTo(caller: Caller, wave: Wave): Wave {
+  const { spec } = wave;
+  if (spec === undefined || mayCall(caller, `/${spec.method}`)) return wave;
+  return { ...wave, spec: { ...spec, request: Buffer.alloc(0) } };
 }
 
 /** @throws {ZorError} INVALID_ARGUMENT unless it can be the name of a wave's operation. */

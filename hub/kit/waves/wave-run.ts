@@ -99,13 +99,17 @@ export class WaveRun {
   }
 
   #mayBegin(index: number, underWay: number, signal: AbortSignal): boolean {
-    const { wave, permit } = this.#options;
+    const { wave } = this.#options;
     if (underWay >= wave.spec.maxParallel) return false;
     // It was begun by an earlier run: what became of it is found out in any case.
     if (wave.items[index]?.state === running) return true;
     if (wave.paused || this.#isEnding(signal) || index >= wave.released) return false;
+    return this.#isPermitted();
+  }
+
+  #isPermitted(): boolean {
     try {
-      permit();
+      this.#options.permit();
       return true;
     } catch (error) {
       this.#refusal = error;
@@ -143,7 +147,13 @@ export class WaveRun {
 
   async #begin(index: number): Promise<void> {
     const { act, stop, wave } = this.#options;
-    const beginTime = wave.items[index]?.beginTime ?? new Date();
+    const item = wave.items[index];
+    const beginTime = item?.beginTime ?? new Date();
+    // Whether an earlier run still asked for it nobody can tell, and to ask again would do it in the name of somebody who may not any more.
+    if (item?.state === running && !this.#isPermitted()) {
+      this.#set(index, { state: unconfirmed, error: toStatus(this.#refusal), endTime: new Date() });
+      return;
+    }
     this.#set(index, { state: running, beginTime });
     try {
       await act(index, (operation) => this.#set(index, { operation }));

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { newWave, type WaveRecord } from "../../../../../hub/kit/waves/wave-record.js";
 import { WaveRun } from "../../../../../hub/kit/waves/wave-run.js";
-import { ZorError } from "../../../../../lib/errors.js";
+import { permissionDenied, ZorError } from "../../../../../lib/errors.js";
 import { Role } from "../../../../../proto/gen/zor/v1/token_service.js";
 import { WaveItemState, WaveSpec } from "../../../../../proto/gen/zor/v1/wave.js";
 
@@ -14,11 +14,12 @@ class Rig {
   readonly stop = new AbortController();
   readonly cancel = new AbortController();
   step = "";
-  isRefused = false;
+  isRefused: boolean;
   readonly paused: string[] = [];
   readonly #acts = new Map<number, PromiseWithResolvers<void>>();
 
-  constructor(count: number, bounds: Partial<WaveSpec>, states: readonly WaveItemState[] = []) {
+  constructor(count: number, bounds: Partial<WaveSpec>, states: readonly WaveItemState[] = [], isRefused = false) {
+    this.isRefused = isRefused;
     const names = Array.from({ length: count }, (_, index) => `hosts/a/instances/${index}`);
     const spec = WaveSpec.fromPartial({ names, maxParallel: 2, ...bounds });
     const caller = { identity: "zor://user/ana", kind: "user", id: "ana", role: Role.ROLE_OPERATOR } as const;
@@ -35,7 +36,7 @@ class Rig {
         return act.promise;
       },
       permit: () => {
-        if (this.isRefused) throw new Error("revoked");
+        if (this.isRefused) throw permissionDenied("revoked");
       },
       paused: (why) => this.paused.push(why),
       changed: () => undefined,
@@ -220,6 +221,16 @@ describe("a run of a wave", () => {
     await rig.end([1]);
     expect(await rig.ended).toMatchObject({ message: "revoked" });
     expect(rig.states).toEqual(["SUCCEEDED", "SUCCEEDED", "SKIPPED", "SKIPPED"]);
+  });
+
+  test("asks for nothing again that an earlier run has begun once its caller may not do it any more", async () => {
+    const { WAVE_ITEM_STATE_SUCCEEDED: done, WAVE_ITEM_STATE_RUNNING: running } = WaveItemState;
+    const rig = new Rig(5, { maxFailures: 4 }, [done, running, running], true);
+    await rig.end([]);
+    expect(rig.underWay).toEqual([]);
+    expect(await rig.ended).toMatchObject({ message: "revoked" });
+    expect(rig.states).toEqual(["SUCCEEDED", "UNCONFIRMED", "UNCONFIRMED", "SKIPPED", "SKIPPED"]);
+    expect(rig.wave.items[1]?.error?.message).toContain("revoked");
   });
 
   test("finds out what became of what an earlier run has begun, also when it is paused", async () => {
