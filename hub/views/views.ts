@@ -17,6 +17,8 @@ const bringInMs = 50;
 /** What nobody reads any more is kept for those who come back at once, such as to read another window. */
 const [keepSelectionMs, keepOrderingMs] = [3000, 60_000];
 const [mostViews, mostOfCaller] = [512, 64];
+/** Rows that are kept in order and selected for one caller: some hundred bytes each. */
+const usualMostRows = 1_500_000;
 /** A reader that lets so much go by while a response waits for it is too slow. */
 const [slowChanges, slowMs] = [10_000n, 60_000];
 /** A sign of life when nothing changes. */
@@ -27,6 +29,8 @@ interface Shared<T> {
   readonly ready: Promise<void>;
   /** Of the columns that it looks at. */
   readonly lease: ColumnLease;
+  /** How many rows it may have, as long as it is not ready. */
+  planned: number;
   users: number;
   usedMs: number;
 }
@@ -37,6 +41,8 @@ export interface ViewsOptions {
   /** Default: nothing is measured, and there are no links. */
   readonly facts?: FactSource;
   readonly turns?: Turns;
+  /** Rows that are kept in order and selected for one caller. Default: 1,500,000. */
+  readonly mostRows?: number;
 }
 
 /** Whoever watches a view. */
@@ -52,6 +58,7 @@ export class Views {
   readonly tables: Tables;
   readonly #log: WatchLog;
   readonly #facts: FactSource;
+  readonly #mostRows: number;
   readonly #orderings = new Map<string, Shared<Ordering>>();
   readonly #selections = new Map<string, Shared<Selection> & { readonly orderKey: string }>();
   /** What lets tables go, by who uses them. */
@@ -60,8 +67,9 @@ export class Views {
   readonly #timer: NodeJS.Timeout;
   #due: NodeJS.Timeout | undefined;
 
-  constructor({ log, facts = noFigures, turns = new Turns() }: ViewsOptions) {
+  constructor({ log, facts = noFigures, turns = new Turns(), mostRows = usualMostRows }: ViewsOptions) {
     this.#log = log;
+    this.#mostRows = mostRows;
     this.#facts = facts;
     this.tables = new Tables(log, facts, turns);
     this.#timer = setInterval(() => this.#forget(), 1000).unref();
@@ -159,6 +167,7 @@ export class Views {
   #selected(view: ReadView, caller: string): Shared<Selection> {
     const known = this.#selections.get(view.selectionKey);
     if (known !== undefined) return known;
+    this.#makeRoom(view, caller);
     const ordering = this.#ordering(view, caller);
     const passesOf = new Map(view.kinds.map(({ table, passes }) => [table, passes]));
     const below = view.parent === "" ? "" : `${view.parent}/`;
@@ -168,11 +177,17 @@ export class Views {
     const made = new Selection(passes);
     const ready = this.#select(view, caller, ordering, made);
     const { lease, orderKey } = view;
-    const shared = { made, ready, lease, users: 0, usedMs: performance.now(), orderKey };
+    const planned = this.#countOf(view);
+    const shared = { made, ready, lease, planned, users: 0, usedMs: performance.now(), orderKey };
     lease.hold();
     ordering.users += 1;
     this.#selections.set(view.selectionKey, shared);
-    ready.catch(() => this.#drop(view.selectionKey));
+    ready.then(
+      () => {
+        shared.planned = 0;
+      },
+      () => this.#drop(view.selectionKey),
+    );
     return shared;
   }
 
@@ -197,12 +212,43 @@ export class Views {
       await this.tables.run(caller, made.build());
     };
     const { lease } = view;
-    const shared = { made, ready: build(), lease, users: 0, usedMs: performance.now() };
+    const planned = this.#countOf(view);
+    const shared = { made, ready: build(), lease, planned, users: 0, usedMs: performance.now() };
     lease.hold();
-    shared.ready.catch(() => undefined);
+    shared.ready.then(
+      () => {
+        shared.planned = 0;
+      },
+      () => undefined,
+    );
     this.#orderings.set(view.orderKey, shared);
     this.#releases.set(made, releases);
     return shared;
+  }
+
+  /** Lets go of what nobody reads any more when a caller has too much. @throws {ZorError} RESOURCE_EXHAUSTED when that is not enough. */
+  #makeRoom(view: ReadView, caller: string): void {
+    const own = <T extends { readonly size: number }>(all: ReadonlyMap<string, Shared<T>>) =>
+      [...all].filter(([, { lease }]) => lease.caller === caller);
+    const rows = (): number => {
+      const both = [...own(this.#orderings), ...own(this.#selections)];
+      return both.reduce((sum, [, { made, planned }]) => sum + Math.max(made.size, planned), 0);
+    };
+    if (rows() + this.#countOf(view) <= this.#mostRows) return;
+    for (const [key, { users }] of own(this.#selections)) if (users === 0) this.#drop(key);
+    for (const [key, { users }] of own(this.#orderings)) if (users === 0) this.#dropOrdering(key);
+    const now = rows();
+    // One view is had by everybody, however large the fleet.
+    if (now === 0 || now + this.#countOf(view) <= this.#mostRows) return;
+    throw resourceExhausted(
+      "TOO_MANY_ROWS",
+      `the views of ${caller} look at ${now} rows already, in as many orders as it asked for; close some, or ask for less`,
+    );
+  }
+
+  /** How many resources there are of what a view asks for. */
+  #countOf({ kinds }: ReadView): number {
+    return kinds.reduce((sum, { table }) => sum + this.#log.index(table.kind).count(""), 0);
   }
 
   #soon(): void {
@@ -217,14 +263,20 @@ export class Views {
     for (const [key, { users, usedMs }] of this.#selections) {
       if (users === 0 && usedMs < now - keepSelectionMs) this.#drop(key);
     }
-    for (const [key, { made, lease, users, usedMs }] of this.#orderings) {
-      if (users > 0 || usedMs > now - keepOrderingMs) continue;
-      made.close();
-      lease.release();
-      for (const release of this.#releases.get(made) ?? []) release();
-      this.#releases.delete(made);
-      this.#orderings.delete(key);
+    for (const [key, { users, usedMs }] of this.#orderings) {
+      if (users === 0 && usedMs <= now - keepOrderingMs) this.#dropOrdering(key);
     }
+  }
+
+  #dropOrdering(key: string): void {
+    const ordering = this.#orderings.get(key);
+    if (ordering === undefined) return;
+    const { made, lease } = ordering;
+    this.#orderings.delete(key);
+    made.close();
+    lease.release();
+    for (const release of this.#releases.get(made) ?? []) release();
+    this.#releases.delete(made);
   }
 
   #drop(key: string): void {

@@ -13,11 +13,13 @@ const labels = (from: number, count: number): string[] =>
   Array.from({ length: count }, (_, at) => `label.x${from + at}`);
 
 /** Views of one instance, with a label x1, and what opens one for good. */
-function world() {
+function world({ count = 1, mostRows = 1000 } = {}) {
   const log = new WatchLog();
-  const value = Instance.fromPartial({ name: "hosts/alpha/instances/vm1", labels: { x1: "one", x3: "three" } });
-  log.put(Kept.ofText("instance", value.name, encode("instance", value)), value);
-  const views = new Views({ log, facts: noFigures });
+  for (let at = 1; at <= count; at += 1) {
+    const value = Instance.fromPartial({ name: `hosts/alpha/instances/vm${at}`, labels: { x1: "one", x3: "three" } });
+    log.put(Kept.ofText("instance", value.name, encode("instance", value)), value);
+  }
+  const views = new Views({ log, facts: noFigures, mostRows });
   onTestFinished(() => views.close());
   const open = async (
     [id, role]: readonly [string, Role],
@@ -91,4 +93,26 @@ it("whoever asks the same as somebody else with other columns gets them", async 
   await open(["ana", operator], { columns: ["name"] });
   const { first } = await open(["bob", viewer], { columns: ["label.x3"] });
   expect(textsOf(first)).toEqual(["three"]);
+});
+
+it("nobody has more rows kept in order than a caller may, however often views are opened and closed", async () => {
+  const { open } = world({ count: 100, mostRows: 500 });
+  const sorted = (by: string) => ({ query: `sort by label.${by}`, limit: 1 });
+  // Each has an order of its own, and all rows of it.
+  const first = await open(["eve", viewer], sorted("x1"));
+  await open(["eve", viewer], sorted("x2"));
+  await open(["eve", viewer], sorted("x3"));
+  await expect(open(["eve", viewer], sorted("x4"))).rejects.toMatchObject({
+    reason: "TOO_MANY_ROWS",
+    message: expect.stringMatching(/zor:\/\/user\/eve look at 600 rows already.*close some/),
+  });
+  await open(["bob", viewer], sorted("x4"));
+  await first.end();
+  for (let at = 10; at < 20; at += 1) await (await open(["eve", viewer], sorted(`x${at}`))).end();
+});
+
+it("one view of everything is had by everybody", async () => {
+  const { open } = world({ count: 100, mostRows: 10 });
+  const { first } = await open(["eve", viewer], {});
+  expect(first.totals?.matched).toBe(100);
 });
