@@ -3,6 +3,7 @@ import { fchmodSync, fchownSync, fstatSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { wardenEnd } from "../../../lib/owned-process.js";
+import { findOwnControlGroup } from "../own-control-group.js";
 import { hasExited, type OwnedSession, startOnPipes, startOnTerminal, type TerminalSession } from "../owned-session.js";
 import type { HostShellPolicy } from "./shell-policy.js";
 import type { ShellUser } from "./shell-user.js";
@@ -60,7 +61,8 @@ export async function startHostShell(start: ShellStart): Promise<HostShell> {
   const { user, terminal } = start;
   const command = shellCommand(start);
   const environment = shellEnvironment(user, terminal?.kind);
-  const options = { environment, cwd: await homeOf(user), whole: true };
+  const group = await findOwnControlGroup();
+  const options = { environment, cwd: await homeOf(user), whole: true, ...(group === undefined ? {} : { group }) };
   const session =
     terminal === undefined
       ? startOnPipes(["setsid", ...command], { ...options, stdin: true })
