@@ -136,7 +136,10 @@ export class Prompts {
       return;
     }
     this.#model.prompt = undefined;
-    if (prompt.type === "confirm") this.#program.requests.perform(prompt.impact);
+    if (prompt.type === "confirm") {
+      if (prompt.go === undefined) this.#program.requests.perform(prompt.impact);
+      else prompt.go();
+    }
     if (prompt.type === "command" || prompt.type === "filter") this.#remember(prompt.type, prompt.text);
     if (prompt.type === "command") this.run(prompt.text);
     if (prompt.type === "input") this.#goOn(prompt);

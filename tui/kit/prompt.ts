@@ -59,4 +59,6 @@ export type Prompt =
       /** What has to be typed. */
       readonly phrase: string;
       readonly text: string;
+      /** Goes ahead. Default: the action is asked for, of each. */
+      readonly go?: () => void;
     };

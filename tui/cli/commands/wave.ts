@@ -8,7 +8,7 @@ import { nearest } from "../../../lib/nearest.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
 import type { Wave } from "../../../proto/gen/zor/v1/wave.js";
 import { WaveServiceService as service } from "../../../proto/gen/zor/v1/wave_service.js";
-import { waveAgain } from "../../kinds/operation/wave-spec.js";
+import { waveAgain, waveVerb } from "../../kinds/operation/wave-spec.js";
 import { idOf } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import {
@@ -28,7 +28,7 @@ import {
 import { listKind } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
-import { areMany, beginWave, confirmWave, type ManyOptions, manyOf } from "../wave/run-wave.js";
+import { areMany, type BeginOptions, beginWave, confirmWave, type ManyOptions, manyOf } from "../wave/run-wave.js";
 import { asWave, type SpecOptions, specOf } from "../wave/spec-options.js";
 import { printChanges } from "../wave/print-changes.js";
 import { followWave } from "../wave/follow-wave.js";
@@ -142,23 +142,30 @@ function defineAgain(group: Command, open: Registrar["open"]): void {
     .command("again")
     .description("Begin another wave for what one has left: what failed, is unconfirmed, or was not begun.")
     .addArgument(waveArgument())
+    .addOption(yesOption())
     .addOption(waitOption())
     .addOption(noWaitOption("return once it has begun"))
     .addOption(dryRunOption())
     .addOption(responseOutput())
-    .action(
-      async (
-        text: string,
-        options: { readonly output: OutputFormat; readonly wait: boolean; readonly dryRun?: boolean },
-      ) => {
-        const session = open(again);
-        const name = await resolveName(session, kindNamed("operation"), text);
-        const { wave } = await session.call(service.getWave, { name });
-        const spec = wave === undefined ? undefined : waveAgain(wave);
-        if (spec === undefined) session.note("it has left nothing");
-        else await beginWave(session, spec, options);
-      },
-    );
+    .action(async (text: string, options: BeginOptions & { readonly yes?: boolean }) => {
+      const session = open(again);
+      const name = await resolveName(session, kindNamed("operation"), text);
+      const { wave } = await session.call(service.getWave, { name });
+      const spec = wave === undefined ? undefined : waveAgain(wave);
+      if (spec === undefined) {
+        session.note("it has left nothing");
+        return;
+      }
+      const kind = kindNamed(findRule(`/${spec.method}`)?.kind ?? "operation");
+      const wanted = {
+        kind,
+        verb: waveVerb(spec),
+        resources: await knownOf(session, kind, spec.names),
+        areNamed: true,
+      };
+      const names = await confirmWave(session, wanted, options);
+      if (names.length > 0) await beginWave(session, spec, options);
+    });
   withExamples(again, `zor wave again ${exampleId}`);
 }
 
@@ -206,7 +213,11 @@ async function namedOf(
   texts: readonly string[],
   host: string | undefined,
 ): Promise<readonly AnyResource[]> {
-  const names = await Promise.all(texts.map((text) => resolveName(session, kind, text, host)));
+  return await knownOf(session, kind, await Promise.all(texts.map((text) => resolveName(session, kind, text, host))));
+}
+
+/** The resources of these full names, likewise. */
+async function knownOf(session: Session, kind: Kind, names: readonly string[]): Promise<readonly AnyResource[]> {
   const { resources } = await listKind(await session.connect(), kind, {}, session.readOptions());
   const known = new Map(resources.map((resource) => [resource.value.name, resource]));
   return names.map(

@@ -10,8 +10,8 @@ import type { Session } from "../session.js";
 
 /** So many of each are named one by one. */
 const mostNamed = 10;
-/** Verbs that the terminal interface has no action for, and that take something away all the same. */
-const dangerousVerbs: ReadonlySet<string> = new Set(["shutdown", "restore", "detach", "move"]);
+/** Of verbs that the terminal interface has no action for those that take nothing away; whatever else there is, or comes, is asked first. */
+const harmlessVerbs: ReadonlySet<string> = new Set(["attach", "build", "clone", "copy", "export", "import", "save"]);
 
 /** What doing something to these would change, with what it takes along. */
 export async function planBlast(
@@ -28,7 +28,7 @@ export async function planBlast(
       verb,
       keys: [],
       title: verb,
-      dangerous: dangerousVerbs.has(verb),
+      dangerous: !harmlessVerbs.has(verb),
       effect: () => "",
       run: async () => undefined,
     },

@@ -67,7 +67,10 @@ export async function confirmWave(
   }
   if (areNamed && impact.action.dangerous !== true && options.dryRun !== true) return names;
   const phrase = names.length > typeNumberAbove ? { phrase: `${names.length}` } : {};
-  return (await confirm(session, blastLines(impact), "Go ahead?", { ...options, ...phrase })) ? names : [];
+  // Of those that are named none is left out: the server says of each whether it can be done.
+  const all = [...impact.changes, ...impact.skipped];
+  const shown = areNamed ? { ...impact, changes: all, skipped: [] } : impact;
+  return (await confirm(session, blastLines(shown), "Go ahead?", { ...options, ...phrase })) ? names : [];
 }
 
 /** How a wave is begun. */

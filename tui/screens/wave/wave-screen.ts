@@ -1,6 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
-import type { Wave } from "../../../proto/gen/zor/v1/wave.js";
+import { type Wave, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
 import { itemsLeft } from "../../kinds/operation/wave-states.js";
 import type { Command } from "../../kit/keys/command.js";
 import { PickPage } from "../../kit/pick-page.js";
@@ -10,6 +10,7 @@ import type { Body, Screen } from "../../kit/screen.js";
 import { showResource } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
+import { goOnWith } from "./wave-impact.js";
 import { waveLines, waveTitle } from "./wave-lines.js";
 
 /** A wave as it goes: all its resources by how they stand; it is paused, resumed and cancelled from here. Leaving it changes nothing. */
@@ -100,7 +101,7 @@ export class WaveScreen implements Screen {
         hint: { word: "resume", rank: 3 },
         changes: true,
         when: () => this.#isRunning() && isPaused(),
-        run: () => this.#ask("resume", () => this.#program.waves.resume(this.#name, this.#program.signal)),
+        run: () => this.#resume(),
       },
       {
         id: "wave.cancel",
@@ -120,6 +121,7 @@ export class WaveScreen implements Screen {
         group,
         hint: { word: "again", rank: 5 },
         changes: true,
+        dangerous: true,
         when: () => this.#wave !== undefined && !this.#isRunning() && itemsLeft(this.#wave).length > 0,
         run: () => this.#again(),
       },
@@ -141,14 +143,24 @@ export class WaveScreen implements Screen {
     else requests.ask(kind, action, [row]);
   }
 
+  /** What takes something away is not gone on with by a key that has paused it a moment ago. */
+  #resume(): void {
+    const { waves, signal, model } = this.#program;
+    const wave = this.#wave;
+    if (wave === undefined) return;
+    const items = wave.items.filter(({ state }) => state === WaveItemState.WAVE_ITEM_STATE_PENDING);
+    goOnWith({ model, wave, items }, false, () => this.#ask("resume", () => waves.resume(this.#name, signal)));
+  }
+
   #again(): void {
     const { waves, signal, model } = this.#program;
     const wave = this.#wave;
     if (wave === undefined) return;
-    this.#ask("begin again", async () => {
+    const again = async (): Promise<void> => {
       const name = await waves.again(wave, signal);
       if (name !== undefined && model.screen === this) model.push(new WaveScreen(this.#program, name));
-    });
+    };
+    goOnWith({ model, wave, items: itemsLeft(wave) }, true, () => this.#ask("begin again", again));
   }
 
   #ask(what: string, work: () => Promise<void>): void {

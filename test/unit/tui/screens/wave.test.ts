@@ -82,6 +82,9 @@ describe("the screen of a wave", () => {
     tell(program, wave({ state: running, paused: true, pauseReason }, [done, bad, waits]));
     expect(shown(program)).toContain(`‖ paused: ${pauseReason}`);
     press("p");
+    expect(model.prompt).toMatchObject({ type: "confirm", phrase: "y", impact: { action: { verb: "stop" } } });
+    expect(gateway.calls.at(-1)).toBe(`pause ${operation}`);
+    press("y");
     expect(gateway.calls.at(-1)).toBe(`resume ${operation}`);
     press("x");
     expect(model.prompt).toMatchObject({ type: "confirm", impact: { action: { verb: "cancel" } } });
@@ -92,10 +95,41 @@ describe("the screen of a wave", () => {
     press("p", "x");
     expect(model.prompt).toBeUndefined();
     press("r");
+    expect(model.prompt).toMatchObject({
+      phrase: "y",
+      impact: { changes: [{ subject: "alpha/vm1" }, { subject: "alpha/vm2" }] },
+    });
+    press("n", "r", "y");
     await eventually(() => expect(gateway.calls).toContain("watch operations/next"));
     expect(gateway.calls).toContain(`again ${operation}`);
     press("esc");
     await eventually(() => expect(gateway.calls).toContain("left operations/next"));
+  });
+
+  it("asks before a wave of what nobody here knows goes on, of one that only starts when it is begun again", () => {
+    const program = onWave();
+    const { press, gateway, model } = program;
+    const { done, waits, skipped } = states;
+    const of = (method: string): Wave["spec"] => {
+      const { spec } = wave({}, [done]);
+      return spec === undefined ? undefined : { ...spec, method: `zor.v1.InstanceService/${method}` };
+    };
+    tell(program, wave({ state: running, paused: true, spec: of("StartInstance") }, [done, waits]));
+    press("p");
+    expect(gateway.calls.at(-1)).toBe(`resume ${operation}`);
+    tell(program, wave({ state: running, paused: true, spec: of("MeltInstance") }, [done, waits]));
+    press("p");
+    expect(model.prompt).toMatchObject({ type: "confirm", impact: { action: { verb: "melt" } } });
+    press("esc");
+    tell(program, wave({ state: failed, spec: of("StartInstance") }, [skipped, skipped]));
+    press("r");
+    expect(model.prompt).toMatchObject({ type: "confirm", phrase: "y" });
+    press("n");
+    tell(program, wave({ state: failed, spec: of("DeleteInstance") }, [skipped, skipped]));
+    press("r");
+    expect(model.prompt).toMatchObject({ type: "confirm", phrase: "2" });
+    press("esc");
+    expect(gateway.calls.filter((call) => call.startsWith("again"))).toEqual([]);
   });
 
   it("says that the hub is away, and what it refuses, and goes to what the cursor is on", async () => {
