@@ -40,7 +40,8 @@ it("a wave goes on after its hub was killed in the middle, and does nothing twic
   await rig.hub.kill();
   await rig.hub.run();
   await rig.reconnect();
-  await expect.poll(async () => (await rig.zor("wave", "show", wave)).stdout).toMatch(/^(done {9}\S+\n){6}$/m);
+  expect(await rig.zor("wave", "wait", wave)).toMatchObject({ code: 0 });
+  expect((await rig.zor("wave", "show", wave)).stdout).toMatch(/^(done {9}\S+\n){6}$/m);
   expect(await states()).toEqual(ids.map(() => "STOPPED"));
 
   // Followed to its end; what was started already fails, within what may.
