@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { ZorError } from "../../../lib/errors.js";
+import { unavailable, ZorError } from "../../../lib/errors.js";
 import { toStatus } from "../../../lib/grpc/status-codec.js";
 import type { OperationContext } from "../../../lib/operations.js";
 import { type WaveItem, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
@@ -35,6 +35,7 @@ export class WaveRun {
   /** The wait before the next batch. */
   #wait: NodeJS.Timeout | undefined;
   #isWaitOver = false;
+  readonly #givenUp = new AbortController();
 
   constructor(options: WaveRunOptions) {
     this.#options = options;
@@ -42,6 +43,17 @@ export class WaveRun {
 
   /** It was paused or resumed. */
   look(): void {
+    this.#wake();
+  }
+
+  /** Aborts when nobody waits for what is under way any more. */
+  get givenUp(): AbortSignal {
+    return this.#givenUp.signal;
+  }
+
+  /** What is under way is waited for no longer: how it ends nobody will know. */
+  giveUp(): void {
+    this.#givenUp.abort();
     this.#wake();
   }
 
@@ -67,6 +79,7 @@ export class WaveRun {
         const ended = wave.items.filter(isEnded).length;
         progress(this.#words(underWay.size), (100 * ended) / wave.items.length);
         if (stop.aborted) return;
+        if (this.givenUp.aborted) break;
         if ((next === undefined || this.#isEnding(signal)) && underWay.size === 0) break;
         await woken.promise;
       }
@@ -74,8 +87,10 @@ export class WaveRun {
       clearTimeout(this.#wait);
       signal.removeEventListener("abort", onAbort);
     }
-    for (const [index, item] of wave.items.entries())
+    for (const [index, item] of wave.items.entries()) {
       if (item.state === pending) wave.items[index] = { ...item, state: skipped };
+      if (item.state === running) wave.items[index] = { ...item, ...leftAlone(item) };
+    }
     wave.paused = false;
     wave.pauseReason = "";
     changed();
@@ -157,10 +172,10 @@ export class WaveRun {
     this.#set(index, { state: running, beginTime });
     try {
       await act(index, (operation) => this.#set(index, { operation }));
-      this.#set(index, { state: succeeded, endTime: new Date() });
+      if (!this.givenUp.aborted) this.#set(index, { state: succeeded, endTime: new Date() });
     } catch (error) {
       // Nobody knows how it went: the next run does it again, which is recognised.
-      if (stop.aborted) return;
+      if (stop.aborted || this.givenUp.aborted) return;
       const state = isUnsure(error) ? unconfirmed : failed;
       this.#set(index, { state, error: toStatus(error), endTime: new Date() });
     }
@@ -198,6 +213,11 @@ export class WaveRun {
       ...(underWay > 0 ? [`${underWay} under way`] : []),
     ].join(", ");
   }
+}
+
+function leftAlone({ name }: WaveItem): Partial<WaveItem> {
+  const error = unavailable("GIVEN_UP", name, "it was under way still when its wave was cancelled again; look at it");
+  return { state: unconfirmed, error: toStatus(error), endTime: new Date() };
 }
 
 function spent(wave: WaveRecord): ZorError {

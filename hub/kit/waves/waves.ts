@@ -156,9 +156,15 @@ export class Waves implements OperationWork {
     return this.get(name);
   }
 
-  /** Has it begin no other in any run of the hub, if there is a wave of that name that runs; durable when it resolves. */
+  /**
+   * Has it begin no other in any run of the hub, if there is a wave of that name that runs; durable when it resolves. One that was cancelled
+   * already waits no longer for what is under way: a host may never tell how that ends.
+   */
   async cancel(name: string): Promise<void> {
-    if (this.#records.has(name) && this.#isRunning(name)) await this.#change(name, () => ({ cancelled: true }));
+    const record = this.#records.get(name);
+    if (record === undefined || !this.#isRunning(name)) return;
+    if (record.cancelled) this.#runs.get(name)?.giveUp();
+    else await this.#change(name, () => ({ cancelled: true }));
   }
 
   isPending({ name }: Operation): boolean {
@@ -177,7 +183,7 @@ export class Waves implements OperationWork {
       wave,
       stop,
       permit: () => this.#permit(wave),
-      act: (index, began) => this.#act(wave, index, began),
+      act: (index, began) => this.#act({ wave, index, signal: AbortSignal.any([stop, run.givenUp]) }, began),
       changed: () => this.#keep(wave),
       paused: (why) => {
         const now = operation(name);
@@ -203,12 +209,15 @@ export class Waves implements OperationWork {
     authorize(caller, methodOf(spec.method).method.path);
   }
 
-  async #act(wave: WaveRecord, index: number, began: (operation: string) => void): Promise<void> {
-    const { calls, stop, audit } = this.#options;
+  async #act(
+    { wave, index, signal }: { readonly wave: WaveRecord; readonly index: number; readonly signal: AbortSignal },
+    began: (operation: string) => void,
+  ): Promise<void> {
+    const { calls, audit } = this.#options;
     const { spec, caller, name } = wave;
     const { method } = methodOf(spec.method);
     const request = requestOf({ spec, index, requestId: itemRequestId(name, index) });
-    const by = { calls, caller, signal: stop, permit: () => this.#permit(wave) };
+    const by = { calls, caller, signal, permit: () => this.#permit(wave) };
     // What is done to each is told as if its caller had called it.
     const trail: CallTrail = { caller: caller.identity, isTold: false, isPassedOn: false };
     await this.#bounds.call(caller.identity, () => onTrail(trail, () => callItem(method, request, by, began)));

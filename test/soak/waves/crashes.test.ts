@@ -46,11 +46,20 @@ test("a wave that was cancelled stays so over a crash: what was under way ends, 
   expect((await rig.ended(name)).state).toBe("CANCELLED");
   expect(await rig.states(name)).toEqual({ SUCCEEDED: 4, SKIPPED: 16 });
   expect([rig.done.size, rig.asked.size]).toEqual([4, 4]);
+  // Cancelled once more, it does not wait for what a host never tells the end of.
+  rig.hold();
+  const other = await rig.begin({ names: rig.names.filter((each) => !rig.asked.has(each)), maxParallel: 2 });
+  await rig.untilAsked(4 + 4 + 2);
+  for (let time = 0; time < 2; time += 1)
+    await rig.admin.unary(OperationServiceService.cancelOperation, { name: other, requestId: "" });
+  expect((await rig.ended(other)).state).toBe("CANCELLED");
+  expect(await rig.states(other)).toEqual({ UNCONFIRMED: 2, SKIPPED: 14 });
+  rig.release();
   // Also the crash after its end changes nothing.
   await rig.kill();
   await rig.back();
   expect(await rig.states(name)).toEqual({ SUCCEEDED: 4, SKIPPED: 16 });
-  expect(rig.asked.size).toBe(4);
+  expect(rig.asked.size).toBe(6);
 });
 
 test("a wave of somebody whose identity is revoked begins nothing more, not even what a killed hub had no answer of", async () => {

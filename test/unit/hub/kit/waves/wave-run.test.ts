@@ -233,6 +233,22 @@ describe("a run of a wave", () => {
     expect(rig.wave.items[1]?.error?.message).toContain("revoked");
   });
 
+  test("waits for what is under way after it was cancelled, until it is given up", async () => {
+    const rig = new Rig(4, { maxParallel: 3 });
+    rig.cancel.abort(new Error("cancelled"));
+    await rig.end([0]);
+    expect(rig.states).toEqual(["SUCCEEDED", "RUNNING", "RUNNING", "PENDING"]);
+    rig.run.giveUp();
+    expect(await rig.ended).toMatchObject({ message: "cancelled" });
+    const states = ["SUCCEEDED", "UNCONFIRMED", "UNCONFIRMED", "SKIPPED"];
+    expect(rig.states).toEqual(states);
+    expect(rig.wave.items[1]?.error?.message).toContain("look at it");
+    // What ends after all changes nothing any more.
+    await rig.end([1]);
+    await rig.end([2], new Error("no"));
+    expect(rig.states).toEqual(states);
+  });
+
   test("finds out what became of what an earlier run has begun, also when it is paused", async () => {
     const rig = new Rig(3, { pauseWhenSpent: true }, [
       WaveItemState.WAVE_ITEM_STATE_FAILED,
