@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Entry, Selection } from "../../../../hub/views/ordering.js";
-import { OrderedRows } from "../../../../lib/list/ordered-rows.js";
-import type { Row } from "../../../../hub/views/row-table.js";
+import type { Row, RowTable } from "../../../../hub/views/row-table.js";
 import type { FactSource } from "../../../../hub/views/tables.js";
 import { Views } from "../../../../hub/views/views.js";
 import { ZorError } from "../../../../lib/errors.js";

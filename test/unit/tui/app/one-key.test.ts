@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { codecOf } from "../../../../lib/kinds/codecs.js";
-import type { AnyResource } from "../../../../lib/kinds/resource.js";
+import type { KnownResource } from "../../../../lib/kinds/resource.js";
 import { Operation, OperationState } from "../../../../proto/gen/zor/v1/operation.js";
 import { Wave, WaveItemState } from "../../../../proto/gen/zor/v1/wave.js";
 import { tuiKinds } from "../../../../tui/kinds/index.js";
@@ -34,7 +34,7 @@ function filled(): TestProgram {
     const plural = pluralOf(model.kinds.get(kind));
     const name = kind === "operation" || kind === "expose" ? `${plural}/x` : `hosts/alpha/${plural}/x`;
     // A codec is of its kind.
-    const resource = { kind, value: codecOf(kind).fromPartial({ name }) } as AnyResource;
+    const resource = { kind, value: codecOf(kind).fromPartial({ name }) } as KnownResource;
     model.fleet.apply(upsert(resource), model.nowMs);
   }
   const running = { name: operation, verb: "wave.instance.delete", state: OperationState.OPERATION_STATE_RUNNING };
