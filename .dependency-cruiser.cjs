@@ -173,7 +173,7 @@ module.exports = {
     {
       name: "tui-knows-react-in-one-place",
       severity: "error",
-      from: { path: "^tui/(kit|kinds|screens|client|cli)/" },
+      from: { path: "^tui/(kit|kinds|screens|plain|client|cli)/" },
       to: { path: "node_modules/(react|ink)/" },
     },
     {
@@ -207,6 +207,13 @@ module.exports = {
       severity: "error",
       from: { path: "^tui/app/" },
       to: { path: "^tui/", pathNot: "^tui/(kit|kinds|settings|screens|app)/" },
+    },
+    {
+      name: "tui-layers-plain",
+      comment: "What is drawn on the full screen and what is said in lines are the same screens.",
+      severity: "error",
+      from: { path: "^tui/plain/" },
+      to: { path: "^tui/", pathNot: "^tui/(kit|kinds|settings|screens|app|plain)/" },
     },
     {
       name: "tui-layers-client",

@@ -29,6 +29,7 @@ interface Flags {
   readonly host?: string;
   readonly first?: string;
   readonly ascii?: boolean;
+  readonly plain?: boolean;
   readonly printKeymap?: boolean;
   readonly logFile?: string;
 }
@@ -44,6 +45,8 @@ Examples:
   $ zor tui --host alpha             begin with the instances of one host
   $ zor tui --first pulse            begin with how the fleet is; any line of the command line will do
   $ zor tui --read-only              only look: no key changes anything
+  $ zor tui --plain                  in lines, for screen readers; help there says what can be said
+  $ printf 'hosts\\nquit\\n' | zor tui --plain
 
 Environment: ZOR_CONTEXT (context), ZOR_TUI_FIRST (as --first), NO_COLOR (no colours), ZOR_ASCII=1 (no symbols),
 ZOR_LOG (log level).`;
@@ -58,6 +61,10 @@ const program = new Command("zor tui")
   .option("--host <host>", "begin with the instances of this host")
   .option("--first <line>", 'what to do first, as typed after ":"; default: $ZOR_TUI_FIRST, else a table')
   .option("--ascii", "draw with ASCII only; default when the locale is not UTF-8")
+  .option(
+    "--plain",
+    "say lines and draw nothing, for screen readers, scripts and\nterminals that cannot be drawn on; default where TERM is dumb or not set",
+  )
   .option("--print-keymap", "print every key that can be bound, in the form of keys.yaml, and end")
   .option("--log-file <file>", `where to log; default: ${defaultLogFile(process.env)}`)
   .version(version)
@@ -72,19 +79,14 @@ async function main(flags: Flags): Promise<void> {
     await printKeymap();
     return;
   }
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    process.stderr.write("zor tui: needs a terminal on stdin and stdout; in scripts use: zor get instances -o json\n");
-    process.exitCode = exitCode.usage;
-    return;
-  }
-  if (!understandsEscapes(process.env)) {
-    const term = process.env["TERM"] || "not set";
+  if (flags.plain !== true && !(process.stdin.isTTY && process.stdout.isTTY)) {
     process.stderr.write(
-      `zor tui: TERM is ${escapeText(term)}: such a terminal cannot draw a screen; use zor get instances --watch, or set TERM to what the terminal is\n`,
+      "zor tui: needs a terminal on stdin and stdout; in scripts use: zor get instances -o json, or zor tui --plain\n",
     );
     process.exitCode = exitCode.usage;
     return;
   }
+  const isPlain = flags.plain === true || !understandsEscapes(process.env);
   let connections: ContextOpener | undefined;
   try {
     const logFile = flags.logFile ?? defaultLogFile(process.env);
@@ -98,7 +100,8 @@ async function main(flags: Flags): Promise<void> {
     const opener = new ContextOpener(process.env, new KindTable(tuiKinds).log?.kind);
     connections = opener;
     const first = await opener.open(names, questions);
-    const ending = await runTui({
+    const run = isPlain ? (await import("./session/run-plain.js")).runPlain : runTui;
+    const ending = await run({
       session: { ...first.session, readOnly: flags.readOnly === true },
       gateway: first.gateway,
       contexts: await otherContexts(first.session.context, opener),

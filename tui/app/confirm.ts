@@ -1,4 +1,4 @@
-import { blastText, type ImpactLine } from "../kit/impact.js";
+import { blastText, type Impact, type ImpactLine } from "../kit/impact.js";
 import type { Prompt } from "../kit/prompt.js";
 import { plainText } from "../kit/text/plain-text.js";
 import { cutLine, type Line, type Segment } from "../kit/text/segment.js";
@@ -29,9 +29,18 @@ export function confirmLines(
           ],
           [{ text: " > ", tone: "accent" }, { text: plainText(text) }, { text: "_", tone: "accent" }],
         ];
+  const [title = [], ...list] = blastLines(impact, width);
+  const room = Math.max(1, height - question.length - 4);
+  const shown = list.length > room ? [...list.slice(0, room - 1), moreLine(list.length - room + 1)] : list;
+  return [[], title, [], ...shown, [], ...question].map((line) => cutLine(line, width));
+}
+
+/** What an action would change: how far it reaches in a line, then each thing and what that takes along. */
+export function blastLines(impact: Impact, width: number): readonly Line[] {
   const isUnseen = ({ row }: ImpactLine): boolean => impact.unseen?.has(row.name) === true;
   const unseen = impact.changes.filter(isUnseen);
-  const list: Line[] = [
+  return [
+    [{ text: ` ${plainText(capitalise(blastText(impact)))}?`, tone: "bad" }],
     ...(unseen.length === 0 ? [] : [unseenTitle(unseen.length)]),
     ...unseen.flatMap((change) => impactLines(change, width)),
     ...(unseen.length === 0 || unseen.length === impact.changes.length ? [] : [[]]),
@@ -47,10 +56,6 @@ export function confirmLines(
       ),
     ),
   ];
-  const room = Math.max(1, height - question.length - 4);
-  const shown = list.length > room ? [...list.slice(0, room - 1), moreLine(list.length - room + 1)] : list;
-  const title: Line = [{ text: ` ${plainText(capitalise(blastText(impact)))}?`, tone: "bad" }];
-  return [[], title, [], ...shown, [], ...question].map((line) => cutLine(line, width));
 }
 
 /** One thing that would change; what that takes along is never cut, but goes on below. */

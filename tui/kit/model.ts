@@ -26,6 +26,8 @@ export interface Session {
   readonly readOnly: boolean;
   /** Id of the host whose agent is asked, past every hub. Default: a hub is asked, or several. */
   readonly agentOf?: string | undefined;
+  /** Nothing is drawn, lines are said: what would need a screen takes the terminal instead. Default: a screen is drawn. */
+  readonly isPlain?: boolean;
   /** The terminal has signs of braille. Default: it has not. */
   readonly hasDots?: boolean;
 }

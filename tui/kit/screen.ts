@@ -3,6 +3,7 @@ import type { Command } from "./keys/command.js";
 import type { TuiKind } from "./kind.js";
 import type { Page } from "./page.js";
 import type { Row } from "./row.js";
+import type { Spoken } from "./spoken/spoken.js";
 import type { Line } from "./text/segment.js";
 
 /** A line of a body. */
@@ -44,6 +45,8 @@ export interface Screen {
   /** Where the person is. */
   title(): string;
   draw(width: number, height: number): Body;
+  /** The same for somebody who does not see it. Default: what is drawn, without what is only to be seen. */
+  say?(): Spoken;
   /** What the cursor is on, or what is described. */
   subject(): Row | undefined;
   /** What an action would act on. */

@@ -28,15 +28,18 @@ export interface Ending {
 /**
  * Calls `onEnd` on the signals and on errors nobody caught, and leaves the terminal plain when the process exits, whatever
  * the way. A second signal exits at once.
+ * @param onInterrupt where lines are said: ctrl-c is for it, and the terminal is sent nothing. Default: it is drawn on.
  */
-export function guardTerminal(onEnd: (ending: Ending) => void): void {
+export function guardTerminal(onEnd: (ending: Ending) => void, onInterrupt?: () => void): void {
   let ending = false;
   const end = (how: Ending): void => {
     if (ending) process.exit(how.code);
     ending = true;
     onEnd(how);
   };
-  for (const [signal, code] of endings) process.on(signal, () => end({ code }));
+  for (const [signal, code] of endings) {
+    process.on(signal, signal === "SIGINT" && onInterrupt !== undefined ? onInterrupt : () => end({ code }));
+  }
   process.on("uncaughtException", (error) => end({ code: crashedCode, error }));
   process.on("unhandledRejection", (error) => end({ code: crashedCode, error }));
   // After a hang-up every write fails; that must not hide the reason for the end.
@@ -44,7 +47,8 @@ export function guardTerminal(onEnd: (ending: Ending) => void): void {
   process.stdin.on("error", () => end({ code: 129 }));
   process.on("exit", () => {
     if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
-    if (process.stdout.isTTY && process.stdout.writable) process.stdout.write(plainTerminal);
+    if (onInterrupt === undefined && process.stdout.isTTY && process.stdout.writable)
+      process.stdout.write(plainTerminal);
   });
 }
 

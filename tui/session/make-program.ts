@@ -8,6 +8,7 @@ import { KindTable } from "../kit/kind-table.js";
 import { Model, type Session } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
 import { findSkin } from "../kit/skin.js";
+import { escapeText } from "../kit/text/escape.js";
 import { Captures } from "../screens/captures.js";
 import { Consoles } from "../screens/console/consoles.js";
 import { lastPlace } from "../screens/context-commands.js";
@@ -115,6 +116,11 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
       name === "tui" ? followOwnLog(logFile, options.signal) : gateway.followLog(name, options),
     saveText,
     copy: (text) => {
+      // A terminal that only says lines may know no clipboard: it is said instead.
+      if (session.isPlain === true) {
+        seat.write(`${escapeText(text)}\n`);
+        return true;
+      }
       const sequence = clipboardSequence(text, process.env);
       if (sequence !== undefined) seat.write(sequence);
       return sequence !== undefined;

@@ -373,13 +373,27 @@ describe("zor tui in a real terminal", () => {
     expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(code);
   });
 
-  it.each(["dumb", "unknown", ""])("refuses in one line, and draws nothing, with TERM=%s", async (term) => {
-    const { terminal, recorded } = await start(tui(), { columns: 80, rows: 24 }, `TERM=${term}`);
+  it("says lines, and draws nothing, with TERM=dumb", async () => {
+    const { terminal, recorded } = await start(tui(), { columns: 80, rows: 24 }, "TERM=dumb");
     await using _ = terminal;
-    await terminal.sees("settings kept");
-    const lines = (await recorded()).split("\r\n");
-    expect(lines[0]).toMatch(new RegExp(`^zor tui: TERM is ${term || "not set"}: .* zor get instances --watch`));
-    expect(lines[1]).toBe("code 2");
+    await terminal.sees(/3\. gamma, unreachable/);
+    await terminal.press("hosts /beta", "Enter");
+    await terminal.sees(/1\. beta, ready/);
+    await terminal.press("quit", "Enter");
+    await expectRestored(terminal, 0);
+    expect(await recorded()).not.toContain("\x1b");
+  });
+
+  it("does what a script says line by line, and tells by its exit code that something was not done", async () => {
+    const child = spawnOwned(nodePath, [join(directory, "tui.mjs"), "tui", "--plain"], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ZOR_CONFIG: hub.configDirectory, XDG_STATE_HOME: directory },
+    });
+    child.stdin.end("hosts /beta\nhostz\n");
+    const said = await readText(child.stdout);
+    expect(said).toMatch(/^hosts, 1 of 3, \/beta\n1\. beta, ready/m);
+    expect(said).toContain("did you mean hosts?");
+    expect(child.exitCode ?? (await once(child, "exit"))[0]).toBe(1);
   });
 
   it("shows a host that comes back", async () => {

@@ -34,6 +34,12 @@ export function text(line: string, tone?: Tone): DescribeLine {
   return { type: "text", text: line, ...(tone === undefined ? {} : { tone }) };
 }
 
+/** A line of a description in words, not yet safe for the terminal: of a course its value says enough. */
+export function saidLine(line: DescribeLine): string {
+  if (line.type === "heading") return `${line.text}.`;
+  return line.type === "text" || line.label === "" ? line.text : `${line.label}: ${line.text}`;
+}
+
 /** A label with its value, for where there is room for no more. */
 export interface DescribedField {
   readonly label: string;

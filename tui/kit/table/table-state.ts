@@ -173,6 +173,11 @@ export class TableState {
     return { ...this.#look, sort: { by: column.id, descending } };
   }
 
+  /** Whether a row is in the table: it is of its scope, and passes the filter. */
+  isIn(row: Row, nowMs: number): boolean {
+    return passes(this.#query, row, { fleet: this.#fleet, nowMs });
+  }
+
   /** All rows, in order. */
   rows(nowMs: number): RowList {
     const context = { fleet: this.#fleet, nowMs };

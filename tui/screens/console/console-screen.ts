@@ -6,6 +6,7 @@ import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
 import type { Segment } from "../../kit/text/segment.js";
 import type { Program } from "../program.js";
 import { prefixCommands } from "../typing/prefix-commands.js";
+import { attachPlain } from "./attach-whole.js";
 import { consoleCommands } from "./console-commands.js";
 import { isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
@@ -180,6 +181,10 @@ export function showConsole(
   const { model, consoles } = program;
   const row = model.screen.subject();
   if (row === undefined) return;
+  if (model.session.isPlain === true) {
+    attachPlain(program, row, { readOnly, port });
+    return;
+  }
   if (!consoles.show({ name: row.name, port, readOnly })) {
     model.say(
       `${consoles.all.length} consoles are open, and no more can be: :consoles shows them, D there detaches from one`,

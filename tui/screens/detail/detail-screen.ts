@@ -1,3 +1,4 @@
+import { saidLine } from "../../kit/describe/line.js";
 import { yamlOf } from "../../kit/describe/yaml.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
@@ -7,6 +8,8 @@ import { PickPage } from "../../kit/pick-page.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
+import { words } from "../../kit/spoken/words.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { markText, saysText } from "../../kit/text/find-text.js";
 import type { Line } from "../../kit/text/segment.js";
@@ -46,6 +49,19 @@ export class DetailScreen implements Screen {
     const row = this.subject();
     if (row === undefined) return fixedBody([[], [{ text: "   it is gone; esc goes back", tone: "warn" }]]);
     return { ...this.#page.window(height), facts: this.#facts(row), aside: this.#hintOfLine() };
+  }
+
+  /** Of YAML the lines as they are: there is nothing in it that is only to be seen. */
+  say(): Spoken {
+    const row = this.subject();
+    if (row === undefined) return spokenLines([{ text: "it is gone" }]);
+    if (this.#yaml) return spokenLines(yamlOf(row).map(({ text }) => ({ text: plainText(text) })));
+    return spokenLines(
+      this.#described(row).map(({ line, leads }) => {
+        const text = words(plainText(saidLine(line)));
+        return leads === undefined || !this.#leadsSomewhere(leads) ? { text } : { text, pick: () => this.#go(leads) };
+      }),
+    );
   }
 
   line(): string {

@@ -1,12 +1,16 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
 import { describeLines } from "../../kit/describe/describe-lines.js";
+import { saidLine } from "../../kit/describe/line.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { Page } from "../../kit/page.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, pageBody, type Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
+import { words } from "../../kit/spoken/words.js";
+import { plainText } from "../../kit/text/plain-text.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { Diagnosis } from "./diagnosis.js";
@@ -51,6 +55,12 @@ export class DiagnosisScreen implements Screen {
 
   draw(width: number, height: number): Body {
     return pageBody(this.#page, describeLines(this.#diagnosis.lines(this.#program.model.nowMs), width), height);
+  }
+
+  say(): Spoken {
+    const said = this.#diagnosis.lines(this.#program.model.nowMs).map((line) => words(plainText(saidLine(line))));
+    const lines = said.filter((text) => text !== "").map((text) => ({ text }));
+    return { ...spokenLines(lines), standing: lines.length };
   }
 
   subject(): Row | undefined {

@@ -5,6 +5,7 @@ import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, BodyLine, Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
 import { parseLogFilter } from "../log/log-filter.js";
@@ -15,6 +16,8 @@ import { FrameBuffer, type KeptFrame } from "./frame-buffer.js";
 import { frameColumns, frameHeader, frameLine } from "./frame-lines.js";
 import { type FrameList, FrameScreen } from "./frame-screen.js";
 
+/** Of the frames that are there so many are said. */
+const mostSaid = 20;
 /** From one time that news are drawn to the next. */
 const frameMs = 100;
 
@@ -87,6 +90,17 @@ export class FramesScreen implements Screen, FrameList {
       facts: this.#facts(),
       aside: this.#aside(),
     };
+  }
+
+  say(): Spoken {
+    const { shown, count } = this.#buffer;
+    const say = ({ seen, decoded }: KeptFrame): string =>
+      plainText(
+        `${decoded.protocol} from ${decoded.source} to ${decoded.destination}, ${seen.length} bytes, ${decoded.info}`,
+      );
+    const last = shown.at(-1)?.number ?? count;
+    const since = (number: number) => shown.filter((frame) => frame.number > number).map(say);
+    return { ...spokenLines(shown.slice(-mostSaid).map((frame) => ({ text: say(frame) }))), news: { last, since } };
   }
 
   subject(): Row | undefined {

@@ -7,6 +7,7 @@ import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
 import { pageCommands } from "../move-commands.js";
@@ -21,6 +22,8 @@ import { savedName } from "./log-words.js";
 export const loggedKinds: ReadonlySet<string> = new Set(["instance", "host"]);
 /** More logs are not followed together. */
 const mostLogs = 16;
+/** Of what there is at first so many lines are said. */
+const mostSaid = 20;
 /** Cells that a line is moved by, and those at its beginning that may stay. */
 const sideways = 16;
 const locks: readonly number[] = [0, 12, 24, 36];
@@ -77,6 +80,19 @@ export class LogScreen implements Screen {
       extent: { top, shown, length: entries.length },
       facts: this.#facts(),
       aside: filter.trouble === "" ? "" : `the filter is not taken: ${filter.trouble}`,
+    };
+  }
+
+  say(): Spoken {
+    const entries = this.#buffer.shown;
+    const { names } = this.#look;
+    const say = ({ text, source }: LogEntry): string => (names.length < 2 ? text : `${names[source] ?? ""}: ${text}`);
+    return {
+      ...spokenLines(entries.slice(-mostSaid).map((entry) => ({ text: say(entry) }))),
+      news: {
+        last: this.#buffer.last,
+        since: (number) => entries.filter((entry) => entry.number > number).map(say),
+      },
     };
   }
 

@@ -5,6 +5,7 @@ import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
 import { prefixCommands } from "../typing/prefix-commands.js";
@@ -75,6 +76,13 @@ export class MachineScreen implements Screen {
       facts: [{ text: size, tone: "dim" }, ...(this.isTyping ? [{ text: " typing", tone: "good" } as const] : [])],
       aside: this.isTyping ? "what is typed goes to the machine's keyboard; Ctrl-] and then a key is for zor" : "",
     };
+  }
+
+  say(): Spoken {
+    return spokenLines([
+      { text: "the screen of a machine is a picture, which has no words" },
+      { text: "console is its serial console, ssh logs in, send-key presses keys; back leaves this" },
+    ]);
   }
 
   subject(): Row | undefined {

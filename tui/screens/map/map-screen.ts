@@ -1,6 +1,7 @@
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { draw } from "../../kit/map/draw.js";
+import { mapWords } from "../../kit/map/as-words.js";
 import { GraphReader } from "../../kit/map/graph.js";
 import { Looks } from "../../kit/map/looks.js";
 import { miniMap, thingNear } from "../../kit/map/mini-map.js";
@@ -12,8 +13,9 @@ import { thingAt } from "../../kit/map/thing-at.js";
 import { type Direction, nearestTo, nextFrom, Walk } from "../../kit/map/walk.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, type BodyLine, fixedBody, type Screen } from "../../kit/screen.js";
+import type { Spoken } from "../../kit/spoken/spoken.js";
 import type { Line } from "../../kit/text/segment.js";
-import { showDetails } from "../detail/detail-screen.js";
+import { showDetails, showResource } from "../detail/detail-screen.js";
 import type { Program } from "../program.js";
 import { asideOf, cableFacts } from "./map-aside.js";
 import { markEnd } from "./cable-commands.js";
@@ -91,6 +93,10 @@ export class MapScreen implements Screen {
     const body = this.#draw(scene, { width, height }, isOld);
     this.#drawn = { key, body };
     return body;
+  }
+
+  say(): Spoken {
+    return mapWords(this.#reader.read(), this.#program.model.fleet, (name) => showResource(this.#program, name));
   }
 
   line(): string {

@@ -1,6 +1,8 @@
 import type { Command } from "../../kit/keys/command.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, BodyLine, Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
+import { words } from "../../kit/spoken/words.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { fitText } from "../../kit/text/text-width.js";
 import { back, moveCommands } from "../move-commands.js";
@@ -116,6 +118,18 @@ export class MenuScreen implements Screen {
       lines: lines.length === 0 ? [{ line: [] }, none] : lines,
       extent: { top: this.#top, shown: shown.length, length: items.length },
     };
+  }
+
+  say(): Spoken {
+    return spokenLines(
+      this.#menu.items().map(({ text, detail }, index) => ({
+        text: words(plainText(detail === "" ? text : `${text}, ${detail}`)),
+        pick: () => {
+          this.#cursor = index;
+          this.#choose();
+        },
+      })),
+    );
   }
 
   subject(): Row | undefined {

@@ -3,6 +3,7 @@ import type { Command } from "../../kit/keys/command.js";
 import { Page } from "../../kit/page.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, pageBody, type Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { escapeText } from "../../kit/text/escape.js";
 import type { Line } from "../../kit/text/segment.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
@@ -29,6 +30,8 @@ export class OutputScreen implements Screen {
   #state = "runs; leaving this ends it";
   #hasFailed = false;
   #isAtEnd = true;
+  /** Lines that came, whether they are kept or not. */
+  #count = 0;
 
   constructor(program: Program, title: string, running: Running) {
     this.#program = program;
@@ -56,6 +59,17 @@ export class OutputScreen implements Screen {
     const body = pageBody(this.#page, lines, height);
     this.#isAtEnd ||= body.extent.top + body.lines.length >= lines.length;
     return { ...body, facts: [{ text: ` ${this.#state}`, tone: this.#hasFailed ? "bad" : "dim" }] };
+  }
+
+  say(): Spoken {
+    const say = (text: string): string => escapeText(text.replaceAll("\t", "    "));
+    return {
+      ...spokenLines(this.#lines.map((text) => ({ text: say(text) }))),
+      news: {
+        last: this.#count,
+        since: (number) => (number >= this.#count ? [] : this.#lines.slice(number - this.#count).map(say)),
+      },
+    };
   }
 
   subject(): Row | undefined {
@@ -86,6 +100,7 @@ export class OutputScreen implements Screen {
   #add(text: string): void {
     const parts = (this.#rest + text).split(/\r?\n/);
     this.#rest = (parts.pop() ?? "").slice(0, longestLine);
+    this.#count += parts.length;
     this.#lines.push(...parts.map((line) => line.slice(0, longestLine)));
     if (this.#lines.length > mostLines) this.#lines = this.#lines.slice(-mostLines);
     this.#program.model.changed();

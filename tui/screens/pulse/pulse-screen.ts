@@ -6,6 +6,8 @@ import type { TuiKind } from "../../kit/kind.js";
 import { type PickLine, PickPage } from "../../kit/pick-page.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, Screen } from "../../kit/screen.js";
+import type { Spoken } from "../../kit/spoken/spoken.js";
+import { spokenPage } from "../../kit/spoken/spoken-page.js";
 import { TroubleReader, type Troubled } from "../../kit/trouble/trouble-reader.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
@@ -94,6 +96,11 @@ export class PulseScreen implements Screen {
       facts: [{ text, tone: bad > 0 ? "bad" : count > 0 ? "warn" : "good" }],
       aside: this.#whyUnderCursor(),
     };
+  }
+
+  say(): Spoken {
+    this.#size = { width: 200, height: 60 };
+    return spokenPage(this.#page, this.#linesNow());
   }
 
   subject(): Row | undefined {

@@ -5,6 +5,8 @@ import { pluralOf } from "../../kit/kind-table.js";
 import type { TuiKind } from "../../kit/kind.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, MoreKeys, Screen } from "../../kit/screen.js";
+import { listedColumns, rowWords } from "../../kit/spoken/row-words.js";
+import type { Spoken } from "../../kit/spoken/spoken.js";
 import type { Column } from "../../kit/table/column.js";
 import type { Layout } from "../../kit/table/layout.js";
 import { drawTable, gutter } from "../../kit/table/table-frame.js";
@@ -113,6 +115,24 @@ export class TableScreen implements Screen {
     if (rows.length > 0 || !isWhole) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
     const empty = emptyLines(this.#program.model, this.table, width).slice(0, height);
     return { ...body, lines: empty.map((line) => ({ line })) };
+  }
+
+  say(): Spoken {
+    const { context } = this.#program.model;
+    this.#followSettings();
+    const { table } = this;
+    const rows = table.rows(context.nowMs);
+    const columns =
+      table.look.wide === true || this.kind.log !== undefined ? table.columns : listedColumns(table.columns);
+    return {
+      length: rows.length,
+      lines: (from, count) =>
+        rows.slice(from, from + count).map((row) => ({
+          text: `${table.marked.has(row.name) ? "marked, " : ""}${rowWords(this.kind, columns, row, context)}`,
+          name: row.name,
+          pick: () => table.select(row.name),
+        })),
+    };
   }
 
   /** Looks at the rows that are left, with room for keys in between. */

@@ -5,6 +5,8 @@ import type { TuiKind } from "../../kit/kind.js";
 import { PickPage } from "../../kit/pick-page.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, Screen } from "../../kit/screen.js";
+import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
+import { spokenPage } from "../../kit/spoken/spoken-page.js";
 import { type Filter, matches, parseFilter } from "../../kit/table/filter.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { cutLine, type Line } from "../../kit/text/segment.js";
@@ -94,6 +96,12 @@ export class TreeScreen implements Screen {
           ?.line.map((segment) => segment.text)
           .join("") ?? "",
     };
+  }
+
+  say(): Spoken {
+    const lines = this.#lines();
+    if (lines.length === 0) return spokenLines([{ text: this.source.empty }]);
+    return spokenPage(this.#page, lines);
   }
 
   line(): string | undefined {

@@ -7,6 +7,8 @@ import { PickPage } from "../../kit/pick-page.js";
 import { idOf } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, Screen } from "../../kit/screen.js";
+import type { Spoken } from "../../kit/spoken/spoken.js";
+import { spokenPage } from "../../kit/spoken/spoken-page.js";
 import { showResource } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
@@ -46,6 +48,10 @@ export class WaveScreen implements Screen {
   draw(width: number, height: number): Body {
     this.#width = width;
     return this.#page.window(height);
+  }
+
+  say(): Spoken {
+    return { ...spokenPage(this.#page, this.#lines()), standing: 2 };
   }
 
   subject(): Row | undefined {
