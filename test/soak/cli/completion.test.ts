@@ -60,7 +60,7 @@ async function open(shell: Shell, config = fleet.configDirectory, patience = "--
   const start = { bash: "bash --rcfile bashrc -i", zsh: "ZDOTDIR=$PWD zsh -i", fish: "fish -i -C 'source fishrc'" };
   const env = `PATH=$PWD/bin:$PATH HOME=$PWD ZOR_CONFIG=${config} HISTFILE= PATIENCE='${patience}'`;
   const line = `cd ${directory} && export ${env} && unset XDG_CONFIG_HOME XDG_DATA_HOME && ${start[shell]}`;
-  const terminal = await Terminal.open(line, { columns: 150, rows: 40 }, join(directory, freshName("screen")));
+  const terminal = await Terminal.open(line, { columns: 150, rows: 40 }, join(directory, freshName()));
   onTestFinished(() => terminal[Symbol.asyncDispose]());
   await terminal.sees(prompt);
   return terminal;

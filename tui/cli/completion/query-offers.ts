@@ -39,7 +39,7 @@ async function offersFor(text: string, schema: QuerySchema, ask: AskValues): Pro
   const values = field === undefined ? [] : (await ask(field, typed)).filter(isShowable);
   const known = (wanted: string): readonly string[] => (wanted === field ? values : []);
   const { from, choices } = completeQuery(text, text.length, schema, known);
-  const found = choices.map((choice): Offer => {
+  const found = choices.map((choice) => {
     const next = text.slice(0, from) + choice;
     return { text: next, shown: choice.trim(), isMeant: true, ...(isWhole(next) ? {} : { isBegun: true }) };
   });
