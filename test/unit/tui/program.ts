@@ -1,3 +1,5 @@
+// Forms load it when they are first opened. A file of tests that ends meanwhile would leave those after it, which share its modules, waiting for ever.
+import "../../../lib/kinds/comments.js";
 import { pino } from "pino";
 import { Controller } from "../../../tui/app/controller.js";
 import { tuiKinds } from "../../../tui/kinds/index.js";
