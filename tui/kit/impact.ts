@@ -92,10 +92,10 @@ function sufferers(fleet: Fleet, deleted: readonly Row[]): readonly { readonly r
   const byName = new Map(deleted.map((row) => [row.name, row]));
   return fleet.kinds.all.flatMap((kind) => {
     const { livesOn, suffersFrom } = kind;
-    if (livesOn === undefined || suffersFrom === undefined) return [];
+    if (suffersFrom === undefined) return [];
     const found: { readonly row: Row; readonly text: string }[] = [];
     for (const row of fleet.rowsOf(kind.kind)) {
-      for (const name of livesOn(row)) {
+      for (const name of livesOn?.(row) ?? byName.keys()) {
         const other = byName.get(name);
         const text = other === undefined ? undefined : suffersFrom(row, other);
         if (text !== undefined) found.push({ row, text });

@@ -55,7 +55,7 @@ export interface TuiKind<T extends object = object> {
   hostsOf?(row: Row<T>): readonly string[];
   /** What happens to a resource when another one is deleted, in one line; undefined: nothing. */
   suffersFrom?(row: Row<T>, deleted: Row): string | undefined;
-  /** Names of the only resources that {@link suffersFrom} may say something of; every kind that has the one has the other. */
+  /** Names of the only resources that {@link suffersFrom} may say something of; default: it is asked about each that is deleted. */
   livesOn?(row: Row<T>): readonly string[];
   /** What is wrong with a resource now, and why; undefined: nothing. Default: what its state and its reason say. */
   troubleOf?(row: Row<T>, context: CellContext): Trouble | undefined;
