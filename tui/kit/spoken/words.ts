@@ -2,16 +2,16 @@ import type { Line } from "../text/segment.js";
 
 /** Between two words these say something. */
 const spelled: readonly (readonly [RegExp, string])[] = [
-  [/(?<=\S)\s*(?:→|->)\s*(?=\S)/gu, " to "],
-  [/(?<=\S)\s*↔\s*(?=\S)/gu, " with "],
-  [/\s*·\s*/gu, ", "],
-  [/…/gu, "..."],
+  [/(?<=\S)\s*(?:\u2192|->)\s*(?=\S)/gu, " to "],
+  [/(?<=\S)\s*\u2194\s*(?=\S)/gu, " with "],
+  [/\s*\u00b7\s*/gu, ", "],
+  [/\u2026/gu, "..."],
   [/(?<=\S)\s+!\s+(?=\S)/gu, ", "],
   [/\[x\] /gu, "on, "],
   [/\[ \] /gu, "off, "],
 ];
 /** Boxes, bars, arrows, dots and other signs: each stands beside a word that says the same. */
-const signs = /[\u2190-\u21ff\u2500-\u25ff\u2800-\u28ff\u2016\u2758-\u2775\p{So}✓✗▸▾❯]/gu;
+const signs = /[\u2190-\u21ff\u2500-\u25ff\u2800-\u28ff\u2016\u2758-\u2775\p{So}\u2713\u2717\u25b8\u25be\u276f]/gu;
 /** Signs of ASCII that stand for a state, before the word that says it. */
 const leadingSigns = /^\s*[!?*]\s+(?=\S)/u;
 
