@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Plugin, pluginSchema } from "./plugin.js";
 import { type Hotkeys, type Keymap, whyNoKey } from "../kit/keys/keymap.js";
 import { terminalColours, tones, type UserSkin } from "../kit/skin.js";
-import type { TableLook } from "../kit/table/table-look.js";
+import { mostSorted, type TableLook } from "../kit/table/table-look.js";
 
 /** Text of a line that somebody may have typed. */
 const line = z.string().trim().min(1, "must not be empty");
@@ -27,10 +27,20 @@ const aliases: SettingsFile<Readonly<Record<string, string>>> = {
   head: '# Words for the command line of zor tui: "web: instances /role=web".',
 };
 
+const sorted = { by: z.string(), descending: z.boolean().default(false) };
+
 const look = {
   columns: z.array(z.string()).min(1, "must name a column; leave it out for the usual ones").optional(),
   widths: z.record(z.string(), z.number().int().min(3).max(120)).optional(),
-  sort: z.strictObject({ by: z.string(), descending: z.boolean().default(false) }).optional(),
+  sort: z
+    .strictObject({
+      ...sorted,
+      thenBy: z
+        .array(z.strictObject(sorted))
+        .max(mostSorted - 1)
+        .optional(),
+    })
+    .optional(),
   wide: z.boolean().optional(),
 };
 

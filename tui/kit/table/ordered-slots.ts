@@ -6,18 +6,24 @@ export interface Entry {
   /** The row's slot in its table. */
   readonly slot: number;
   readonly key: SortKey;
+  /** Keys of the columns that rows with the same key are sorted by; undefined: there are none. */
+  readonly more: readonly SortKey[] | undefined;
   /** Order of rows with the same key. */
   readonly tie: string;
 }
 
 export type EntryOrder = (left: Entry, right: Entry) => number;
 
-/** The order of entries by their keys; of the same ones always by the tie. */
-export function entryOrder(descending: boolean): EntryOrder {
+/** The order of entries by their keys, each the one way or the other; of the same ones always by the tie. */
+export function entryOrder(descending: boolean, more: readonly boolean[] = []): EntryOrder {
   const sign = descending ? -1 : 1;
   return (left, right) => {
     const order = compareKeys(left.key, right.key);
     if (order !== 0) return sign * order;
+    for (const [index, isDescending] of more.entries()) {
+      const next = compareKeys(left.more?.[index] ?? "", right.more?.[index] ?? "");
+      if (next !== 0) return isDescending ? -next : next;
+    }
     return compareKeys(left.tie, right.tie) || left.slot - right.slot;
   };
 }

@@ -5,8 +5,9 @@ import type { Column } from "./column.js";
 import { isFaulty } from "./faults.js";
 import { compileFilter, type Filter, type FilterTest, isOpen, matches, narrows } from "./filter.js";
 import { Looked } from "./looked.js";
-import { type Entry, type EntryOrder, entryOrder, OrderedSlots, SlotArray, SlotMap } from "./ordered-slots.js";
-import { type SortKey, naturalKey, sortKeyOf } from "./sort-key.js";
+import { type Entry, type EntryOrder, OrderedSlots, SlotArray, SlotMap } from "./ordered-slots.js";
+import { naturalKey } from "./sort-key.js";
+import { areSameKeys, isSortedAlike, keysOf, orderOf, type Sorting } from "./sorting.js";
 import { type Parts, partOfRows, sortInParts } from "./sort-slots.js";
 
 /** Filters of which what passed is kept while one types. */
@@ -15,11 +16,9 @@ const keptFilters = 4;
 const mostMissed = 512;
 
 /** What a view shows of a table and in which order. */
-export interface ViewQuery {
+export interface ViewQuery extends Sorting {
   readonly filter: Filter;
   readonly columns: readonly Column[];
-  readonly sortBy: Column;
-  readonly descending: boolean;
   /** Only what asks for a look. */
   readonly faultsOnly?: boolean;
   /** Which rows belong to the view at all; undefined: every one. */
@@ -72,20 +71,19 @@ export class RowView implements RowList {
     this.#table = table;
     this.#looked = new Looked(table);
     this.#query = query;
-    this.#order = entryOrder(query.descending);
+    this.#order = orderOf(query);
     this.#test = compileFilter(query.filter, query.columns);
   }
 
   setQuery(query: ViewQuery): void {
     const before = this.#query;
     this.#query = query;
-    const isSameOrder =
-      query.sortBy === before.sortBy && query.descending === before.descending && query.scope === before.scope;
+    const isSameOrder = query.scope === before.scope && isSortedAlike(query, before);
     // What passes is another question now; in which order all are may be the same.
     if (!isSameOrder || this.#making?.found !== undefined) this.#making = undefined;
     if (!isSameOrder) {
       this.#before = query.scope === before.scope ? this.#shown : undefined;
-      this.#order = entryOrder(query.descending);
+      this.#order = orderOf(query);
       this.#all = undefined;
     } else if (this.#passed !== undefined) this.#earlier.push(this.#passed);
     if (!isSameOrder || query.faultsOnly !== before.faultsOnly || query.columns !== before.columns) this.#earlier = [];
@@ -266,12 +264,13 @@ export class RowView implements RowList {
 
   /** The entry of a slot, the one of before where it stands as it stood; undefined: no row of the scope is there. */
   #renewed(slot: number, before: Entry | undefined, context: CellContext): Entry | undefined {
-    const { scope, sortBy } = this.#query;
+    const { scope } = this.#query;
     const row = this.#table.glance(slot);
     if (row === undefined || (scope !== undefined && !scope(row))) return undefined;
-    const key: SortKey = sortKeyOf(sortBy, row, context);
+    const { key, more } = keysOf(this.#query, row, context);
     const tie = naturalKey(row.name);
-    return before !== undefined && before.key === key && before.tie === tie ? before : { slot, key, tie };
+    const isSame = before !== undefined && before.key === key && before.tie === tie && areSameKeys(before.more, more);
+    return isSame ? before : { slot, key, more, tie };
   }
 
   #passes(slot: number, context: CellContext): boolean {

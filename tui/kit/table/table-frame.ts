@@ -41,7 +41,7 @@ export function drawTable(
   const window = table.window(Math.max(1, height - 1), nowMs);
   const cells = window.rows.map((row) => cellsOf(table.columns, row, context));
   const cursorId = table.columns[table.columnCursor]?.id;
-  const contentWidths = table.noteWidths(width, widestOf(table.columns, cells));
+  const contentWidths = table.noteWidths(width, widestOf(table, cells));
   const shown = table.look.wide === true ? wideColumns(table, width - gutter, contentWidths) : table.columns;
   const layout = layoutColumns(
     shown,
@@ -99,11 +99,12 @@ function cellsOf(columns: readonly Column[], row: Row, context: CellContext): Ce
 }
 
 /** The widest content of each column, and the least width at which names differ. */
-function widestOf(columns: readonly Column[], rows: readonly Cells[]): Map<string, number> {
+function widestOf({ columns, sorting }: TableState, rows: readonly Cells[]): Map<string, number> {
   return new Map(
     columns.flatMap((column) => {
-      // One more for the arrow of the column that is sorted by.
-      const title = column.title.length + (column.sortLetter === undefined ? 0 : 1);
+      const isRanked = sorting.length > 1 && sorting.some((each) => each.column.id === column.id);
+      // More for the arrow of a column that is sorted by, and for its number where there are several.
+      const title = column.title.length + (isRanked ? 2 : column.sortLetter === undefined ? 0 : 1);
       const texts = rows.map((cells) => cells.get(column.id)?.text ?? "");
       const widest: [string, number] = [column.id, Math.max(title, ...texts.map(textWidth))];
       return column.cut === "middle" ? [widest, [leastKey(column), distinctWidth(texts, column.min)]] : [widest];
@@ -121,11 +122,14 @@ function wideColumns(table: TableState, width: number, contents: ReadonlyMap<str
 }
 
 function headerLine(table: TableState, layout: Layout, cursorId: string | undefined): Line {
-  const { column: sorted, descending } = table.sort;
+  const { sorting } = table;
   const line: Segment[] = [{ text: " ".repeat(gutter) }];
   layout.columns.forEach(({ column, width }, index) => {
-    const isSorted = column.id === sorted.id;
-    const title = isSorted ? `${column.title}${descending ? "↓" : "↑"}` : column.title;
+    const rank = sorting.findIndex((each) => each.column.id === column.id);
+    const isSorted = rank >= 0;
+    const arrow = sorting[rank]?.descending === true ? "↓" : "↑";
+    // Which comes first is told where there are several.
+    const title = isSorted ? `${column.title}${sorting.length > 1 ? rank + 1 : ""}${arrow}` : column.title;
     if (index > 0) line.push({ text: " ".repeat(layout.gap) });
     const tone = isSorted ? "accent" : "dim";
     const text = fitText(title, width, column.align);

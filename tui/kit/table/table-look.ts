@@ -11,10 +11,21 @@ export interface TableLook {
   readonly columns?: readonly string[] | undefined;
   /** Cells of columns, whatever is in them. */
   readonly widths?: Readonly<Record<string, number>> | undefined;
-  readonly sort?: { readonly by: string; readonly descending: boolean } | undefined;
+  readonly sort?: TableSort | undefined;
   /** Every column in its full width, as many as fit beside the name; the others are reached by walking along. */
   readonly wide?: boolean | undefined;
 }
+
+/** By which columns rows are sorted. */
+export interface TableSort {
+  readonly by: string;
+  readonly descending: boolean;
+  /** By what those are sorted that are the same in it, the first one first. */
+  readonly thenBy?: readonly { readonly by: string; readonly descending: boolean }[] | undefined;
+}
+
+/** So many columns a table is sorted by at most. */
+export const mostSorted = 4;
 
 const [leastWidth, mostWidth] = [3, 120];
 /** What was chosen by hand goes later than what was not. */

@@ -7,10 +7,11 @@ import { hostsOf } from "../kind-table.js";
 import type { Row } from "../row.js";
 import type { Column } from "./column.js";
 import { faultOf, noFilter, parseFilter } from "./filter.js";
+import { withHubColumn } from "./hub-column.js";
 import { fixedRows, passes, type RowList, RowView, type ViewQuery } from "./row-view.js";
 import type { TableScope } from "./scope.js";
-import { compareKeys, sortKeyOf } from "./sort-key.js";
-import { allColumns, findColumn, shownColumns, type TableLook } from "./table-look.js";
+import { alsoSortedBy, compareRows, type SortedColumn, sortFrom, sortingOf, sortOf } from "./sorting.js";
+import { findColumn, mostSorted, shownColumns, type TableLook } from "./table-look.js";
 
 /** The part of a table that is on the screen. */
 export interface TableWindow {
@@ -55,7 +56,8 @@ export class TableState {
   firstColumn = 0;
 
   constructor(fleet: Fleet, kind: string, scope?: TableScope, look: TableLook = {}) {
-    this.kind = fleet.kinds.get(kind);
+    const usual = fleet.kinds.get(kind);
+    this.kind = fleet.hubs.size > 0 ? withHubColumn(usual) : usual;
     this.scope = scope;
     this.#fleet = fleet;
     this.#look = look;
@@ -120,8 +122,9 @@ export class TableState {
     return this.#fault;
   }
 
-  get sort(): { readonly column: Column; readonly descending: boolean } {
-    return { column: this.#query.sortBy, descending: this.#query.descending };
+  /** By which columns it is sorted, the first one first. */
+  get sorting(): readonly SortedColumn[] {
+    return sortingOf(this.#query);
   }
 
   get marked(): ReadonlySet<string> {
@@ -138,8 +141,8 @@ export class TableState {
       if (fault !== undefined) throw fault;
       [this.#typed, this.#fault] = [undefined, undefined];
       this.#setQuery({ ...this.#query, filter });
-      const [by] = filter.query.sort;
-      if (by !== undefined) this.#sortAs(by);
+      const by = filter.query.sort.slice(0, mostSorted).map((field) => this.#sortedAs(field));
+      if (by.length > 0) this.setLook({ ...this.#look, sort: sortFrom(by) });
     } catch (error) {
       if (!(error instanceof QueryError)) throw error;
       const [violation] = error.violations;
@@ -147,12 +150,12 @@ export class TableState {
     }
   }
 
-  #sortAs({ path, descending, place }: SortField): void {
+  #sortedAs({ path, descending, place }: SortField): SortedColumn {
     const word = path.join(".");
     const column =
       this.kind.columns.find(({ id }) => id === word || id.startsWith(`${word}`)) ?? findColumn(this.kind, word);
     if (column === undefined) throw new QueryError("filter", `there is no column ${word} to sort by`, place);
-    this.setLook({ ...this.#look, sort: { by: column.id, descending } });
+    return { column, descending };
   }
 
   /** Sorts by the column with that letter; the same letter again turns the order round. Undefined letters do nothing. */
@@ -171,6 +174,14 @@ export class TableState {
     const same = column.id === this.#query.sortBy.id;
     const descending = same ? !this.#query.descending : (column.descending ?? false);
     return { ...this.#look, sort: { by: column.id, descending } };
+  }
+
+  /**
+   * How it looks with what is the same so far sorted by one more column, in place of the last when there are {@link mostSorted}; by one that
+   * it is sorted by already the other way round.
+   */
+  lookAlsoSortedBy(column: Column): TableLook {
+    return { ...this.#look, sort: sortFrom(alsoSortedBy(this.sorting, column)) };
   }
 
   /** Whether a row is in the table: it is of its scope, and passes the filter. */
@@ -334,11 +345,9 @@ export class TableState {
   }
 
   #parts(context: CellContext): RowList {
-    const { sortBy, descending } = this.#query;
     const rows = this.#partRows();
-    const keyOf = (row: Row) => sortKeyOf(sortBy, row, context);
     const passed = rows.filter((row) => passes(this.#query, row, context));
-    passed.sort((left, right) => compareKeys(keyOf(left), keyOf(right)) * (descending ? -1 : 1));
+    passed.sort((left, right) => compareRows(this.#query, [left, right], context));
     return fixedRows(passed, rows.length);
   }
 
@@ -363,16 +372,6 @@ function predicateOf(kind: TuiKind, scope: TableScope | undefined): ((row: Row) 
     };
   }
   return host === undefined ? undefined : (row) => hostsOf(kind, row).includes(host);
-}
-
-/** By what a look sorts a kind; as the kind itself does where it does not say, or names no column there is. */
-function sortOf(kind: TuiKind, { sort }: TableLook): Pick<ViewQuery, "sortBy" | "descending"> {
-  const all = allColumns(kind);
-  const chosen = sort === undefined ? undefined : findColumn(kind, sort.by);
-  if (sort !== undefined && chosen !== undefined) return { sortBy: chosen, descending: sort.descending };
-  const usual = all.find(({ id }) => id === kind.sortBy) ?? all[0];
-  if (usual === undefined) throw new Error(`a table needs a column "${kind.sortBy}"`);
-  return { sortBy: usual, descending: usual.descending ?? false };
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -72,6 +72,13 @@ export function columnCommands(program: Program, at: LookedAt): readonly Command
           at.keepLook(table.look);
         }),
     },
+    {
+      id: "column.sort-also",
+      keys: ["&"],
+      title: "sort what is the same so far by the chosen column, the same again turns round",
+      group: look,
+      run: () => withChosen((column) => at.keepLook(table.lookAlsoSortedBy(column))),
+    },
     { id: "column.move-left", keys: ["{"], title: "move the chosen column to the left", group: look, run: move(-1) },
     { id: "column.move-right", keys: ["}"], title: "move the chosen column to the right", group: look, run: move(1) },
     { id: "column.narrower", keys: ["("], title: "make the chosen column narrower", group: look, run: widen(-step) },

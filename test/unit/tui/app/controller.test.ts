@@ -245,7 +245,7 @@ describe("moving around", () => {
   it("sorts by a column, and the other way round", () => {
     const { model, press } = onInstances();
     press("M");
-    expect(table(model).sort).toMatchObject({ column: { id: "memory" }, descending: true });
+    expect(table(model).sorting[0]).toMatchObject({ column: { id: "memory" }, descending: true });
     expect(table(model).rows(model.nowMs).at(0)?.id).toBe("vm3");
     press("M");
     expect(table(model).rows(model.nowMs).at(0)?.id).toBe("vm0");

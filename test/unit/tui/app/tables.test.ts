@@ -6,6 +6,7 @@ import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { confirmLines } from "../../../../tui/app/confirm.js";
 import { instanceKind } from "../../../../tui/kinds/instance/instance.js";
 import { findColumn } from "../../../../tui/kit/table/table-look.js";
+import { TableState } from "../../../../tui/kit/table/table-state.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { destinationsOf } from "../../../../tui/screens/jumps/jumps.js";
 import { Settings } from "../../../../tui/settings/settings.js";
@@ -31,7 +32,7 @@ describe("columns", () => {
     press("|");
     expect(model.notice?.text).toContain("no column is chosen");
     press("right", "right", "|");
-    expect(tableOf(model).sort.column.id).toBe(second);
+    expect(tableOf(model).sorting[0]?.column.id).toBe(second);
     press("|");
     expect(program.settings.values.tables["instance"]?.sort).toEqual({ by: second, descending: false });
     press("{");
@@ -46,6 +47,80 @@ describe("columns", () => {
     press(":", ..."as-usual", "enter");
     expect(titles(made).slice(0, 2)).toEqual([first, second]);
     expect(program.settings.values.tables).toEqual({});
+  });
+
+  it("are sorted by several, as keys, a filter and a look that was kept say", () => {
+    const made = onInstances();
+    const { model, program, press } = made;
+    const { nowMs } = model;
+    const hosts = (): (string | undefined)[] =>
+      tableOf(model)
+        .rows(nowMs)
+        .slice(0, 8)
+        .map(({ host }) => host);
+    const ids = (): readonly string[] =>
+      tableOf(model)
+        .rows(nowMs)
+        .slice(0, 8)
+        .map(({ id }) => id);
+    const by = () => tableOf(model).sorting.map(({ column, descending }) => `${column.id}${descending ? " desc" : ""}`);
+    const choose = (id: string): void => {
+      press("esc", "right");
+      for (let left = 50; left > 0 && titles(made)[tableOf(model).columnCursor] !== id; left -= 1) press("right");
+      expect(titles(made)[tableOf(model).columnCursor]).toBe(id);
+    };
+    choose("host");
+    press("|");
+    if (by()[0] === "host") press("|");
+    choose("name");
+    press("&", "&");
+    expect(by()).toEqual(["host desc", "name desc"]);
+    expect(header(made)).toMatch(/NAME2↓.*HOST1↓/);
+    expect(hosts()).toEqual([...Array(4).fill("beta"), ...Array(4).fill("alpha")]);
+    expect(ids().slice(0, 4)).toEqual([...ids().slice(0, 4)].sort().reverse());
+    expect(program.settings.values.tables["instance"]?.sort).toEqual({
+      ...{ by: "host", descending: true },
+      thenBy: [{ by: "name", descending: true }],
+    });
+    press("1", "2");
+    expect(by()).toEqual(["host desc", "name desc"]);
+    press("N");
+    expect(by()).toEqual(["name"]);
+    press("/", ...spell("vm sort by host, name desc"), "enter");
+    expect(by()).toEqual(["host", "name desc"]);
+    expect(hosts()).toEqual([...Array(4).fill("alpha"), ...Array(4).fill("beta")]);
+    expect(ids().slice(0, 4)).toEqual([...ids().slice(0, 4)].sort().reverse());
+    for (const id of ["state", "driver", "memory"]) {
+      choose(id);
+      press("&");
+    }
+    expect(by()).toEqual(["host", "name desc", "state", "memory desc"]);
+  });
+
+  it("say at which hub things are where there are several", () => {
+    const { model } = makeProgram();
+    const connected = { phase: "live", sinceMs: 0, retryAtMs: undefined, reason: "" } as const;
+    model.fleet.setHub("paris", connected, model.nowMs);
+    model.fleet.setHub("rome", connected, model.nowMs);
+    for (const name of ["hosts/alpha@paris/instances/vm1", "hosts/beta@rome/instances/vm1"])
+      model.fleet.apply(upsertWhole({ name }), model.nowMs);
+    const table = new TableState(model.fleet, "instance");
+    expect(table.columns.slice(0, 2).map(({ title }) => title)).toEqual(["NAME", "HUB"]);
+    table.setFilter("hub=rome");
+    expect(table.filterFault).toBeUndefined();
+    expect(
+      table
+        .rows(model.nowMs)
+        .slice(0, 9)
+        .map(({ name }) => name),
+    ).toEqual(["hosts/beta@rome/instances/vm1"]);
+    table.setFilter("sort by hub desc");
+    expect(
+      table
+        .rows(model.nowMs)
+        .slice(0, 9)
+        .map(({ host }) => host),
+    ).toEqual(["beta@rome", "alpha@paris"]);
   });
 
   it("are shown and hidden in a list, the last one excepted", () => {
@@ -220,12 +295,12 @@ describe("views", () => {
     expect(model.screen.title()).toBe("night: instances");
     expect(titles(made)).toEqual(kept);
     expect(tableOf(model)).toMatchObject({ filterText: "state=stopped", scope: { host: "beta" } });
-    expect(tableOf(model).sort.column.id).toBe("memory");
+    expect(tableOf(model).sorting[0]?.column.id).toBe("memory");
     press("N");
     expect(program.settings.values.tables).toEqual({});
     expect(model.screen.line?.()).toBe("view night");
     press(":", ..."view", "enter", "enter");
-    expect(tableOf(model).sort.column.id).toBe("memory");
+    expect(tableOf(model).sorting[0]?.column.id).toBe("memory");
     press(":", ...spell("delete-view night"), "enter", ":", ...spell("view night"), "enter");
     expect(model.notice?.text).toContain('there is no view "night"');
   });
