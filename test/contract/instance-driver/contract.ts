@@ -135,7 +135,7 @@ function defineTests(subject: Subject): void {
     });
 
     it("makes a container's terminal as large as it is told, before what is typed afterwards", async () => {
-      if (!sized.has(subject.kind)) return;
+      if (!sized.has(subject.kind) || !subject.hasGuests) return;
       const stream = await world.openConsole(handle);
       const output = stream.output[Symbol.asyncIterator]();
       let said = "";

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { agentConfigSchema, settle } from "../../../agent/config.js";
 import { missing, present } from "../../../agent/host/capability.js";
 import { findObstacles, formatFingerprint } from "../../../agent/host/doctor.js";
-import { takeFingerprint } from "../../../agent/host/fingerprint.js";
+import { probeHost, takeFingerprint } from "../../../agent/host/fingerprint.js";
 import { ensureHostUid } from "../../../agent/host/host-uid.js";
 import { lockState } from "../../../agent/host/state-lock.js";
 import { FileRequestStore } from "../../../agent/kit/request-store.js";
@@ -100,7 +100,7 @@ describe("doctor", () => {
   it("gives a reason for everything that is missing, and reports damaged files", async () => {
     await writeFile(join(directory, "spec.json.corrupt-2026-01-01T000000.000Z"), "");
     const { capabilities } = await takeFingerprint({
-      probes: [async () => [present("driver.x", "1")]],
+      probes: [probeHost, async () => [present("driver.x", "1")]],
       imageDirs: [directory],
       stateDirectory: directory,
       signal: AbortSignal.timeout(60_000),

@@ -95,7 +95,11 @@ describe("no rule is about what does not exist:", () => {
   it("the scripts of npm", () => {
     const projects = vitestConfig.test?.projects?.map((each) => projectOf(each).name) ?? [];
     for (const script of Object.values(manifest.scripts)) {
-      for (const [, path = ""] of script.matchAll(/(?:node|bash) (\S+\/\S+)/g)) expect(files).toContain(path);
+      for (const [, path = ""] of script.matchAll(/(?:node|bash) (\S+\/\S+)/g)) {
+        const [, installed] = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
+        if (installed === undefined) expect(files).toContain(path);
+        else expect(manifest.devDependencies).toHaveProperty([installed]);
+      }
       for (const [, name = ""] of script.matchAll(/--project '?([^\s']+)/g)) {
         expect(
           projects.some((project) => matchesGlob(project, name)),
