@@ -28,7 +28,7 @@ async function withFiles(
 
 describe("the file of keys", () => {
   it("binds other keys, which footer, help and what is printed show", async () => {
-    const made = await withFiles({ "keys.yaml": 'details: ["&", ctrl-o]\ninstance.pause: "%"\nuse: []\n' });
+    const made = await withFiles({ "keys.yaml": 'details: ["~", ctrl-o]\ninstance.pause: "%"\nuse: []\n' });
     const { model, controller, program, gateway, press } = made;
     expect(made.faults).toEqual([]);
     expect(await keyFaults(program)).toEqual([]);
@@ -37,14 +37,14 @@ describe("the file of keys", () => {
     const hints = hintLine(model, controller.commands, 200)
       .map(({ text }) => text)
       .join("");
-    expect(hints).toContain("& describe");
+    expect(hints).toContain("~ describe");
     press("ctrl-o");
     expect(model.screen.title()).toContain("alpha/vm0");
     press("esc", "%");
     await expect.poll(() => gateway.calls).toEqual(["pause hosts/alpha/instances/vm0"]);
     press("?");
-    expect(textOf(model.screen, 120, 400).join("\n")).toMatch(/& \^o +describe/);
-    expect(keymapText(program)).toMatch(/^details: \["&", ctrl-o\]/m);
+    expect(textOf(model.screen, 120, 400).join("\n")).toMatch(/~ \^o +describe/);
+    expect(keymapText(program)).toMatch(/^details: \["~", ctrl-o\]/m);
   });
 
   it("says what it cannot mean, with file, line and what to do, and the user's key wins", async () => {
