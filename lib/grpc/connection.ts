@@ -9,7 +9,9 @@ import {
   Metadata,
   status,
 } from "@grpc/grpc-js";
+import { findCaller } from "../auth/caller.js";
 import { unavailable, ZorError } from "../errors.js";
+import { certificateFacts } from "../tls/identity.js";
 import { type TracedCall, traceCall } from "./call-span.js";
 import { explain } from "./connection-trouble.js";
 import { channelOptions } from "./limits.js";
@@ -64,6 +66,11 @@ export class Connection {
   /** "ip:port" that answered the last unary call; the address while none has. */
   get peer(): string {
     return this.#peer ?? this.address;
+  }
+
+  /** Identity of whoever calls through it, "zor://user/ana"; empty: the certificate holds none. */
+  get caller(): string {
+    return findCaller(certificateFacts(this.#options.identity.certificatePem).uris)?.identity ?? "";
   }
 
   /** Waits until the channel is up or a try to bring it up has failed: then a call tells why. "silent": neither in `timeoutMs`. */

@@ -33,7 +33,7 @@ export class Controller {
     this.#model = program.model;
     this.#program = program;
     this.#prompts = new Prompts(program);
-    program.requests.showWave = (operation, count) => showBegunWave(program, operation, count);
+    program.requests.showWave = (operation, names) => showBegunWave(program, operation, names);
     this.clicks = new Clicks(program, (chord) => this.press(chord));
     const scope = host === undefined ? undefined : { title: host, host };
     this.#model.openOnly(new TableScreen(program, kind ?? this.#model.kinds.all[0]?.kind ?? "", scope));

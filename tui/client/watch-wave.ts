@@ -53,6 +53,8 @@ function merged(before: Wave, news: Wave): Wave {
   return { ...news, spec: before.spec, items: before.items.map((item) => changed.get(item.name) ?? item) };
 }
 
-function isOther({ items }: Wave, { name, state, operation }: WaveItem): boolean {
-  return !items.some((item) => item.name === name && item.state === state && item.operation === operation);
+function isOther({ items }: Wave, { name, state, operation, endTime, error }: WaveItem): boolean {
+  const before = items.find((item) => item.name === name);
+  if (before === undefined || before.state !== state || before.operation !== operation) return true;
+  return before.endTime?.getTime() !== endTime?.getTime() || before.error?.message !== error?.message;
 }

@@ -23,10 +23,18 @@ export interface Impact {
   readonly skipped: readonly ImpactLine[];
   /** Other things that suffer: links that lose an end, guests that lose their link. */
   readonly collateral: readonly string[];
-  /** How many of each kind suffer or are cut, by the plural of the kind. */
-  readonly affected?: ReadonlyMap<string, number>;
+  /** What suffers or is cut, of each kind, by its plural. */
+  readonly affected?: ReadonlyMap<string, Share>;
+  /** Whose that is what would change, where that is told and it is not one's own: identities, with how many of each. */
+  readonly others?: ReadonlyMap<string, number>;
   /** Names of what would change and is not on the screen: a filter hides it. */
   readonly unseen?: ReadonlySet<string>;
+}
+
+/** How many there are of something, and of whom those are that are not one's own: identities, with how many of each. */
+export interface Share {
+  readonly count: number;
+  readonly others: ReadonlyMap<string, number>;
 }
 
 /** Works out what an action on these rows of a kind would change: the blast radius. */
@@ -41,19 +49,35 @@ export function planImpact(fleet: Fleet, kind: TuiKind, action: Action, rows: re
   }
   const rowsChanged = changes.map((change) => change.row);
   const isDeleting = action.verb === "delete";
+  const names = new Set(rowsChanged.map(({ name }) => name));
   const suffering = isDeleting ? sufferers(fleet, rowsChanged) : [];
-  const collateral = [...new Set(suffering.map(({ text }) => text))];
-  const cut = isDeleting
-    ? []
-    : action.dangerous === true
-      ? cablesOf(fleet, new Set(rowsChanged.map(({ name }) => name)))
-      : [];
-  const affected = countByKind(
-    [...suffering.map(({ row }) => row), ...cut],
-    new Set(rowsChanged.map(({ name }) => name)),
-    fleet,
-  );
-  return { kind, action, changes, skipped, collateral, affected };
+  const told = new Set(suffering.map(({ row }) => row.name));
+  const lost = action.dangerous === true ? losers(fleet, names).filter(({ row }) => !told.has(row.name)) : [];
+  const collateral = [...new Set([...suffering, ...lost].map(({ text }) => text))];
+  const cables = !isDeleting && action.dangerous === true ? cablesOf(fleet, names) : [];
+  const affected = countByKind([...[...suffering, ...lost].map(({ row }) => row), ...cables], names, fleet);
+  return { kind, action, changes, skipped, collateral, affected, others: othersOf(fleet, kind, rowsChanged) };
+}
+
+/** What ends, or leads nowhere, while these are down. */
+function losers(fleet: Fleet, names: ReadonlySet<string>): readonly Suffering[] {
+  return fleet.kinds.all.flatMap((kind) => {
+    const { needs, loss } = kind;
+    if (needs === undefined) return [];
+    const rows = [...fleet.rowsOf(kind.kind)].filter((row) => needs(row).some((name) => names.has(name)));
+    return rows.map((row) => ({ row, text: loss?.(row) ?? `${kind.kind} ${shortName(row.name)}` }));
+  });
+}
+
+/** Whose these are, of those that are somebody else's: identities, with how many of each. */
+function othersOf(fleet: Fleet, { ofWhom }: TuiKind, rows: readonly Row[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { name, resource } of rows) {
+    const who = ofWhom?.(resource) ?? "";
+    const own = fleet.own.get(hubOf(name));
+    if (who !== "" && own !== undefined && who !== own) counts.set(who, (counts.get(who) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** Cables with an end in one of these: while that is down, they carry nothing. */
@@ -68,18 +92,21 @@ function cablesOf(fleet: Fleet, names: ReadonlySet<string>): readonly Row[] {
   });
 }
 
-function countByKind(
-  rows: readonly Row[],
-  changed: ReadonlySet<string>,
-  { kinds }: Fleet,
-): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
+function countByKind(rows: readonly Row[], changed: ReadonlySet<string>, fleet: Fleet): ReadonlyMap<string, Share> {
   // Each once, and what is changed itself is counted as that.
-  for (const [name, { kind }] of new Map(rows.map((row) => [row.name, row]))) {
-    const word = pluralOf(kinds.get(kind));
-    if (!changed.has(name)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  }
-  return counts;
+  const each = [...new Map(rows.map((row) => [row.name, row])).values()].filter(({ name }) => !changed.has(name));
+  return new Map(
+    [...Map.groupBy(each, ({ kind }) => kind)].map(([singular, found]) => {
+      const kind = fleet.kinds.get(singular);
+      return [pluralOf(kind), { count: found.length, others: othersOf(fleet, kind, found) }];
+    }),
+  );
+}
+
+/** What suffers, and how. */
+interface Suffering {
+  readonly row: Row;
+  readonly text: string;
 }
 
 /** What happens to other resources when one is deleted, a line each. */
@@ -88,12 +115,12 @@ export function sufferersFrom(fleet: Fleet, deleted: Row): readonly string[] {
 }
 
 /** Looks at everything once, however much is deleted. */
-function sufferers(fleet: Fleet, deleted: readonly Row[]): readonly { readonly row: Row; readonly text: string }[] {
+function sufferers(fleet: Fleet, deleted: readonly Row[]): readonly Suffering[] {
   const byName = new Map(deleted.map((row) => [row.name, row]));
   return fleet.kinds.all.flatMap((kind) => {
     const { livesOn, suffersFrom } = kind;
     if (suffersFrom === undefined) return [];
-    const found: { readonly row: Row; readonly text: string }[] = [];
+    const found: Suffering[] = [];
     for (const row of fleet.rowsOf(kind.kind)) {
       for (const name of livesOn?.(row) ?? byName.keys()) {
         const other = byName.get(name);
@@ -130,14 +157,26 @@ export function impactTitle({ kind, action, changes }: Impact): string {
     : `${action.verb} ${changes.length} ${pluralOf(kind)}`;
 }
 
-/** "stop 312 instances on 9 hosts, cuts 4 wires": how far it reaches, in a line. */
+/** "stop 312 instances on 9 hosts, cuts 4 wires, 2 sessions of somebody else": how far it reaches, in a line. */
 export function blastText(impact: Impact): string {
-  const { kind, action, changes, affected = new Map<string, number>() } = impact;
+  const { kind, action, changes, affected = new Map<string, Share>(), others = new Map<string, number>() } = impact;
   const hosts = new Set(changes.flatMap(({ row }) => hostsOf(kind, row).filter((host) => host !== "")));
   const where = changes.length > 1 && hosts.size > 1 ? ` on ${hosts.size} hosts` : "";
-  const counts = [...affected].map(([word, count]) => `${count} ${count === 1 ? word.replace(/s$/, "") : word}`);
+  const counts = [...affected].map(
+    ([word, { count, others: theirs }]) =>
+      `${count} ${count === 1 ? word.replace(/s$/, "") : word}${ofOthers(count, theirs)}`,
+  );
   const what = action.verb === "delete" ? "affects" : "cuts";
-  return `${impactTitle(impact)}${where}${counts.length === 0 ? "" : `, ${what} ${counts.join(", ")}`}`;
+  return `${impactTitle(impact)}${ofOthers(changes.length, others)}${where}${counts.length === 0 ? "" : `, ${what} ${counts.join(", ")}`}`;
+}
+
+/** " of ana" where all are hers, " (2 of somebody else)" where some are of several people; "" where all are one's own. */
+function ofOthers(count: number, others: ReadonlyMap<string, number>): string {
+  const theirs = [...others.values()].reduce((sum, each) => sum + each, 0);
+  if (theirs === 0) return "";
+  const [only = ""] = others.keys();
+  const who = others.size === 1 ? only.replace(/^zor:\/\/\w+\//, "") : "somebody else";
+  return theirs === count ? ` of ${who}` : ` (${theirs} of ${who})`;
 }
 
 function whyNot(fleet: Fleet, kind: TuiKind, action: Action, row: Row): string | undefined {

@@ -57,6 +57,12 @@ export interface TuiKind<T extends object = object> {
   suffersFrom?(row: Row<T>, deleted: Row): string | undefined;
   /** Names of the only resources that {@link suffersFrom} may say something of; default: it is asked about each that is deleted. */
   livesOn?(row: Row<T>): readonly string[];
+  /** Names of what it ends with, or leads nowhere without while that is down. Default: nothing, and of cables what their ends are plugged into. */
+  needs?(row: Row<T>): readonly string[];
+  /** What is lost with {@link needs}, in one line. */
+  loss?(row: Row<T>): string;
+  /** Identity of whose it is, who made it or is at it: "zor://user/ana". Default: nobody tells. */
+  ofWhom?(resource: T): string;
   /** What is wrong with a resource now, and why; undefined: nothing. Default: what its state and its reason say. */
   troubleOf?(row: Row<T>, context: CellContext): Trouble | undefined;
   /** What is inside a resource without being one itself: interfaces, disks. Default: nothing. */

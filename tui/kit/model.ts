@@ -26,6 +26,8 @@ export interface Session {
   readonly readOnly: boolean;
   /** Id of the host whose agent is asked, past every hub. Default: a hub is asked, or several. */
   readonly agentOf?: string | undefined;
+  /** Identity of who looks, at each hub; "" of one hub alone. Default: nobody knows. */
+  readonly own?: ReadonlyMap<string, string>;
   /** Nothing is drawn, lines are said: what would need a screen takes the terminal instead. Default: a screen is drawn. */
   readonly isPlain?: boolean;
   /** The terminal has signs of braille. Default: it has not. */
@@ -55,6 +57,7 @@ export class Model {
     this.#session = session;
     this.#now = now;
     this.fleet = new Fleet(kinds, now());
+    this.fleet.own = session.own ?? new Map();
     this.#summary = createSummary(this.fleet);
   }
 
@@ -68,6 +71,7 @@ export class Model {
     this.prompt = undefined;
     this.#trail.forget();
     this.fleet.clear(this.#now());
+    this.fleet.own = session.own ?? new Map();
   }
 
   get kinds(): KindTable {

@@ -1,4 +1,5 @@
 import { status } from "@grpc/grpc-js";
+import { countedNames } from "../../lib/counted-names.js";
 import { messageOf, ZorError } from "../../lib/errors.js";
 import type { Log } from "../../lib/log.js";
 import type { Action, WaveAction } from "../kit/action.js";
@@ -51,8 +52,8 @@ export class Requests {
   readonly #signal: AbortSignal;
   /** What was done from here and has an inverse. */
   readonly undo = new UndoStack();
-  /** Shows a wave that was just begun from here. @param count how many it is for. */
-  showWave: (operation: string, count: number) => void = () => undefined;
+  /** Shows a wave that was just begun from here. @param names of what it is done to. */
+  showWave: (operation: string, names: readonly string[]) => void = () => undefined;
   #underWay = 0;
 
   constructor(model: Model, runner: ActionRunner, log: Log, signal: AbortSignal) {
@@ -157,7 +158,7 @@ export class Requests {
     };
     const onBegun = (operation: string): void => {
       for (const name of names) fleet.queuePending(name, true, this.#model.nowMs);
-      this.showWave(operation, names.length);
+      this.showWave(operation, names);
       this.#model.changed();
     };
     const onStarted = (name: string): void => fleet.queuePending(name, false, this.#model.nowMs);
@@ -167,7 +168,7 @@ export class Requests {
         fleet.clearPending(name);
       }
       const [first = ""] = skipped;
-      const what = skipped.length === 1 ? shortName(first) : `${skipped.length}`;
+      const what = skipped.length === 1 ? shortName(first) : countedNames(skipped);
       this.#model.complain(`tui.${action.verb}_skipped`, first, `${action.verb} of ${what} was not begun: ${why}`);
       this.#model.changed();
     };
@@ -200,15 +201,19 @@ export class Requests {
   #failed(verb: string, name: string, error: unknown): void {
     this.#log.warn({ err: error, verb, resource: name }, "an action failed");
     this.#model.fleet.clearPending(name);
-    this.#model.complain(`tui.${verb}_failed`, name, failureText(verb, shortName(name), error));
+    const what = isUnanswered(error) ? "unconfirmed" : "failed";
+    this.#model.complain(`tui.${verb}_${what}`, name, failureText(verb, shortName(name), error));
     this.#model.changed();
   }
 }
 
+/** Nobody can tell whether it was done. */
+function isUnanswered(error: unknown): error is ZorError {
+  return error instanceof ZorError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
+}
+
 function failureText(verb: string, subject: string, error: unknown): string {
-  const unanswered =
-    error instanceof ZorError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
-  return unanswered
-    ? `${verb} ${subject}: no answer (${messageOf(error)}); it may have happened all the same, its state will tell`
+  return isUnanswered(error)
+    ? `${verb} ${subject}: unconfirmed, no answer (${messageOf(error)}); it may have happened all the same, its state will tell`
     : `cannot ${verb} ${subject}: ${messageOf(error)}`;
 }

@@ -27,7 +27,7 @@ type Questions = Parameters<typeof openHub>[1]["questions"];
 
 /** A context, or several in one view. */
 export interface OpenedContext {
-  readonly session: Pick<Session, "context" | "address" | "agentOf">;
+  readonly session: Pick<Session, "context" | "address" | "agentOf" | "own">;
   readonly gateway: FleetGateway;
 }
 
@@ -48,18 +48,20 @@ export class ContextOpener {
     if (names.length < 2) {
       const { name, agentOf: host, connection } = await this.#connect(names[0], questions);
       return {
-        session: { context: name, address: connection.address, agentOf: host },
+        session: { context: name, address: connection.address, agentOf: host, own: new Map([["", connection.caller]]) },
         gateway: createHubGateway(connection, name),
       };
     }
     const parts = [];
+    const own = new Map<string, string>();
     // One after the other: each may ask for something at the terminal.
     for (const wanted of names) {
       const { name, connection } = await this.#connect(wanted, questions);
+      own.set(name, connection.caller);
       parts.push({ name, gateway: createHubGateway(callWithoutHub(connection, name), name) });
     }
     return {
-      session: { context: names.join("+"), address: `${names.length} hubs`, agentOf: undefined },
+      session: { context: names.join("+"), address: `${names.length} hubs`, agentOf: undefined, own },
       gateway: createHubsGateway(parts, this.#logKind),
     };
   }

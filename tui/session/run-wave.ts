@@ -5,6 +5,7 @@ import { fromStatus } from "../../lib/grpc/status-codec.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { type WaveItem, WaveItemState, WaveSpec } from "../../proto/gen/zor/v1/wave.js";
 import { StartWaveRequest, WaveServiceService } from "../../proto/gen/zor/v1/wave_service.js";
+import { isAwaited } from "../kinds/operation/wave-states.js";
 import { presentOperation, runOperation } from "../client/operation.js";
 import { watchWave } from "../client/watch-wave.js";
 import type { WaveRequest } from "../screens/requests.js";
@@ -64,9 +65,11 @@ function tell(
   { onStarted, onFailed, onSkipped }: Pick<WaveRequest, "onStarted" | "onFailed" | "onSkipped">,
 ): void {
   const skipped: string[] = [];
-  for (const { name, state, error } of changed) {
+  for (const item of changed) {
+    const { name, state, error } = item;
     const { WAVE_ITEM_STATE_FAILED: failed, WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
     if (state === WaveItemState.WAVE_ITEM_STATE_SKIPPED) skipped.push(name);
+    else if (isAwaited(item)) onStarted(name);
     else if ((state === failed || state === unconfirmed) && error !== undefined) onFailed(name, fromStatus(error));
     else if (state !== WaveItemState.WAVE_ITEM_STATE_PENDING) onStarted(name);
   }

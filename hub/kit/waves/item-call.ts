@@ -40,6 +40,12 @@ export interface ItemCaller {
   readonly permit: () => void;
   readonly caller: Caller;
   readonly signal: AbortSignal;
+  /** An earlier run has asked for it, and nobody knows what became of that. */
+  readonly isAskedAgain: boolean;
+  /** Told what it waits for while a host does not answer. */
+  readonly waits: (error: ZorError, mayBeDone: boolean) => void;
+  /** Told when the host has answered again. */
+  readonly answered: () => void;
 }
 
 /** The request id of one resource of a wave: the same in every run. */
@@ -56,7 +62,7 @@ export async function callItem(
   began: (operation: string) => void,
 ): Promise<void> {
   const ask = (): Promise<unknown> => by.calls.call(method.path, request, contextOf(by, method.path));
-  const answer = await patiently(by, ask, () => isPermitted(by));
+  const answer = await patiently(by, ask, { mayBeDone: by.isAskedAgain, mayAgain: () => isPermitted(by) });
   const begun = operationOf(answer);
   if (begun === undefined) return;
   began(begun.name);
@@ -66,28 +72,60 @@ export async function callItem(
     by.signal.throwIfAborted();
     const look = { name: begun.name, timeout: { seconds: lookSeconds, nanos: 0 } };
     const ask = (): Promise<unknown> => by.calls.call(wait, look, contextOf(by, wait));
-    const seen = await patiently(by, ask, () => true).catch((error: unknown) => Promise.reject(orLost(error, begun)));
+    const seen = await patiently(by, ask, { mayBeDone: true, mayAgain: () => true }).catch((error: unknown) =>
+      Promise.reject(orLost(error, begun)),
+    );
     now = operationOf(seen) ?? now;
   }
   if (now.state !== OperationState.OPERATION_STATE_SUCCEEDED && now.error !== undefined) throw fromStatus(now.error);
 }
 
-/** Asks again for as long as it makes sense. @param mayAgain whether it may be asked for again. */
-async function patiently<T>({ signal }: ItemCaller, call: () => Promise<T>, mayAgain: () => boolean): Promise<T> {
+interface Patience {
+  /** It may be done already, whatever a host that is not there says now. */
+  readonly mayBeDone: boolean;
+  /** Whether it may be asked for again. */
+  readonly mayAgain: () => boolean;
+}
+
+/** Asks again for as long as it makes sense. @throws {ZorError} what leaves open whether it was done where that is so. */
+async function patiently<T>(
+  { signal, waits, answered }: ItemCaller,
+  call: () => Promise<T>,
+  { mayBeDone: wasAsked, mayAgain }: Patience,
+): Promise<T> {
   const backoff = new Backoff({ minMs: 500, maxMs: 8_000 });
-  const beganMs = performance.now();
-  for (let patienceMs = awayMs; ; ) {
+  let [mayBeDone, isWaiting] = [wasAsked, false];
+  let lostAtMs = performance.now();
+  for (;;) {
     try {
-      return await call();
+      const answer = await call();
+      if (isWaiting) answered();
+      return answer;
     } catch (error) {
-      const reason = error instanceof ZorError ? error.reason : "";
-      if (unsure.has(reason) || reason === busy) patienceMs = lostMs;
-      else if (reason !== away) throw error;
-      if (performance.now() - beganMs > patienceMs || signal.aborted) throw error;
+      if (!(error instanceof ZorError && mayEnd(error))) throw error;
+      if (!isWaiting) lostAtMs = performance.now();
+      isWaiting = true;
+      mayBeDone ||= unsure.has(error.reason);
+      const isPatient = mayBeDone || error.reason === busy;
+      const isOver = performance.now() - lostAtMs > (isPatient ? lostMs : awayMs);
+      const told = mayBeDone && error.reason === away ? mayHaveBeenDone(error) : error;
+      if (isOver || signal.aborted) throw told;
+      waits(told, mayBeDone);
       await backoff.wait(signal);
-      if (!mayAgain()) throw error;
+      if (!mayAgain()) throw told;
     }
   }
+}
+
+/** Whether what keeps a call from being answered may end by itself. */
+function mayEnd({ reason }: ZorError): boolean {
+  return unsure.has(reason) || reason === busy || reason === away;
+}
+
+/** The host was lost after it had been asked: that it is not there tells nothing of what it did. */
+function mayHaveBeenDone(error: ZorError): ZorError {
+  const text = `${error.message}; what it was asked for before may have been carried out or not`;
+  return unavailable("HOST_LOST", error.resource ?? "", text, error);
 }
 
 function isPermitted({ permit }: ItemCaller): boolean {

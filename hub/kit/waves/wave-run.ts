@@ -3,7 +3,7 @@ import { unavailable, ZorError } from "../../../lib/errors.js";
 import { toStatus } from "../../../lib/grpc/status-codec.js";
 import type { OperationContext } from "../../../lib/operations.js";
 import { type WaveItem, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
-import { badCount, batchPauseMs, isBad, isEnded, nextBatch, spentText } from "./budget.js";
+import { badCount, batchPauseMs, isAwaited, isBad, isEnded, isUnderWay, nextBatch, spentText } from "./budget.js";
 import { isUnsure } from "./item-call.js";
 import { countOf, type WaveProgress, type WaveRecord } from "./wave-record.js";
 
@@ -11,13 +11,25 @@ const { WAVE_ITEM_STATE_PENDING: pending, WAVE_ITEM_STATE_RUNNING: running } = W
 const { WAVE_ITEM_STATE_SUCCEEDED: succeeded, WAVE_ITEM_STATE_FAILED: failed } = WaveItemState;
 const { WAVE_ITEM_STATE_SKIPPED: skipped, WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
 
+/** Told how it goes with one of a wave. */
+export interface ActTold {
+  /** An earlier run has asked for it, and nobody knows what became of that. */
+  readonly isAskedAgain: boolean;
+  /** It waits for this operation. */
+  readonly began: (operation: string) => void;
+  /** Its host does not answer; it may have done it, or not. */
+  readonly waits: (error: ZorError, mayBeDone: boolean) => void;
+  /** The host has answered again. */
+  readonly answered: () => void;
+}
+
 /** What a wave is carried out with. */
 export interface WaveRunOptions {
   readonly wave: WaveRecord;
   /** Whether its caller may still do it; asked before each is begun. @throws {ZorError} why not: the wave ends then. */
   readonly permit: () => void;
-  /** Does it to one; resolves when that is done. Idempotent. `began`: told of the operation that it waits for. */
-  readonly act: (index: number, began: (operation: string) => void) => Promise<void>;
+  /** Does it to one; resolves when that is done. Idempotent. */
+  readonly act: (index: number, told: ActTold) => Promise<void>;
   /** Told why it has paused by itself. */
   readonly paused: (why: string) => void;
   /** Something has changed that is to be kept. */
@@ -89,7 +101,7 @@ export class WaveRun {
     }
     for (const [index, item] of wave.items.entries()) {
       if (item.state === pending) wave.items[index] = { ...item, state: skipped };
-      if (item.state === running) wave.items[index] = { ...item, ...leftAlone(item) };
+      if (isUnderWay(item)) wave.items[index] = { ...item, ...leftAlone(item) };
     }
     wave.paused = false;
     wave.pauseReason = "";
@@ -117,7 +129,8 @@ export class WaveRun {
     const { wave } = this.#options;
     if (underWay >= wave.spec.maxParallel) return false;
     // It was begun by an earlier run: what became of it is found out in any case.
-    if (wave.items[index]?.state === running) return true;
+    const item = wave.items[index];
+    if (item !== undefined && isUnderWay(item)) return true;
     if (wave.paused || this.#isEnding(signal) || index >= wave.released) return false;
     return this.#isPermitted();
   }
@@ -165,20 +178,36 @@ export class WaveRun {
     const item = wave.items[index];
     const beginTime = item?.beginTime ?? new Date();
     // Whether an earlier run still asked for it nobody can tell, and to ask again would do it in the name of somebody who may not any more.
-    if (item?.state === running && !this.#isPermitted()) {
+    const isAskedAgain = item !== undefined && isUnderWay(item);
+    if (isAskedAgain && !this.#isPermitted()) {
       this.#set(index, { state: unconfirmed, error: toStatus(this.#refusal), endTime: new Date() });
       return;
     }
-    this.#set(index, { state: running, beginTime });
+    const goesOn = { state: running, error: undefined };
+    this.#set(index, { ...goesOn, beginTime });
+    const told: ActTold = {
+      isAskedAgain,
+      began: (operation) => this.#set(index, { operation }),
+      waits: (error, mayBeDone) => this.#waits(index, error, mayBeDone),
+      answered: () => this.#set(index, goesOn),
+    };
     try {
-      await act(index, (operation) => this.#set(index, { operation }));
-      if (!this.givenUp.aborted) this.#set(index, { state: succeeded, endTime: new Date() });
+      await act(index, told);
+      if (!this.givenUp.aborted) this.#set(index, { state: succeeded, error: undefined, endTime: new Date() });
     } catch (error) {
       // Nobody knows how it went: the next run does it again, which is recognised.
       if (stop.aborted || this.givenUp.aborted) return;
       const state = isUnsure(error) ? unconfirmed : failed;
       this.#set(index, { state, error: toStatus(error), endTime: new Date() });
     }
+  }
+
+  /** It is told, and counts as nothing: the host is asked again. */
+  #waits(index: number, error: ZorError, mayBeDone: boolean): void {
+    if (this.givenUp.aborted || this.#options.stop.aborted) return;
+    const message = `${error.message}; it is asked again, and waited for`;
+    this.#set(index, { state: mayBeDone ? unconfirmed : running, error: { ...toStatus(error), message } });
+    this.#wake();
   }
 
   #set(index: number, change: Partial<WaveItem>): void {
@@ -201,7 +230,9 @@ export class WaveRun {
   #words(underWay: number): string {
     const { items, paused, pauseReason, spec } = this.#options.wave;
     const unsure = countOf(items, unconfirmed);
-    const bad = badCount(items) - unsure;
+    const awaited = items.filter(isAwaited).length;
+    const bad = badCount(items) - (unsure - awaited);
+    const others = underWay - awaited;
     const isCanary = items.slice(0, spec.canary).some((item) => !isEnded(item));
     const isWaiting = this.#wait !== undefined && !this.#isWaitOver;
     const why = pauseReason === "" ? "" : ` (${pauseReason})`;
@@ -210,7 +241,7 @@ export class WaveRun {
       `${countOf(items, succeeded)} of ${items.length} done`,
       ...(bad > 0 ? [`${bad} failed`] : []),
       ...(unsure > 0 ? [`${unsure} unconfirmed`] : []),
-      ...(underWay > 0 ? [`${underWay} under way`] : []),
+      ...(others > 0 ? [`${others} under way`] : []),
     ].join(", ");
   }
 }

@@ -26,7 +26,7 @@ import {
   type WaveRecord,
   waveCollection,
 } from "./wave-record.js";
-import { WaveRun } from "./wave-run.js";
+import { type ActTold, WaveRun } from "./wave-run.js";
 
 /** What waves work with. */
 export interface WavesOptions {
@@ -183,7 +183,7 @@ export class Waves implements OperationWork {
       wave,
       stop,
       permit: () => this.#permit(wave),
-      act: (index, began) => this.#act({ wave, index, signal: AbortSignal.any([stop, run.givenUp]) }, began),
+      act: (index, told) => this.#act({ wave, index, signal: AbortSignal.any([stop, run.givenUp]) }, told),
       changed: () => this.#keep(wave),
       paused: (why) => {
         const now = operation(name);
@@ -211,13 +211,13 @@ export class Waves implements OperationWork {
 
   async #act(
     { wave, index, signal }: { readonly wave: WaveRecord; readonly index: number; readonly signal: AbortSignal },
-    began: (operation: string) => void,
+    { began, ...told }: ActTold,
   ): Promise<void> {
     const { calls, audit } = this.#options;
     const { spec, caller, name } = wave;
     const { method } = methodOf(spec.method);
     const request = requestOf({ spec, index, requestId: itemRequestId(name, index) });
-    const by = { calls, caller, signal, permit: () => this.#permit(wave) };
+    const by = { calls, caller, signal, permit: () => this.#permit(wave), ...told };
     // What is done to each is told as if its caller had called it.
     const trail: CallTrail = { caller: caller.identity, isTold: false, isPassedOn: false };
     await this.#bounds.call(caller.identity, () => onTrail(trail, () => callItem(method, request, by, began)));

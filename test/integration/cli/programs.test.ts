@@ -60,7 +60,7 @@ describe("bad command lines end with 2 and say what to do", () => {
     [["get", "hosts", "--host", "alpha"], /--filter/],
     [["get", "instances", "--host", "a,b"], /not a valid name/],
     [["get", "instances", "links/demo"], /not the name of an instance/],
-    [["start"], /name resources, or give --filter/],
+    [["start"], /name them, or give --filter/],
     [["start", "-foo"], /unknown option/],
     [["start", "alpha/a=b"], /a=b.*not a valid name/],
     [["start", "alpha/a\nb"], /a\\nb.*not a valid name/],

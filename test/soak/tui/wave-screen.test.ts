@@ -14,7 +14,7 @@ afterAll(async () => {
 }, 300_000);
 
 describe.each(sizes)("a wave, at $columns x $rows", (size) => {
-  it("is shown as soon as it has begun, with each of its resources, and found again", async () => {
+  it("is shown as soon as it has begun, with each of what it is done to, and found again", async () => {
     await fleet.demo.must(["stop", "--yes", ...names]).catch(() => undefined);
     await using terminal = await fleet.open(size);
     await terminal.press("2", "/", "state=stopped and name~^w", "Enter");
@@ -25,7 +25,7 @@ describe.each(sizes)("a wave, at $columns x $rows", (size) => {
     await terminal.sees("Start 9 instances?");
     await terminal.press("y");
     const shown = await terminal.sees(
-      /wave start 9 resources[\s\S]*● succeeded +for \w+[\s\S]*9 of 9 done[\s\S]*● done \(9\)/,
+      /wave start 9 instances[\s\S]*● succeeded +for \w+[\s\S]*9 of 9 done[\s\S]*● done \(9\)/,
       120_000,
     );
     expectToFit(shown, size);
@@ -35,7 +35,7 @@ describe.each(sizes)("a wave, at $columns x $rows", (size) => {
     await terminal.press(":", "operations", "Enter");
     await terminal.sees(/❯ wave\.instance\.\S+ /);
     await terminal.press("w");
-    await terminal.sees(/wave start 9 resources[\s\S]*9 of 9 done/);
+    await terminal.sees(/wave start 9 instances[\s\S]*9 of 9 done/);
     await leave(terminal);
   });
 });

@@ -87,7 +87,7 @@ test("the blast of a stop of everything is told, asked about with its number, an
 test("more than twenty are confirmed by their number; what else is asked for is checked; another wave for what is left is asked about", async () => {
   const { rig, zor, answered } = await start(12);
   const bad = await zor("wave", "run", "shutdown", "h0/vm0", "--with", '{"timeoutSecond": 3}', "--yes");
-  expect(bad).toMatchObject({ code: 64, stderr: expect.stringMatching(/--with.*ShutdownInstanceRequest/) });
+  expect(bad).toMatchObject({ code: 2, stderr: expect.stringMatching(/--with.*ShutdownInstanceRequest/) });
   for (const model of rig.hosts)
     for (const { name } of model.log.list("instance")) model.setState(name, InstanceState.INSTANCE_STATE_RUNNING);
   await expect

@@ -51,8 +51,8 @@ export function define({ program, open }: Registrar): void {
   defineAgain(group, open);
   defineWait(group, open);
   for (const { name, does, method } of [
-    { name: "show", does: "Show a wave with all its resources.", method: service.getWave },
-    { name: "pause", does: "Have a wave begin no other resource until it is resumed.", method: service.pauseWave },
+    { name: "show", does: "Show a wave with how each of what it is done to does.", method: service.getWave },
+    { name: "pause", does: "Have a wave begin no other until it is resumed.", method: service.pauseWave },
     { name: "resume", does: "Have a paused wave go on.", method: service.resumeWave },
   ]) {
     const command = group
@@ -130,7 +130,7 @@ async function runWave(session: Session, verb: string, names: readonly string[],
   if (kind === undefined) throw invalidArgument("--kind", `${quote(options.kind)} is no kind of resource`);
   const method = methodOf(kind, verb);
   if (names.length > 0 === areMany(options))
-    throw invalidArgument("names", "name resources, or give --filter, --selector or --all");
+    throw invalidArgument("names", `name ${kind.plural}, or give --filter, --selector or --all`);
   const areNamed = names.length > 0;
   const resources = areNamed ? await namedOf(session, kind, names, options.host) : await manyOf(session, kind, options);
   const targets = await confirmWave(session, { kind, verb, resources, areNamed }, options);
@@ -191,7 +191,7 @@ function defineWait(group: Command, open: Registrar["open"]): void {
 function defineCancel(group: Command, open: Registrar["open"]): void {
   const cancel = group
     .command("cancel")
-    .description("Have a wave begin no other resource, and end; what it has begun ends by itself.")
+    .description("Have a wave begin no other, and end; what it has begun ends by itself.")
     .addArgument(waveArgument())
     .addOption(responseOutput())
     .action(async (text: string, { output }: { readonly output: OutputFormat }) => {

@@ -34,10 +34,12 @@ export async function planBlast(
     },
   };
   const connection = await session.connect();
+  fleet.own = new Map([["", connection.caller]]);
   // Cables are cut, and whatever lives on what is deleted suffers.
   const others = fleet.kinds.all.filter(
-    ({ kind: other, map, suffersFrom }) =>
-      other !== kind.singular && (other === "host" || map?.shape === "cable" || (verb === "delete" && suffersFrom)),
+    ({ kind: other, map, suffersFrom, needs }) =>
+      other !== kind.singular &&
+      (other === "host" || map?.shape === "cable" || needs !== undefined || (verb === "delete" && suffersFrom)),
   );
   const lists = await Promise.all(
     others.map((other) => listKind(connection, kindNamed(other.kind), {}, session.readOptions())),

@@ -19,7 +19,7 @@ export function asMany(command: Command, noWait = "return once the wave of many 
 /** Whether resources are not named but chosen. @throws {ZorError} INVALID_ARGUMENT when they are both, or neither. */
 export function isForMany(names: readonly string[], options: ManyOptions): boolean {
   if (names.length > 0 !== areMany(options)) return names.length === 0;
-  throw invalidArgument("names", "name resources, or give --filter, --selector or --all");
+  throw invalidArgument("names", "name them, or give --filter, --selector or --all");
 }
 
 /** Does it to all that are chosen, after telling how far that reaches. */

@@ -1,3 +1,4 @@
+import { countedNames } from "../../../lib/counted-names.js";
 import { invalidArgument } from "../../../lib/errors.js";
 import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
@@ -92,7 +93,7 @@ export async function beginWave(session: Session, spec: WaveSpec, options: Begin
     return;
   }
   try {
-    await session.follow(response.operation, `${waveVerb(spec)} ${spec.names.length}`);
+    await session.follow(response.operation, `${waveVerb(spec)} ${countedNames(spec.names)}`);
   } finally {
     await printEnd(session, response.operation, output);
   }

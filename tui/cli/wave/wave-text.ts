@@ -1,3 +1,4 @@
+import { countedNames, nounOf } from "../../../lib/counted-names.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import type { Wave, WaveItem } from "../../../proto/gen/zor/v1/wave.js";
 import { operationStyle } from "../../kinds/operation/states.js";
@@ -22,9 +23,9 @@ export function describeWave(wave: Wave): readonly string[] {
   });
   const word = isPaused ? `paused: ${wave.pauseReason}` : operationStyle(wave.state).word;
   return [
-    ...(spec === undefined ? [] : [`wave       ${waveVerb(spec)} ${spec.names.length}, for ${wave.caller}`]),
+    ...(spec === undefined ? [] : [`wave       ${waveVerb(spec)} ${countedNames(spec.names)}, for ${wave.caller}`]),
     `state      ${word}`,
-    `resources  ${told.join(", ")}`,
+    `${nounOf(wave.items.map(({ name }) => name)).many.padEnd(9)}  ${told.join(", ")}`,
     "",
   ]
     .map(escapeText)

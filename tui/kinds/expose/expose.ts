@@ -6,7 +6,7 @@ import { deletes, deletesBy } from "../../kit/action.js";
 import { field } from "../../kit/describe/line.js";
 import { formatAge, formatBytes } from "../../kit/format.js";
 import type { TuiKind } from "../../kit/kind.js";
-import { hostOf } from "../../kit/resource-name.js";
+import { hostOf, shortName } from "../../kit/resource-name.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { exposeColumns, exposeWideColumns } from "./columns.js";
 import { exposeForm } from "./form.js";
@@ -38,6 +38,9 @@ export const exposeKind: TuiKind<Expose> = {
     if (deleted.kind === "host" && hostOf(instance) === deleted.id) return `expose ${id} is deleted`;
     return deleted.name === instance ? `expose ${id} leads nowhere any more` : undefined;
   },
+  needs: ({ resource: { spec } }) => [spec?.instance ?? ""],
+  loss: ({ id, resource: { spec } }) => `expose ${id} leads nowhere while ${shortName(spec?.instance ?? "")} is down`,
+  ofWhom: ({ status }) => status?.creator ?? "",
   livesOn: ({ resource: { spec } }) => [spec?.instance ?? "", `hosts/${hostOf(spec?.instance ?? "") ?? ""}`],
   describe: (row, context) => {
     const { spec, status, labels, uid, createTime } = row.resource;

@@ -16,7 +16,7 @@ export const operationActions: readonly Action<Operation>[] = [
     whyNot: ({ resource }) => (isRunning(resource) ? undefined : "it has ended"),
     effect: ({ resource }) =>
       resource.verb.startsWith("wave.")
-        ? `${resource.verb} begins no other resource; what is under way ends by itself`
+        ? `${resource.verb} begins no other; what is under way ends by itself`
         : `${resource.verb} of ${shortName(resource.target)} is undone`,
     isDone: (_, now) => !isRunning(now.resource),
     run: async (_, { connection, request: { name, requestId }, options }) => {

@@ -18,5 +18,6 @@ export const operationKind: TuiKind<Operation> = {
   styleOf: operationStyle,
   describe: describeOperation,
   troubleOf: operationTrouble,
+  ofWhom: ({ caller }) => caller,
   hostsOf: (row) => [row.host, hostOf(row.resource.target) ?? ""],
 };

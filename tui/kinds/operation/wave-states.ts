@@ -36,7 +36,12 @@ const notDone: ReadonlySet<WaveItemState> = new Set([
   WaveItemState.WAVE_ITEM_STATE_SKIPPED,
 ]);
 
+/** Whether it is unconfirmed and its host is waited for still: it may be done yet. */
+export function isAwaited({ state, endTime }: WaveItem): boolean {
+  return state === WaveItemState.WAVE_ITEM_STATE_UNCONFIRMED && endTime === undefined;
+}
+
 /** Those that the wave did not see done: what another one would be for. */
 export function itemsLeft({ items }: Pick<Wave, "items">): readonly WaveItem[] {
-  return items.filter(({ state }) => notDone.has(state));
+  return items.filter((item) => notDone.has(item.state) && !isAwaited(item));
 }

@@ -16,7 +16,7 @@ const end: Action<Session> = {
   title: "end a session: whose it is is told by whom",
   hint: "end",
   dangerous: true,
-  effect: ({ resource }) => `${ownerText(resource)} loses the ${placeText(resource)} of ${shortName(resource.target)}`,
+  effect: lossText,
   run: async (_, { connection, request, options }) => {
     await connection.unary(SessionServiceService.endSession, request, options);
     return undefined;
@@ -32,7 +32,14 @@ export const sessionKind: TuiKind<Session> = {
   actions: [end],
   describe: describeSession,
   hostsOf: (row) => [row.host, hostOf(row.resource.target) ?? ""],
+  needs: ({ resource: { target } }) => (target.includes("/instances/") ? [target] : []),
+  loss: lossText,
+  ofWhom: ({ caller }) => caller,
 };
+
+function lossText({ resource }: Row<Session>): string {
+  return `${ownerText(resource)} loses the ${placeText(resource)} of ${shortName(resource.target)}`;
+}
 
 function describeSession({ resource }: Row<Session>, context: CellContext): readonly DescribeLine[] {
   return [

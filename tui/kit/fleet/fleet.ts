@@ -31,6 +31,8 @@ export interface Complaint {
 /** Everything known of the fleet: fed with watch steps, read by tables. Knows neither a terminal nor a socket. */
 export class Fleet implements FleetView {
   readonly kinds: KindTable;
+  /** Identity of who looks, at each hub; "" of one hub alone. Of a hub that is not there nobody can tell what is one's own. */
+  own: ReadonlyMap<string, string> = new Map();
   readonly #tables = new Map<string, Table>();
   /** By type URL. */
   readonly #kindsByType = new Map<string, TuiKind>();

@@ -1,3 +1,4 @@
+import { countedNames } from "../../../lib/counted-names.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { isRunning } from "../../kinds/operation/states.js";
 import type { Command } from "../../kit/keys/command.js";
@@ -17,7 +18,7 @@ export function waveCommands(program: Program): readonly Command[] {
     {
       id: "wave.show",
       keys: ["w"],
-      title: "the wave under the cursor: how each of its resources does; pause, resume, cancel it",
+      title: "the wave under the cursor: how each of what it is done to does; pause, resume, cancel it",
       group: "Look",
       hint: { word: "wave", rank: 4 },
       when: () => model.screen.kind?.kind === "operation" && isOnWave(),
@@ -42,10 +43,10 @@ export function waveCommands(program: Program): readonly Command[] {
 }
 
 /** Shows a wave that was just begun where a person looks on; a small one is over before it is read, and only its keys are told. */
-export function showBegunWave(program: Program, operation: string, count: number): void {
+export function showBegunWave(program: Program, operation: string, names: readonly string[]): void {
   const { model } = program;
-  if (count > shownAbove && model.prompt === undefined) model.push(new WaveScreen(program, operation));
-  else model.say(`${count} in a wave; :wave shows it`);
+  if (names.length > shownAbove && model.prompt === undefined) model.push(new WaveScreen(program, operation));
+  else model.say(`${countedNames(names)} in a wave; :wave shows it`);
 }
 
 /** All waves that are known, those that run first, the latest first. */

@@ -1,4 +1,5 @@
 import { mayFail } from "../../../lib/wave-budget.js";
+import { countedNames } from "../../../lib/counted-names.js";
 import { counted } from "../../../lib/words.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { type Wave, type WaveItem, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
@@ -41,8 +42,8 @@ export function waveLines(wave: Wave, drawing: WaveDrawing): readonly PickLine[]
 }
 
 /** "stop 312 instances" is done to so many; the wave in a few words. */
-export function waveTitle({ spec, items }: Wave): string {
-  return spec === undefined ? "wave" : `${waveVerb(spec)} ${counted(items.length, "resource")}`;
+export function waveTitle({ spec }: Pick<Wave, "spec">): string {
+  return spec === undefined ? "wave" : `${waveVerb(spec)} ${countedNames(spec.names)}`;
 }
 
 /** How a wave stands: one that is paused looks like no other. */

@@ -92,7 +92,7 @@ export class WaveScreen implements Screen {
       {
         id: "wave.pause",
         keys: ["p"],
-        title: "pause: begin no other resource until it is resumed",
+        title: "pause: begin no other until it is resumed",
         group,
         hint: { word: "pause", rank: 3 },
         changes: true,
@@ -112,7 +112,7 @@ export class WaveScreen implements Screen {
       {
         id: "wave.cancel",
         keys: ["x"],
-        title: "cancel: begin no other resource, and end; what is under way ends by itself",
+        title: "cancel: begin no other, and end; what is under way ends by itself",
         group,
         hint: { word: "cancel", rank: 4 },
         changes: true,

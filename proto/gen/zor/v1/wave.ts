@@ -31,7 +31,10 @@ export enum WaveItemState {
   WAVE_ITEM_STATE_FAILED = 4,
   /** WAVE_ITEM_STATE_SKIPPED - Never begun: the wave ended before. */
   WAVE_ITEM_STATE_SKIPPED = 5,
-  /** WAVE_ITEM_STATE_UNCONFIRMED - Its host was lost, or did not answer in time, and nobody can tell whether it was done; counts as failed. */
+  /**
+   * WAVE_ITEM_STATE_UNCONFIRMED - Its host was lost, or did not answer in time, and nobody can tell whether it was done. Without end_time the host is asked again and waited
+   * for, and it may become any other; with it, it stays so and counts as failed.
+   */
   WAVE_ITEM_STATE_UNCONFIRMED = 6,
   UNRECOGNIZED = -1,
 }
@@ -128,7 +131,7 @@ export interface WaveItem {
   name: string;
   /** Where it stands. */
   state: WaveItemState;
-  /** Error, when state is FAILED or UNCONFIRMED. */
+  /** Error, when state is FAILED or UNCONFIRMED; when it is RUNNING what it waits for, as a host that is not there. */
   error:
     | Status
     | undefined;

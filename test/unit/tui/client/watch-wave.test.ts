@@ -6,7 +6,8 @@ import { OperationState } from "../../../../proto/gen/zor/v1/operation.js";
 import { Wave, WaveItem, WaveItemState } from "../../../../proto/gen/zor/v1/wave.js";
 import { watchWave } from "../../../../tui/client/watch-wave.js";
 
-const item = (name: string, state: WaveItemState): WaveItem => WaveItem.fromPartial({ name, state });
+const item = (name: string, state: WaveItemState, given: Partial<WaveItem> = {}): WaveItem =>
+  WaveItem.fromPartial({ name, state, ...given });
 const wave = (items: WaveItem[], state = OperationState.OPERATION_STATE_RUNNING): Wave =>
   Wave.fromPartial({ name: "operations/w", items, state });
 
@@ -34,4 +35,23 @@ test("a wave is put together from what has changed, through a restart of the hub
     onTrouble: (text) => told.push(text),
   });
   expect(told).toEqual(["11 ab", "21 a", "the hub was lost (the hub ends); trying again", "32 ab", "33 b"]);
+});
+
+test("what is unconfirmed is news once more when it is waited for no longer", async () => {
+  const { WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed } = WaveItemState;
+  const ended = item("a", unconfirmed, { endTime: new Date(1) });
+  const calls: Pick<Calls, "stream"> = {
+    stream: async function* () {
+      yield { wave: wave([item("a", unconfirmed), item("b", unconfirmed)]) };
+      yield { wave: wave([ended, item("b", unconfirmed)]) };
+      yield { wave: wave([ended], OperationState.OPERATION_STATE_FAILED) };
+    } as unknown as Calls["stream"],
+  };
+  const told: string[] = [];
+  await watchWave(calls as Calls, "operations/w", {
+    signal: new AbortController().signal,
+    onNews: (_, changed) => told.push(changed.map(({ name }) => name).join("")),
+    onTrouble: (text) => told.push(text),
+  });
+  expect(told).toEqual(["ab", "a", ""]);
 });

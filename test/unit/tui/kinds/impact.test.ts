@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
+import { Expose } from "../../../../proto/gen/zor/v1/expose.js";
 import { Instance } from "../../../../proto/gen/zor/v1/instance.js";
+import { Operation } from "../../../../proto/gen/zor/v1/operation.js";
+import { Session } from "../../../../proto/gen/zor/v1/session.js";
 import { Wire } from "../../../../proto/gen/zor/v1/wire.js";
 import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { blastText, confirmationOf, impactTitle, planImpact } from "../../../../tui/kit/impact.js";
@@ -155,5 +158,64 @@ describe("how far something reaches", () => {
     expect(blastText(impact)).toBe("reset 30 instances on 2 hosts, cuts 1 wire");
     expect(confirmationOf(impact, 20)).toBe("30");
     expect(confirmationOf(impact, 30)).toBe("y");
+  });
+});
+
+describe("what is somebody else's", () => {
+  const own = "zor://user/ana";
+  const onVm0 = (caller: string, id: string) =>
+    upsert({
+      kind: "session",
+      value: Session.fromPartial({ name: `hosts/alpha/sessions/${id}`, target: vm0, caller, type: 1 }),
+    });
+  const expose = (id: string, creator: string) =>
+    upsert({
+      kind: "expose",
+      value: Expose.fromPartial({ name: `exposes/${id}`, spec: { instance: vm0 }, status: { creator } }),
+    });
+  const running = (id: string, caller: string) =>
+    upsert({
+      kind: "operation",
+      value: Operation.fromPartial({ name: `operations/${id}`, caller, state: 1, verb: "wave.instance.stop" }),
+    });
+
+  it("is counted and named apart from one's own: who loses a console, what leads nowhere", () => {
+    const fleet = fleetOf();
+    fleet.own = new Map([["", own]]);
+    for (const step of [onVm0(own, "s1"), onVm0("zor://user/bob", "s2"), onVm0("zor://user/eve", "s3")])
+      fleet.apply(step, nowMs);
+    fleet.apply(expose("web", "zor://service/ci"), nowMs);
+    fleet.apply(expose("mine", own), nowMs);
+    const stop = impactOf("stop", [vm0], fleet);
+    expect(blastText(stop)).toBe("stop instance alpha/vm0, cuts 2 exposes (1 of ci), 3 sessions (2 of somebody else)");
+    expect(stop.collateral).toEqual([
+      "expose web leads nowhere while alpha/vm0 is down",
+      "expose mine leads nowhere while alpha/vm0 is down",
+      "ana loses the console of alpha/vm0",
+      "bob loses the console of alpha/vm0",
+      "eve loses the console of alpha/vm0",
+    ]);
+    const gone = impactOf("delete", [vm0], fleet);
+    expect(blastText(gone)).toMatch(/^delete instance alpha\/vm0, affects .*2 exposes \(1 of ci\), 3 sessions/);
+    expect(gone.collateral).toContain("expose web leads nowhere any more");
+    expect(gone.collateral).toContain("bob loses the console of alpha/vm0");
+    expect(impactOf("pause", [vm0], fleet).affected?.size).toBe(0);
+  });
+
+  it("is told of what would change itself; nobody's is what nobody tells, or a hub whose person is not known", () => {
+    const fleet = fleetOf();
+    fleet.own = new Map([["", own]]);
+    for (const [id, caller] of [
+      ["o1", "zor://user/bob"],
+      ["o2", own],
+      ["o3", ""],
+    ] as const)
+      fleet.apply(running(id, caller), nowMs);
+    const names = ["operations/o1", "operations/o2", "operations/o3"];
+    expect(blastText(impactOf("cancel", names, fleet))).toBe("cancel 3 operations (1 of bob)");
+    expect(blastText(impactOf("cancel", names.slice(0, 1), fleet))).toBe("cancel operation o1 of bob");
+    expect(blastText(impactOf("cancel", names.slice(1), fleet))).toBe("cancel 2 operations");
+    fleet.own = new Map();
+    expect(blastText(impactOf("cancel", names, fleet))).toBe("cancel 3 operations");
   });
 });

@@ -58,7 +58,7 @@ describe("the screen of a wave", () => {
     tell(program, wave({ state: running }, [done, done, bad, unconfirmed, underWay, waits]));
     const text = shown(program, { width });
     expect(text.split("\n").every((line) => line.length <= width)).toBe(true);
-    expect(text).toMatch(/^ stop 6 resources {2}◐ running/);
+    expect(text).toMatch(/^ stop 6 instances {2}◐ running/);
     expect(text).toContain("2 of 6 done");
     const bar = text.split("\n")[1] ?? "";
     for (const sign of ["█", "✗", "?", "▒", "·"]) expect(bar).toContain(sign);

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { newWave, type WaveRecord } from "../../../../../hub/kit/waves/wave-record.js";
-import { WaveRun } from "../../../../../hub/kit/waves/wave-run.js";
+import { type ActTold, WaveRun } from "../../../../../hub/kit/waves/wave-run.js";
 import { permissionDenied, ZorError } from "../../../../../lib/errors.js";
 import { Role } from "../../../../../proto/gen/zor/v1/token_service.js";
 import { WaveItemState, WaveSpec } from "../../../../../proto/gen/zor/v1/wave.js";
@@ -13,9 +13,12 @@ class Rig {
   readonly ended: Promise<unknown>;
   readonly stop = new AbortController();
   readonly cancel = new AbortController();
-  step = "";
+  /** All that was told, in order. */
+  readonly steps: string[] = [];
   isRefused: boolean;
   readonly paused: string[] = [];
+  /** Of each that is under way, or was: what its call is told with. */
+  readonly told = new Map<number, ActTold>();
   readonly #acts = new Map<number, PromiseWithResolvers<void>>();
 
   constructor(count: number, bounds: Partial<WaveSpec>, states: readonly WaveItemState[] = [], isRefused = false) {
@@ -30,7 +33,8 @@ class Rig {
     }
     this.run = new WaveRun({
       wave: this.wave,
-      act: (index) => {
+      act: (index, told) => {
+        this.told.set(index, told);
         const act = Promise.withResolvers<void>();
         this.#acts.set(index, act);
         return act.promise;
@@ -43,12 +47,16 @@ class Rig {
       stop: this.stop.signal,
     });
     const progress = (step: string): void => {
-      this.step = step;
+      this.steps.push(step);
     };
     this.ended = this.run.run({ signal: this.cancel.signal, progress }).then(
       () => "done",
       (error: unknown) => error,
     );
+  }
+
+  get step(): string {
+    return this.steps.at(-1) ?? "";
   }
 
   /** @param forgiven how many of those that failed count no longer. */
@@ -115,7 +123,7 @@ describe("a run of a wave", () => {
     await rig.end([1]);
     expect(await rig.ended).toMatchObject({
       message: expect.stringMatching(
-        /^2 resources failed, more than the 1 that may; 2 were not begun; the first: hosts\/a\/instances\/0: /,
+        /^2 instances failed, more than the 1 that may; 2 were not begun; the first: hosts\/a\/instances\/0: /,
       ),
     });
     expect(rig.states).toEqual(["FAILED", "SUCCEEDED", "FAILED", "SKIPPED", "SKIPPED"]);
@@ -178,8 +186,9 @@ describe("a run of a wave", () => {
   test("waits before each batch as long as it is told to", async () => {
     const rig = new Rig(2, { batchSize: 1, batchPause: { seconds: 0n, nanos: 1_000_000 } });
     await rig.end([0]);
-    expect(rig.step).toBe("waits before the next batch, 1 of 2 done");
     await expect.poll(() => rig.underWay).toEqual([1]);
+    // It may be over before anybody looks.
+    expect(rig.steps).toContain("waits before the next batch, 1 of 2 done");
     await rig.end([1]);
     expect(await rig.ended).toBe("done");
   });
@@ -193,15 +202,53 @@ describe("a run of a wave", () => {
     await rig.end([1], new Error("no"));
     expect(rig.underWay).toEqual([2]);
     await rig.end([2]);
-    expect(await rig.ended).toMatchObject({ message: expect.stringMatching(/^2 resources failed, more than the 1/) });
+    expect(await rig.ended).toMatchObject({ message: expect.stringMatching(/^2 instances failed, more than the 1/) });
     expect(rig.states).toEqual(["UNCONFIRMED", "FAILED", "SUCCEEDED", "SKIPPED", "SKIPPED"]);
+  });
+
+  test("tells what is unconfirmed while its host is waited for, which counts as failed only at its end", async () => {
+    const lost = new ZorError({ reason: "HOST_LOST", code: status.UNAVAILABLE, message: "hosts/a was lost" });
+    const rig = new Rig(4, {});
+    rig.told.get(0)?.waits(lost, true);
+    rig.told.get(1)?.waits(lost, false);
+    await rig.end([]);
+    expect(rig.step).toBe("0 of 4 done, 1 unconfirmed, 1 under way");
+    expect(rig.states).toEqual(["UNCONFIRMED", "RUNNING", "PENDING", "PENDING"]);
+    expect(rig.wave.items[0]).toMatchObject({
+      endTime: undefined,
+      error: { message: "hosts/a was lost; it is asked again, and waited for" },
+    });
+    // The budget is none, and it is not spent: others go on.
+    await rig.end([1]);
+    expect(rig.underWay).toEqual([0, 2]);
+    expect(rig.wave.items[1]?.error).toBeUndefined();
+    rig.told.get(0)?.answered();
+    expect(rig.wave.items[0]).toMatchObject({ error: undefined, state: WaveItemState.WAVE_ITEM_STATE_RUNNING });
+    await rig.end([0]);
+    rig.told.get(3)?.waits(lost, true);
+    await rig.end([2]);
+    expect(rig.states).toEqual(["SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "UNCONFIRMED"]);
+    await rig.end([3], lost);
+    expect(rig.wave.items[3]?.endTime).toBeDefined();
+    expect(await rig.ended).toMatchObject({ message: expect.stringMatching(/^1 instance failed, more than the 0/) });
+  });
+
+  test("asks again for what was unconfirmed and waited for when the hub ended, as for what was under way", async () => {
+    const { WAVE_ITEM_STATE_UNCONFIRMED: unconfirmed, WAVE_ITEM_STATE_RUNNING: running } = WaveItemState;
+    const rig = new Rig(3, { maxParallel: 3 }, [unconfirmed, running]);
+    expect(rig.underWay).toEqual([0, 1, 2]);
+    expect([0, 1, 2].map((index) => rig.told.get(index)?.isAskedAgain)).toEqual([true, true, false]);
+    await rig.end([0]);
+    await rig.end([1]);
+    await rig.end([2]);
+    expect(await rig.ended).toBe("done");
   });
 
   test("pauses instead of ending when its budget is spent, and once resumed has a new one", async () => {
     const rig = new Rig(4, { pauseWhenSpent: true, maxParallel: 1, canary: 1 });
     await rig.end([0], new Error("no"));
     expect(rig.underWay).toEqual([]);
-    expect(rig.step).toBe("paused (1 resource failed, more than the 0 that may), 0 of 4 done, 1 failed");
+    expect(rig.step).toBe("paused (1 instance failed, more than the 0 that may), 0 of 4 done, 1 failed");
     rig.resume(1);
     await rig.end([]);
     await rig.end([1]);
@@ -238,6 +285,8 @@ describe("a run of a wave", () => {
     rig.cancel.abort(new Error("cancelled"));
     await rig.end([0]);
     expect(rig.states).toEqual(["SUCCEEDED", "RUNNING", "RUNNING", "PENDING"]);
+    const lost = new ZorError({ reason: "HOST_LOST", code: status.UNAVAILABLE, message: "lost" });
+    rig.told.get(2)?.waits(lost, true);
     rig.run.giveUp();
     expect(await rig.ended).toMatchObject({ message: "cancelled" });
     const states = ["SUCCEEDED", "UNCONFIRMED", "UNCONFIRMED", "SKIPPED"];
