@@ -5,6 +5,7 @@ import { Backoff } from "../lib/backoff.js";
 import { bootProtocol, refusalIn } from "../lib/dial-out-protocol.js";
 import { messageOf } from "../lib/errors.js";
 import type { Log } from "../lib/log.js";
+import { timeLimit } from "../lib/time-limit.js";
 import { trouble } from "../lib/tls/certificate-trouble.js";
 import { certificateFacts } from "../lib/tls/identity.js";
 import { hubServerName } from "../lib/tls/join.js";
@@ -88,7 +89,7 @@ async function open(address: string, { identity, boot }: DialOutOptions, signal:
   socket.setKeepAlive(true, keepAliveMs);
   socket.setNoDelay(true);
   try {
-    await once(socket, "secureConnect", { signal: AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]) });
+    await once(socket, "secureConnect", { signal: AbortSignal.any([signal, timeLimit(connectTimeoutMs)]) });
     return socket;
   } catch (error) {
     // A late error of a socket that nobody waits for must not end the program.

@@ -11,17 +11,18 @@ import { isOnlyForgottenFile } from "../lib/forgotten-file.js";
 import { createLog } from "../lib/log.js";
 import { KeptLog } from "../lib/logs/kept-log.js";
 import { version } from "../lib/program.js";
+import { timeLimit } from "../lib/time-limit.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { Fingerprint } from "../proto/gen/zor/v1/host.js";
 import { type AgentConfig, agentConfigSchema, settle } from "./config.js";
 import { keptOnHost } from "./config-keys.js";
 import { probeDriver } from "./drivers/probe.js";
-import { storeDirectory } from "./images/store-paths.js";
 import { createDrivers } from "./drivers/registry.js";
 import { findObstacles, formatFingerprint } from "./host/doctor.js";
 import { type Probe, takeFingerprint } from "./host/fingerprint.js";
-import { shellCapability } from "./host/shell/shell-policy.js";
 import { isHostStopping } from "./host/host-stopping.js";
+import { shellCapability } from "./host/shell/shell-policy.js";
+import { storeDirectory } from "./images/store-paths.js";
 import { joinAsHost } from "./join.js";
 import { askToShutdownGuests } from "./local-control.js";
 import { guardPhy } from "./network/phys/roll-back.js";
@@ -270,7 +271,7 @@ async function doctor(config: AgentConfig, output: string): Promise<void> {
     ],
     imageDirs: settings.imageDirs,
     stateDirectory: settings.state,
-    signal: AbortSignal.timeout(60_000),
+    signal: timeLimit(60_000),
   });
   const text =
     output === "json"

@@ -27,8 +27,22 @@ function ancestors(file) {
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
+/** What Node takes only in part, and the function of the project that takes all of it. */
+const narrow = [
+  [
+    "AbortSignal.timeout(",
+    "lib/time-limit.ts",
+    "throws for a part of a millisecond, for what is over and for what is long",
+  ],
+];
+
 function checkCode(file, source) {
   const { text } = source;
+  for (const [call, home, why] of narrow) {
+    if (file !== home && /^(?:agent|hub|lib|tui)\//.test(file) && text.includes(call)) {
+      faults.push(`${file}: ${call}) ${why}: use ${home}`);
+    }
+  }
   const lines = text.split("\n").length - 1;
   if (lines > maxLines) faults.push(`${file}: ${lines} lines are more than ${maxLines}; cut it by responsibility`);
   const visit = (node) => {

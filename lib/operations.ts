@@ -5,6 +5,7 @@ import { type Operation, OperationState } from "../proto/gen/zor/v1/operation.js
 import { failedPrecondition, notFound, resourceExhausted, ZorError } from "./errors.js";
 import { nothingToTell, onTrail } from "./events/call-trail.js";
 import { toStatus } from "./grpc/status-codec.js";
+import { timeLimit } from "./time-limit.js";
 import { asSpan } from "./traces/span.js";
 
 /** What an operation's work is given. */
@@ -127,7 +128,7 @@ export class Operations {
   /** Resolves when the operation has ended, `timeoutMs` has passed or the signal aborts. @throws {ZorError} NOT_FOUND. */
   async wait(name: string, timeoutMs: number, signal: AbortSignal): Promise<Operation> {
     const entry = this.#get(name);
-    const timeout = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const timeout = AbortSignal.any([signal, timeLimit(timeoutMs)]);
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     const onAbort = (): void => resolve();
     timeout.addEventListener("abort", onAbort, { once: true });

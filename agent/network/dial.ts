@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { failedPrecondition } from "../../lib/errors.js";
+import { timeLimit } from "../../lib/time-limit.js";
 import type { CallOptions } from "./instance-networks.js";
 import { type FromServer, socketStream } from "./socket-stream.js";
 
@@ -37,7 +38,7 @@ export async function* dial(
   socket.on("error", close);
   try {
     socket.connect({ host: address, port });
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+    const limit = AbortSignal.any([signal, timeLimit(connectMs)]);
     await once(socket, "connect", { signal: limit }).catch((error: unknown) => {
       signal.throwIfAborted();
       throw refused(error, `${address.includes(":") ? `[${address}]` : address}:${port} ${from}`, resource);

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { messageOf } from "../../lib/errors.js";
+import { timeLimit } from "../../lib/time-limit.js";
 import { connectUnix } from "../host/unix-socket.js";
 import { type PortOpen, toFrame, toFrames } from "./protocol/frames.js";
 import type { History } from "./protocol/history.js";
@@ -43,7 +44,7 @@ export class Port {
 
   /** Connects to a machine. @throws the system's error. */
   static async open({ directory, socket, file: path, isNew }: PortOpen): Promise<Port> {
-    const machine = await connectUnix(directory, socket, { signal: AbortSignal.timeout(connectMs) });
+    const machine = await connectUnix(directory, socket, { signal: timeLimit(connectMs) });
     machine.pause();
     const history = await readHistory(path, { keptBytes, maxBytes: maxBehindBytes });
     const file = new HistoryFile(path, history, keptBytes);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { messageOf } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import { endProcess, findProcesses } from "../../lib/process.js";
+import { timeLimit } from "../../lib/time-limit.js";
 import { listed } from "../../lib/words.js";
 import { A2bServiceService, ListA2bsRequest } from "../../proto/gen/zor/v1/a2b_service.js";
 import { InstanceServiceService, ListInstancesRequest } from "../../proto/gen/zor/v1/instance_service.js";
@@ -68,7 +69,7 @@ async function endProgram(program: DemoProgram): Promise<void> {
 
 /** Deletes through the hub what was created through it. Resolves to the reason when it could not. */
 async function askForRemoval(layout: DemoLayout): Promise<string | undefined> {
-  const signal = AbortSignal.timeout(politeMs);
+  const signal = timeLimit(politeMs);
   let hub: Connection | undefined;
   if ((await findProgram(hubProgram(layout))) === undefined) return "it does not run";
   try {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { resourceExhausted, ZorError } from "../../lib/errors.js";
+import { timeLimit } from "../../lib/time-limit.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
 import { type ViewTotals, type WatchViewRequest, WatchViewResponse } from "../../proto/gen/zor/v1/view_service.js";
 import { Turns } from "../kit/turns.js";
@@ -148,7 +149,7 @@ export class Views {
   /** Resolves with the next change, or after a while without any. */
   async #news(selection: Selection, version: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const enough = AbortSignal.timeout(aliveMs);
+    const enough = timeLimit(aliveMs);
     await selection.changed(version, AbortSignal.any([signal, enough]));
   }
 

@@ -8,6 +8,7 @@ import { messageOf, ZorError } from "../errors.js";
 import { formatEventId, parseEventId } from "../events/event-id.js";
 import type { EventLog } from "../events/event-log.js";
 import { readIfExists, writeFileAtomic } from "../files.js";
+import { timeLimit } from "../time-limit.js";
 import { escapeLine } from "./escape-line.js";
 import type { HookConfig } from "./hook-config.js";
 
@@ -237,7 +238,7 @@ export class Hook {
   async #attempt(event: Event, signal: AbortSignal): Promise<string | undefined> {
     const { config, deliver } = this.#options;
     const body = JSON.stringify({ hook: config.name, event: Event.toJSON(event) });
-    const limit = AbortSignal.timeout(config.timeoutSeconds * 1000);
+    const limit = timeLimit(config.timeoutSeconds * 1000);
     using grace = afterwards(signal, this.#options.graceMs ?? graceMs);
     try {
       await deliver({ id: `${config.name}/${event.name}`, body }, AbortSignal.any([grace.signal, limit]));

@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
 import { unavailable, ZorError } from "../errors.js";
+import { timeLimit } from "../time-limit.js";
 import { Authentication, ssh2 } from "./authentication.js";
 import { nameOf, type SshConfig, type SshSettings } from "./config.js";
 import { checkHostKey, type HostKeyPolicy } from "./host-key.js";
@@ -38,7 +39,7 @@ export async function dial(settings: SshSettings, signal: AbortSignal | undefine
   const { hostName, port } = settings;
   const socket = connectTcp({ host: hostName, port });
   socket.setNoDelay(true);
-  const timeout = AbortSignal.timeout(connectTimeoutMs);
+  const timeout = timeLimit(connectTimeoutMs);
   try {
     await once(socket, "connect", { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
     return socket;

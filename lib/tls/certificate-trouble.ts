@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type ConnectionOptions, connect } from "node:tls";
 import { parseHostPort } from "../socket-address.js";
+import { timeLimit } from "../time-limit.js";
 import { type CertificateFacts, certificateFacts } from "./identity.js";
 
 /** Whose certificate it is, in words: "this machine's own", "the one that 10.0.0.1:7440 shows". */
@@ -58,7 +59,7 @@ export async function lookAtCertificate(address: string, serverName: string): Pr
   const socket = connect(options);
   socket.on("error", () => undefined);
   try {
-    await once(socket, "secureConnect", { signal: AbortSignal.timeout(lookMs) });
+    await once(socket, "secureConnect", { signal: timeLimit(lookMs) });
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
     return certificate === undefined ? undefined : certificateFacts(certificate.raw);
   } catch {

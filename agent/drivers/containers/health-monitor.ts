@@ -4,6 +4,7 @@ import { pause } from "../../../lib/backoff.js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../../lib/files.js";
 import type { ProcessIdentity } from "../../../lib/process.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { type ContainerHealth, HealthState } from "../../../proto/gen/zor/v1/crun.js";
 import type { DriverInstance, ExecOutput } from "../driver.js";
 import type { HealthPlan } from "./health-check.js";
@@ -133,7 +134,7 @@ export class HealthMonitor {
   }
 
   async #run({ plan, instance, ending }: Watched): Promise<CheckResult> {
-    const limit = AbortSignal.timeout(plan.timeoutMs);
+    const limit = timeLimit(plan.timeoutMs);
     let output = Buffer.alloc(0);
     try {
       const signal = AbortSignal.any([limit, ending.signal]);

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import { invalidArgument, resourceExhausted } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { run, ToolError } from "../../host/exec.js";
 import { streamTool } from "../../host/stream-tool.js";
 import { type ArchiveFormat, archiveStartBytes, findArchiveFormat } from "./archive-format.js";
@@ -55,7 +56,7 @@ export async function openTar(file: FileHandle, subject: ArchiveSubject): Promis
   const decoder = new StringDecoder("utf8");
   const argv = ["--list", "--verbose", "--numeric-owner", "--quoting-style=escape", ...archive];
   await streamTool(["tar", ...argv], {
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    signal: AbortSignal.any([signal, timeLimit(timeoutMs)]),
     take: (data) => listing.add(decoder.write(data)),
   }).catch((error: unknown) => {
     throw asRefusal(error, subject, "cannot be read; it may be damaged or cut short");

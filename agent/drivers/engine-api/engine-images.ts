@@ -4,6 +4,7 @@ import { z } from "zod";
 import { invalidArgument, ZorError } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { quote } from "../../../lib/names.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { type ContainerEngineOptions, ImagePull } from "../../../proto/gen/zor/v1/container_engine.js";
 import type { CallOptions, Progress } from "../driver.js";
 import { microName, type OpenImage, openImage, openMicroFile } from "../images.js";
@@ -228,10 +229,10 @@ export class EngineImages {
     try {
       names = await this.#loadNames(archive, signal);
     } catch (error) {
-      await guard.restore(AbortSignal.timeout(restoreMs));
+      await guard.restore(timeLimit(restoreMs));
       throw error;
     }
-    const taken = await guard.restore(AbortSignal.timeout(restoreMs));
+    const taken = await guard.restore(timeLimit(restoreMs));
     const others = [...names].filter((name) => !guard.had(name));
     const [name] = others;
     if (name !== undefined && names.size === 1 && taken.length === 0) return name;

@@ -3,13 +3,14 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { failedPrecondition, unavailable } from "../../../lib/errors.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
+import { timeLimit } from "../../../lib/time-limit.js";
+import { toldOf } from "../../host/told.js";
 import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import type { HasScreen, Viewer } from "../abilities/screen.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
 import type { Graphics } from "./domain.js";
 import type { DomainAccess } from "./domain-access.js";
 import { toPng } from "./picture.js";
-import { toldOf } from "../../host/told.js";
 
 /** Of the widest screen, without compression. */
 const maxPictureBytes = 256 * 1024 * 1024;
@@ -73,7 +74,7 @@ export class DomainScreens implements HasScreen {
 
 async function dialScreen({ socket: path, port }: Graphics, resource: string, signal: AbortSignal): Promise<Socket> {
   const socket = path === "" ? connect({ host: "127.0.0.1", port }) : connect({ path });
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+  const limit = AbortSignal.any([signal, timeLimit(connectMs)]);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const giveUp = (): void => reject(limit.reason);
   socket.once("connect", resolve);

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { splitLines } from "../../../lib/line-splitter.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { startOwned, ToolError } from "../../host/exec.js";
 import { explain, keepAlive } from "./virsh.js";
 
@@ -34,7 +35,7 @@ export async function followDomainEvents(uri: string, listener: StreamListener, 
   const argv = [...keepAlive, "-c", uri, "uri; event --all --loop"] as const;
   const child = startOwned(["virsh", ...argv], { stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "close");
-  const opening = AbortSignal.timeout(openLimitMs);
+  const opening = timeLimit(openLimitMs);
   const state = { isOpen: false, said: "", why: "" };
   const end = (why: string) => {
     state.why = state.why === "" ? why : state.why;

@@ -1,10 +1,11 @@
 import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
+import { timeLimit } from "../../../lib/time-limit.js";
+import { connectUnix, keptUnless } from "../../host/unix-socket.js";
 import { GuestAgent } from "./guest-agent.js";
 import { endForeignStreams } from "./guest-stream.js";
 import { socketNames } from "./ids.js";
-import { connectUnix, keptUnless } from "../../host/unix-socket.js";
 
 /** What an {@link AgentPort} needs. */
 export interface AgentPortOptions {
@@ -90,7 +91,7 @@ export class AgentPort {
   async #connect(abort: AbortSignal): Promise<GuestAgent> {
     const { runDirectory, resource } = this.#options;
     this.#agent?.close();
-    const signal = AbortSignal.any([abort, AbortSignal.timeout(connectTimeoutMs)]);
+    const signal = AbortSignal.any([abort, timeLimit(connectTimeoutMs)]);
     const socket = keptUnless(abort, await connectUnix(runDirectory, socketNames.guestAgent, { signal }));
     const onAbort = () => socket.destroy();
     abort.addEventListener("abort", onAbort, { once: true });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { ZorError } from "../../../lib/errors.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import type { ExecOutput } from "../driver.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { findGuestExit, startInGuest, toExit, waitForGuestExit } from "./guest-process.js";
@@ -80,7 +81,7 @@ export async function endForeignStreams(agent: GuestAgent, resource: string): Pr
   const args = ["-c", sweepScript, "zor", streamPrefix];
   try {
     const pid = await startInGuest(agent, { path: shell, args, capture: false }, resource);
-    await waitForGuestExit(agent, pid, { signal: AbortSignal.timeout(endLimitMs) });
+    await waitForGuestExit(agent, pid, { signal: timeLimit(endLimitMs) });
   } catch (error) {
     // It has no shell, or its clock stands: commands can be run all the same, or their callers are told.
     if (error instanceof Error) return;
@@ -255,7 +256,7 @@ class Session {
     if (this.#agent.isClosed || this.#holderCode === cannotStream) return;
     const what = this.#code === undefined ? "all" : "rest";
     const args = ["-c", endScript, "zor", this.#names.id, what, ...[this.#pid, ...this.#readers].map(String)];
-    const signal = AbortSignal.timeout(endLimitMs);
+    const signal = timeLimit(endLimitMs);
     try {
       const ending = await startInGuest(this.#agent, { path: shell, args, capture: false }, this.#options.resource);
       // The guest agent keeps each process in mind until it has told how it ended.

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { findMicroImage } from "../images.js";
 import type { QemuDriverOptions } from "./driver-options.js";
 import { findQemuVersion } from "./fingerprint.js";
@@ -25,7 +26,7 @@ export class KvmVerdicts {
 
   async #probe(): Promise<KvmVerdict> {
     if (this.#options.probeKvm !== undefined) return await this.#options.probeKvm();
-    const signal = AbortSignal.timeout(probeTimeoutMs);
+    const signal = timeLimit(probeTimeoutMs);
     const qemu = await findQemuVersion(signal);
     if ("missing" in qemu) return { works: false, reason: qemu.missing };
     const microImage = await findMicroImage(this.#options.imageDirectories);

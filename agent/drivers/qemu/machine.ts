@@ -3,10 +3,13 @@ import { Backoff } from "../../../lib/backoff.js";
 import { failedPrecondition, unavailable, type ZorError } from "../../../lib/errors.js";
 import type { Log } from "../../../lib/log.js";
 import { isAlive, type ProcessIdentity, waitForExit } from "../../../lib/process.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { type ExitWatch, type ProcessExit, watchExit } from "../../host/process-exit.js";
+import { connectUnix, keptUnless } from "../../host/unix-socket.js";
 import type { PumpClient } from "../../pump/protocol/pump-client.js";
 import type { ConsoleRequest, ConsoleStream } from "../driver.js";
 import { AgentPort } from "./agent-port.js";
+import type { FollowedPort } from "./console-mux.js";
 import type { GuestAgent } from "./guest-agent.js";
 import { guestAgentChardev, guestAgentPort, socketNames } from "./ids.js";
 import { asObject, textOf } from "./json.js";
@@ -15,10 +18,8 @@ import { type FirstSpeaker, LifeSigns, sumDiskUse } from "./life-signs.js";
 import { type EndFacts, findOomReason, strongerReason } from "./machine-end.js";
 import { narrowSockets } from "./narrow-sockets.js";
 import { QmpClient, type QmpEvent, silentQemu } from "./qmp-client.js";
-import type { FollowedPort } from "./console-mux.js";
 import { SerialPorts } from "./serial-ports.js";
 import { ShutdownRequest } from "./shutdown-request.js";
-import { connectUnix, keptUnless } from "../../host/unix-socket.js";
 
 /** What a {@link Machine} needs. */
 export interface MachineOptions {
@@ -85,10 +86,8 @@ export class Machine {
     this.#exitWatch = watchExit(options.identity);
     this.#life = new LifeSigns(options);
     this.#serial.onOutput = (output) => this.#sign(() => this.#life.hear(output));
-    this.#agent = new AgentPort({
-      ...options,
-      onReady: () => options.onEvent("exec-ready", "the guest agent answers"),
-    });
+    const onReady = (): void => options.onEvent("exec-ready", "the guest agent answers");
+    this.#agent = new AgentPort({ ...options, onReady });
     this.#armSilence();
     this.#supervision = this.#supervise();
   }
@@ -289,7 +288,7 @@ export class Machine {
 
   async #connect(): Promise<QmpClient> {
     const { runDirectory, resource } = this.#options;
-    const signal = AbortSignal.any([this.#detached.signal, AbortSignal.timeout(connectTimeoutMs)]);
+    const signal = AbortSignal.any([this.#detached.signal, timeLimit(connectTimeoutMs)]);
     const socket = keptUnless(signal, await connectUnix(runDirectory, socketNames.qmp, { signal }));
     const qmp = await QmpClient.open(socket, { resource, onEvent: (event) => this.#onEvent(event) });
     try {

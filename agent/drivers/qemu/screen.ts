@@ -2,13 +2,14 @@ import { existsSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failedPrecondition, resourceExhausted } from "../../../lib/errors.js";
+import { timeLimit } from "../../../lib/time-limit.js";
+import { connectUnix } from "../../host/unix-socket.js";
+import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import type { HasScreen, Viewer } from "../abilities/screen.js";
 import type { CallOptions, DriverInstance, RecoveryHandle } from "../driver-instance.js";
-import { type FromServer, socketStream } from "../../network/socket-stream.js";
 import { socketNames } from "./ids.js";
 import { addDescriptor, type LiveMachine } from "./live/live-machine.js";
 import { runDirectoryOf } from "./run-directory.js";
-import { connectUnix } from "../../host/unix-socket.js";
 
 const maxPictureBytes = 32 * 1024 * 1024;
 /** A large screen takes its time to be packed on a loaded host. */
@@ -61,7 +62,7 @@ export class MachineScreens implements HasScreen {
     { signal }: CallOptions,
   ): AsyncGenerator<FromServer> {
     this.#machineOf(instance);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+    const limit = AbortSignal.any([signal, timeLimit(connectMs)]);
     const directory = runDirectoryOf(instance);
     const socket = await connectUnix(directory, socketNames[protocol], { signal: limit }).catch((error: unknown) => {
       if (!isMissing(error)) throw error;

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { toDuration } from "../../../lib/duration.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import type { DialAttempt, EndDiagnosis, ProbeBurst } from "../../../proto/gen/zor/agent/v1/engine.js";
+import { readFigures } from "../frames/stats.js";
 import { type ReadyConnection, testAddress } from "../handshake/dial.js";
+import type { CableSlot } from "../threads/cable-pool.js";
 import { causes, paths } from "./link-words.js";
 import { failureOf, type PathOwner } from "./paths.js";
-import { readFigures } from "../frames/stats.js";
-import type { CableSlot } from "../threads/cable-pool.js";
 
 /** Probes sent at once, and how long their answers are waited for. */
 const burstProbes = 20;
@@ -55,7 +56,7 @@ async function probe(slot: CableSlot): Promise<ProbeBurst> {
 }
 
 async function attemptAll({ record, identity, peerKeySha256 }: PathOwner): Promise<DialAttempt[]> {
-  const signal = AbortSignal.timeout(attemptsMs);
+  const signal = timeLimit(attemptsMs);
   return Promise.all(
     record.spec.peerAddresses.map(async (address) => {
       const failure = await failureOf(async () => {

@@ -3,18 +3,19 @@ import type { Socket } from "node:net";
 import { messageOf } from "../../../lib/errors.js";
 import { close } from "../../../lib/libc.js";
 import type { RelayRole } from "../../../lib/relay-role.js";
+import { timeLimit } from "../../../lib/time-limit.js";
+import type { Path } from "../ends/link-state.js";
+import type { TapOffload } from "../frames/tap.js";
+import { unpacedSocket } from "../frames/unpaced.js";
+import { setTcpOption } from "../native.js";
 import type { CableIdentity } from "../protocol/cable-identity.js";
+import type { EstablishedConnection } from "../threads/cable-orders.js";
 import type { Encryption } from "./encryption.js";
 import { CableFailure } from "./failure.js";
 import { acceptHello, type Credential, dialHello, type ListenerEnd } from "./hello.js";
-import type { Path } from "../ends/link-state.js";
-import { setTcpOption } from "../native.js";
 import { meetAtRelay } from "./relay-socket.js";
 import { resolvePeer } from "./resolve-peer.js";
 import { acceptSecure, connectSecure, type SecureChannel } from "./secure-channel.js";
-import type { TapOffload } from "../frames/tap.js";
-import { unpacedSocket } from "../frames/unpaced.js";
-import type { EstablishedConnection } from "../threads/cable-orders.js";
 
 /** Longest time to a TCP connection. */
 const connectMs = 5_000;
@@ -67,7 +68,7 @@ export async function dial(options: DialOptions): Promise<ReadyConnection> {
 /** Does the dialer's side of the handshake on a connected socket, which it takes over in any case. @throws {CableFailure} */
 export async function greet(socket: Socket, path: Path, options: HandshakeOptions): Promise<ReadyConnection> {
   try {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
+    const signal = AbortSignal.any([options.signal, timeLimit(handshakeMs)]);
     return await withReasons(signal, async () => {
       const { identity, peerKeySha256 } = options;
       const channel = await connectSecure({ socket, identity, peerKeySha256, signal });
@@ -90,7 +91,7 @@ export async function answer<End extends ListenerEnd>(
   },
 ): Promise<ReadyConnection & { readonly end: End }> {
   socket.on("error", ignoreLater);
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
+  const signal = AbortSignal.any([options.signal, timeLimit(handshakeMs)]);
   try {
     return await withReasons(signal, async () => {
       const channel = await acceptSecure(socket, options.identity, signal);
@@ -136,7 +137,7 @@ export async function testAddress(
   options: Pick<DialOptions, "address" | "identity" | "peerKeySha256" | "signal">,
 ): Promise<void> {
   const socket = await openSocket(options.address, options.signal);
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeMs)]);
+  const signal = AbortSignal.any([options.signal, timeLimit(handshakeMs)]);
   try {
     await withReasons(signal, () => connectSecure({ ...options, socket, signal }));
   } finally {
@@ -159,7 +160,7 @@ async function openFirst(addresses: readonly string[], signal: AbortSignal): Pro
 
 /** Opens a TCP connection. @throws {CableFailure} */
 async function openSocket(address: string, signal: AbortSignal): Promise<Socket> {
-  const either = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+  const either = AbortSignal.any([signal, timeLimit(connectMs)]);
   const { ip, port } = await resolvePeer(address, either);
   const socket = unpacedSocket(ip);
   socket.on("error", ignoreLater);

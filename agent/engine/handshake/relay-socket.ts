@@ -8,6 +8,7 @@ import {
   relayParkMs,
 } from "../../../lib/relay-preamble.js";
 import type { RelayRole } from "../../../lib/relay-role.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { CableFailure, type FailureKind } from "./failure.js";
 
 /** Longest time for the relay's answer: it lets the other end come, and says when it did not. */
@@ -60,11 +61,11 @@ export async function meetAtRelay(
   },
 ): Promise<void> {
   const { linkUid, role, ticket, signal } = options;
-  const greeting = await take(socket, relayGreetingBytes, AbortSignal.any([signal, AbortSignal.timeout(greetingMs)]));
+  const greeting = await take(socket, relayGreetingBytes, AbortSignal.any([signal, timeLimit(greetingMs)]));
   const challenge = challengeOf(greeting);
   if (challenge === undefined) throw new RelayRefusal("version", "hopeless", "the relay speaks another version");
   socket.write(encodeRelayPreamble({ linkUid, role }, { ticket, challenge }));
-  const [status = 0xff] = await take(socket, 1, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]));
+  const [status = 0xff] = await take(socket, 1, AbortSignal.any([signal, timeLimit(answerMs)]));
   if (status === RelayStatus.Paired) return;
   const [kind, advice, message] = refusals[status] ?? [
     "version",

@@ -1,3 +1,5 @@
+import { timeLimit } from "../../../lib/time-limit.js";
+
 /** Milliseconds until a guest is asked again: the first time, and at most. */
 const [firstPauseMs, longestPauseMs] = [1000, 2000];
 
@@ -19,7 +21,7 @@ export interface Asking {
 export async function askUntilEnded({ ask, waitForEnd, signal }: Asking): Promise<{ ended: boolean; asked: number }> {
   await ask(0);
   for (let asked = 1, pauseMs = firstPauseMs; ; asked += 1, pauseMs = Math.min(pauseMs * 1.5, longestPauseMs)) {
-    if (await waitForEnd(AbortSignal.any([signal, AbortSignal.timeout(pauseMs)]))) return { ended: true, asked };
+    if (await waitForEnd(AbortSignal.any([signal, timeLimit(pauseMs)]))) return { ended: true, asked };
     if (signal.aborted) return { ended: false, asked };
     await ask(asked).catch(() => undefined);
   }

@@ -3,6 +3,7 @@ import type { CallContext, Handlers } from "../../../lib/grpc/service.js";
 import { spoken } from "../../../lib/grpc/spoken.js";
 import { KeyedQueue } from "../../../lib/keyed-queue.js";
 import { quote } from "../../../lib/names.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import {
   type DiskEntry,
   DiskLook,
@@ -18,8 +19,8 @@ import type { FileEntry, FilesRequest, OpenFiles } from "../../drivers/abilities
 import type { InstanceSubject } from "../../drivers/instance-access.js";
 import { asFailure } from "../../kit/failure.js";
 import type { HostScope } from "../../kit/host-scope.js";
-import { assertStopped, cannotLook } from "./action-checks.js";
 import type { Access } from "./access.js";
+import { assertStopped, cannotLook } from "./action-checks.js";
 import type { InstanceManager } from "./manager.js";
 
 /** What the disk service works with. */
@@ -93,7 +94,7 @@ class DiskLooks {
     const where = checkedPlace("place", place, isOverview);
     const id = this.#options.scope.parse("instance", "place.name", where.name);
     const reached = this.#options.manager.reach(id);
-    const signal = AbortSignal.any([until, AbortSignal.timeout(longestMs)]);
+    const signal = AbortSignal.any([until, timeLimit(longestMs)]);
     const word = words[wanted as keyof typeof words];
     const said = isOverview ? word : `${quote(where.path)} on its disks was ${word}`;
     await using held = await this.#hold(id, `${caller.identity}, who looks into its disks`, signal);
@@ -120,7 +121,7 @@ class DiskLooks {
     const id = this.#options.scope.parse("instance", "open.place.name", where.name);
     const file = checkedFile(asked);
     const reached = this.#options.manager.reach(id);
-    const signal = AbortSignal.any([until, AbortSignal.timeout(longestMs)]);
+    const signal = AbortSignal.any([until, timeLimit(longestMs)]);
     assertStopped(this.#options.access.look(id));
     await using held = await this.#hold(id, `${caller.identity}, who writes to its disks`, signal);
     assertStopped(held.subject);

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { failedPrecondition } from "../../../lib/errors.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { EndKind } from "../../../proto/gen/zor/v1/instance.js";
 import { type Asking, askUntilEnded } from "./ask-until-ended.js";
 import type { LastEnd } from "./last-end.js";
@@ -30,7 +31,7 @@ export async function shutDownGuest(
   name: string,
   { giveUp, lastEnd, timeoutMs, signal, ...asking }: ShuttingDown,
 ): Promise<void> {
-  const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const until = AbortSignal.any([signal, timeLimit(timeoutMs)]);
   const { ended, asked } = await askUntilEnded({ ...asking, signal: until });
   await giveUp();
   if (ended) {

@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
 import { pack } from "../../../lib/kinds/resource.js";
 import type { OperationContext } from "../../../lib/operations.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.js";
 import { type Link, LinkCause, LinkState } from "../../../proto/gen/zor/v1/link.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
@@ -48,7 +49,7 @@ export class LinkOperations implements OperationWork {
 
   async #create(name: string, { signal, progress }: OperationContext): Promise<Any> {
     const refused = new AbortController();
-    const timeout = AbortSignal.timeout(createTimeoutMs);
+    const timeout = timeLimit(createTimeoutMs);
     this.#refused.set(name, (error) => refused.abort(error));
     let shown = "";
     try {

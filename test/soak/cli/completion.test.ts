@@ -39,7 +39,7 @@ beforeAll(async () => {
   }
   // Completing is the program's, which may take its time on a busy machine; anything else shows what the shell makes of the line.
   const zor = join(installationRoot, "zor");
-  const script = `#!/bin/sh\nif [ "$1" = complete ]; then exec '${zor}' $PATIENCE "$@"; fi\nprintf '<%s>\\n' "$@"\n`;
+  const script = `#!/bin/sh\nif [ "$1" = complete ]; then exec '${zor}' $PATIENCE "$@"; fi\nprintf '<%s %s>\\n' "$#" "$*"\n`;
   await mkdir(join(directory, "bin"));
   await writeFile(join(directory, "bin", "zor"), script, { mode: 0o755 });
   // fish makes completions of all manual pages otherwise.
@@ -100,7 +100,7 @@ describe.each(shells)("completion in %s", (shell) => {
     await completed(terminal, "zor get vms --filter='state=runn", /--filter='?state=running'?/);
     await completed(terminal, "zor query kind=kvm and state=runn", /zor query kind=kvm and state=running/);
     await completed(terminal, "zor start -l si", /site!=/, 2);
-    await completed(terminal, "zor wait beta/vm1 --for 'delet", /--for 'deleted'/);
+    await completed(terminal, "zor wait beta/vm1 --for 'deleted", /--for 'deleted'/);
   });
 
   it.each(["'", '"', ""])(
@@ -111,7 +111,9 @@ describe.each(shells)("completion in %s", (shell) => {
       await terminal.press("Tab");
       await terminal.sees(/HOME\S*["'] *$/m);
       await terminal.press("Enter");
-      await terminal.sees(`<label.owner="${rude}">`);
+      // Without quotes the words of a query are several, which are put together again; fish makes one of what it completes.
+      const words = quote === "" && shell !== "fish" ? 4 : 2;
+      await terminal.sees(`<${words} query label.owner="${rude}">`);
     },
   );
 

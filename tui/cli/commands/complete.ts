@@ -3,6 +3,7 @@ import type { Connection } from "../../../lib/grpc/connection.js";
 import { type Kind, livesOnHosts } from "../../../lib/kinds/kinds.js";
 import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { isId } from "../../../lib/names.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { listContexts } from "../../client/contexts.js";
 import { shortName } from "../../kit/resource-name.js";
 import { expandAlias, readAliases } from "../aliases.js";
@@ -95,12 +96,13 @@ function linesOf(offers: readonly Offer[], { place, last, options }: Printed): r
   const quoting: Quoting = { shell, keepsBlanks: place.command.name() === "query" && place.option === undefined };
   const lines = offers.flatMap(({ text, shown = text, note = "", isBegun = false }): string[] => {
     const wanted = place.before + text;
+    const isEnd = !isBegun && offers.length === 1;
     if (shell === "bash") {
-      const reply = bashReply(last, wanted, { ...quoting, breaks });
+      const reply = bashReply(last, wanted, { ...quoting, breaks, isEnd });
       return reply === undefined ? [] : [key === listing ? shown : reply];
     }
     if (shell !== "zsh") return [`${wanted}\t${note}`];
-    const match = zshMatch(last, wanted, { ...quoting, isEnd: !isBegun && offers.length === 1 });
+    const match = zshMatch(last, wanted, { ...quoting, isEnd });
     return match === undefined ? [] : [`${match}\t${shown}\t${note}`];
   });
   return [...new Set(lines)];
@@ -140,7 +142,7 @@ async function programFor(registrar: Registrar, words: readonly string[], direct
 function knownOf(session: Session): Known {
   const patience = Math.max(leastPatienceMs, patienceMs - performance.now());
   const { timeoutMs = patience } = session.callOptions(patience);
-  const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(timeoutMs)]);
+  const signal = AbortSignal.any([session.io.signal, timeLimit(timeoutMs)]);
   // A shell shows no errors while it completes.
   const quietly = async (work: () => Promise<readonly string[]>): Promise<readonly string[]> =>
     await inTime(work(), signal).catch(() => []);

@@ -1,6 +1,7 @@
-import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { status } from "@grpc/grpc-js";
 import { ZorError } from "../../../lib/errors.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import {
   type DiagnosedHop,
   DiagnoseLinkResponse,
@@ -8,12 +9,12 @@ import {
   type LinkDiagnosis,
   LinkServiceService,
 } from "../../../proto/gen/zor/v1/link_service.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { exitCode } from "../exit-codes.js";
-import { resolveName } from "../resolve.js";
 import { isStructured } from "../output/forms.js";
+import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
 /** `zor doctor link L`; "zor doctor" alone is the agent's. */
@@ -32,7 +33,7 @@ export function define({ program, open }: Registrar): void {
       const connection = await session.connect();
       const hops: DiagnosedHop[] = [];
       let diagnosis: LinkDiagnosis | undefined;
-      const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(60_000)]);
+      const signal = AbortSignal.any([session.io.signal, timeLimit(60_000)]);
       for await (const { message } of connection.stream(LinkServiceService.diagnoseLink, { name }, { signal })) {
         if (message?.$case === "diagnosis") diagnosis = message.value;
         if (message?.$case !== "hop") continue;

@@ -5,11 +5,12 @@ import { descriptors } from "../../../lib/grpc/descriptors.js";
 import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
 import { unpack } from "../../../lib/kinds/resource.js";
 import { parseFilter } from "../../../lib/list/filter.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { listed } from "../../../lib/words.js";
-import { shortName } from "../../kit/resource-name.js";
-import { parseDurationMs } from "../../kit/input/durations.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { watchResponses } from "../../client/watch.js";
+import { parseDurationMs } from "../../kit/input/durations.js";
+import { shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
 import {
   LanguageOption,
   type Registrar,
@@ -73,7 +74,7 @@ async function wait(session: Session, words: readonly string[], options: Options
     return;
   }
   const { timeout } = session.options;
-  const ending = AbortSignal.timeout(timeout === undefined ? patienceMs : parseDurationMs("--timeout", timeout));
+  const ending = timeLimit(timeout === undefined ? patienceMs : parseDurationMs("--timeout", timeout));
   const ended = new AbortController();
   const signal = AbortSignal.any([session.io.signal, ending, ended.signal]);
   /** Names of the snapshot that is being read; undefined: it is over, and what is not known is not there. */

@@ -18,8 +18,13 @@ export interface TypedWord {
 /** What the line goes on with, in a shell's own form. */
 export interface Quoting {
   readonly shell: Shell;
-  /** Blanks part words there anyway. */
+  /** Blanks part words there anyway, which are put together again with one blank between them. */
   readonly keepsBlanks: boolean;
+}
+
+/** {@link Quoting}, and whether the word ends with it. */
+export interface Ending extends Quoting {
+  readonly isEnd: boolean;
 }
 
 /** Characters that a backslash takes its meaning from, between double quotes. */
@@ -79,7 +84,7 @@ export function quoted(text: string, open: TypedWord["open"], { shell, keepsBlan
   if (open === "'") return shell === "fish" ? text.replace(/['\\]/g, "\\$&") : text.replaceAll("'", "'\\''");
   if (open === '"') return text.replace(shell === "fish" ? /[\\"$]/g : /[\\"$`]/g, "\\$&");
   const escaped = text.replace(/[^\p{L}\p{N}_@%+=:,./ !-]|!(?!=)/gu, "\\$&");
-  return keepsBlanks ? escaped : escaped.replaceAll(" ", "\\ ");
+  return escaped.replace(keepsBlanks ? / {2,}/g : / /g, (blanks) => "\\ ".repeat(blanks.length));
 }
 
 /** Whether a text can stand there: between double quotes a shell takes "!" for a call of its history, whatever stands before it. */
@@ -94,11 +99,13 @@ function isSafe(text: string, { open }: TypedWord, shell: Shell): boolean {
 export function bashReply(
   typed: TypedWord,
   wanted: string,
-  more: Quoting & { readonly breaks: string },
+  more: Ending & { readonly breaks: string },
 ): string | undefined {
   const { raw, open, openAt } = typed;
   const from = open === "" ? lastBreak(raw, more.breaks) + 1 : openAt + 1;
-  return behind(readWord(raw.slice(0, open === "" ? from : openAt), "bash").text, typed, { wanted, ...more });
+  const rest = behind(readWord(raw.slice(0, open === "" ? from : openAt), "bash").text, typed, { wanted, ...more });
+  // Readline closes the quote, but not where what it puts in ends with a quote of that kind: it takes that one for the end.
+  return more.isEnd && open !== "" && rest?.endsWith(open) === true ? rest + open : rest;
 }
 
 function lastBreak(raw: string, breaks: string): number {
@@ -115,11 +122,7 @@ function lastBreak(raw: string, breaks: string): number {
 }
 
 /** What zsh is to put in the place of the word; an open quote at its beginning stays by itself, one within it is closed here. */
-export function zshMatch(
-  typed: TypedWord,
-  wanted: string,
-  more: Quoting & { readonly isEnd: boolean },
-): string | undefined {
+export function zshMatch(typed: TypedWord, wanted: string, more: Ending): string | undefined {
   const { raw, open, openAt } = typed;
   if (open === "") return behind("", typed, { wanted, ...more });
   const before = raw.slice(0, openAt);

@@ -3,6 +3,7 @@ import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { invalidArgument, notFound, resourceExhausted, ZorError } from "../../../lib/errors.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { Dir } from "../../../lib/tree/dir.js";
 import { packTree } from "../../../lib/tree/pack.js";
 import { readTar } from "../../../lib/tree/tar-reader.js";
@@ -83,7 +84,7 @@ export function guestEnd(connection: Connection, name: string, path: string): Co
       } catch (error) {
         throw isFull(error) ? doesNotFit(name, base, path) : error;
       } finally {
-        if (!isWhole) await drained(run(cleanScript, [path, id], { signal: AbortSignal.timeout(cleanLimitMs) }));
+        if (!isWhole) await drained(run(cleanScript, [path, id], { signal: timeLimit(cleanLimitMs) }));
       }
     },
   };

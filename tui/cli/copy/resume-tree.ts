@@ -4,6 +4,7 @@ import { stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join as joinPath, resolve } from "node:path";
 import { failedPrecondition, messageOf, ZorError } from "../../../lib/errors.js";
 import { exists } from "../../../lib/files.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { Dir, TreeError } from "../../../lib/tree/dir.js";
 import { readTar } from "../../../lib/tree/tar-reader.js";
 import { writeTar } from "../../../lib/tree/tar-writer.js";
@@ -312,7 +313,7 @@ function tellChanged(failures: Failures, before: readonly EntryFacts[], after: r
 
 /** Removes what is left of files that did not get their names, as well as can be. */
 async function clean(copy: Resumed, [inside = "", id = ""]: readonly string[]): Promise<void> {
-  const again = runOf({ ...copy, signal: AbortSignal.timeout(cleanLimitMs) });
+  const again = runOf({ ...copy, signal: timeLimit(cleanLimitMs) });
   await drained(again(`rm -rf "$1/.zor-cp-$2"`, [inside, id])).catch(() => undefined);
 }
 

@@ -4,6 +4,7 @@ import { type FileHandle, open, realpath, rename, stat, unlink } from "node:fs/p
 import { basename, dirname, join, resolve } from "node:path";
 import { failedPrecondition, invalidArgument, unavailable, ZorError } from "../../../lib/errors.js";
 import type { Calls } from "../../../lib/grpc/connection.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { explained } from "../../../lib/tree/dir.js";
 import { writeSparse } from "../../../lib/tree/write-sparse.js";
 import { runInGuest } from "./guest-run.js";
@@ -201,7 +202,7 @@ export function isChange(error: unknown): boolean {
 
 /** Removes what is inside as well as can be. */
 async function remove(copy: Resumed, part: string): Promise<void> {
-  const again = { ...copy, signal: AbortSignal.timeout(removeLimitMs) };
+  const again = { ...copy, signal: timeLimit(removeLimitMs) };
   await drained(run(again, `rm -f -- "$1"`, [part])).catch(() => undefined);
 }
 

@@ -4,6 +4,7 @@ import { allFigures, figureNamed } from "../../../lib/figures/figure-table.js";
 import { commentOf } from "../../../lib/kinds/comments.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { requestOf } from "../../../lib/kinds/verbs.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { Event, EventSeverity } from "../../../proto/gen/zor/v1/event.js";
 import { EventQuery } from "../../../proto/gen/zor/v1/event_service.js";
 import {
@@ -145,7 +146,7 @@ export function lookingTools(session: Session): readonly Tool[] {
       input: { link: z.string().max(300) },
       run: async ({ link }) => {
         const name = await resolveName(session, kindNamed("link"), link);
-        const signal = AbortSignal.any([session.io.signal, AbortSignal.timeout(60_000)]);
+        const signal = AbortSignal.any([session.io.signal, timeLimit(60_000)]);
         const steps: unknown[] = [];
         const stream = (await session.connect()).stream(LinkServiceService.diagnoseLink, { name }, { signal });
         for await (const response of stream) steps.push(DiagnoseLinkResponse.toJSON(response));

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Connection } from "../../../lib/grpc/connection.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { ExecServiceService, ExecStart } from "../../../proto/gen/zor/v1/exec_service.js";
 
 /** Of what a guest says: more is not kept. */
@@ -65,7 +66,7 @@ export class GuestKeys {
     await this.#run(this.#user, [addScript, "zor", key, mark], signal);
     return {
       [Symbol.asyncDispose]: async () => {
-        const limit = AbortSignal.timeout(removeLimitMs);
+        const limit = timeLimit(removeLimitMs);
         await this.#run(this.#user, [removeScript, "zor", mark], limit).catch(() => undefined);
       },
     };

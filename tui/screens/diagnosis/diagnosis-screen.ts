@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf, ZorError } from "../../../lib/errors.js";
+import { timeLimit } from "../../../lib/time-limit.js";
 import { describeLines } from "../../kit/describe/describe-lines.js";
 import { saidLine } from "../../kit/describe/line.js";
 import type { Command } from "../../kit/keys/command.js";
@@ -99,7 +100,7 @@ export class DiagnosisScreen implements Screen {
     const { model, log } = this.#program;
     const stop = AbortSignal.any([this.#program.signal, this.#left.signal]);
     try {
-      const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
+      const signal = AbortSignal.any([stop, timeLimit(timeoutMs)]);
       for await (const response of this.#program.diagnose(this.#link, signal)) {
         diagnosis.apply(response);
         model.changed();

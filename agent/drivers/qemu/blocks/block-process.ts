@@ -2,10 +2,11 @@ import { chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Backoff } from "../../../../lib/backoff.js";
 import { unavailable } from "../../../../lib/errors.js";
+import { timeLimit } from "../../../../lib/time-limit.js";
 import { startOwned } from "../../../host/exec.js";
+import { connectUnix } from "../../../host/unix-socket.js";
 import { qemuProgram } from "../program.js";
 import { QmpClient } from "../qmp-client.js";
-import { connectUnix } from "../../../host/unix-socket.js";
 import type { BlockEngine } from "./block-engine.js";
 
 /** A QEMU without a machine, which works with disks alone. Disposing of it has it write out what is to be kept, and ends it. */
@@ -54,7 +55,7 @@ export async function startBlockProcess(options: BlockProcessOptions): Promise<B
     child.kill("SIGTERM");
     await ended;
   });
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]);
+  const deadline = AbortSignal.any([signal, timeLimit(startTimeoutMs)]);
   const backoff = new Backoff({ minMs: 10, maxMs: 100 });
   for (;;) {
     const socket = await connectUnix(directory, socketName, { signal: deadline }).catch(() => undefined);

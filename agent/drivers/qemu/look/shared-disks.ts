@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Backoff } from "../../../../lib/backoff.js";
 import { failedPrecondition, invalidArgument, unavailable } from "../../../../lib/errors.js";
 import { quote } from "../../../../lib/names.js";
+import { timeLimit } from "../../../../lib/time-limit.js";
 import { listed } from "../../../../lib/words.js";
 import type { Disk } from "../../../../proto/gen/zor/v1/qemu.js";
 import { startOwned } from "../../../host/exec.js";
@@ -11,10 +12,10 @@ import { openExactly } from "../../../host/open-exactly.js";
 import type { FilesRequest } from "../../abilities/files.js";
 import type { DriverInstance, RecoveryHandle } from "../../driver-instance.js";
 import type { BlockEngine } from "../blocks/block-engine.js";
+import { diskNode } from "../blocks/block-engine.js";
 import { blockProcessDirectory, inDirectory, toConfined } from "../blocks/block-process.js";
 import { type HeldDisk, holdDisks, type OpenDisks } from "../blocks/disk-process.js";
 import type { MachineAccess } from "../blocks/machine-copies.js";
-import { diskNode } from "../blocks/block-engine.js";
 import { deleteFromRunning, deleteFromStopped, snapshotAll } from "../blocks/machine-snapshots.js";
 import {
   type DisksOptions,
@@ -231,7 +232,7 @@ async function serveState(
     await ended;
   });
   const path = join(directory, socket);
-  const deadline = AbortSignal.any([options.signal, AbortSignal.timeout(startTimeoutMs)]);
+  const deadline = AbortSignal.any([options.signal, timeLimit(startTimeoutMs)]);
   const backoff = new Backoff({ minMs: 10, maxMs: 100 });
   while ((await stat(path).catch(() => undefined)) === undefined) {
     options.signal.throwIfAborted();

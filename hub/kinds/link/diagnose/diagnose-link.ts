@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import { AsyncQueue } from "../../../../lib/async-queue.js";
 import { messageOf, ZorError } from "../../../../lib/errors.js";
 import { leavesFramesAlone } from "../../../../lib/impairment.js";
+import { timeLimit } from "../../../../lib/time-limit.js";
 import { AgentServiceService } from "../../../../proto/gen/zor/agent/v1/agent_service.js";
 import { CableServiceService } from "../../../../proto/gen/zor/agent/v1/cable_service.js";
 import { HostState } from "../../../../proto/gen/zor/v1/host.js";
@@ -125,7 +126,7 @@ async function walkHost(
   }
   const ms = (performance.now() - begin).toFixed(1);
   push({ hop: "agent", verdict: HopVerdict.HOP_VERDICT_OK, detail: `answers in ${ms} ms`, remedy: "" });
-  const tooLong = AbortSignal.timeout(diagnoseMs);
+  const tooLong = timeLimit(diagnoseMs);
   try {
     const bounded = { signal: AbortSignal.any([both, tooLong]) };
     for await (const { hop } of agent.connection.stream(CableServiceService.diagnoseEnd, asked, bounded)) {

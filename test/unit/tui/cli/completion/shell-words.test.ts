@@ -4,7 +4,7 @@ import { run } from "../../../../../agent/host/exec.js";
 import { bashReply, quoted, readWord, wordsOfLine, zshMatch } from "../../../../../tui/cli/completion/shell-words.js";
 
 const breaks = " \t\n\"'@><=;|&(:";
-const bash = { shell: "bash", keepsBlanks: false, breaks } as const;
+const bash = { shell: "bash", keepsBlanks: false, isEnd: false, breaks } as const;
 
 describe("words as shells read them", () => {
   it.each<[string, string, string]>([
@@ -51,7 +51,17 @@ describe("what a shell puts in", () => {
     expect(bashReply(readWord(raw, "bash"), wanted, bash)).toBe(reply);
   });
 
-  it("keeps blanks where each word is one of a query", () => {
+  it.each([
+    ['"owner=', 'owner="ana"', 'owner=\\"ana\\""'],
+    ['"owner=', "owner=ana", "owner=ana"],
+    ["'owner=", "owner='", "owner='\\'''"],
+    ["owner=", 'owner="ana"', '\\"ana\\"'],
+  ])("closes a quote that readline takes for closed: %s, then %s, is %s", (raw, wanted, reply) => {
+    expect(bashReply(readWord(raw, "bash"), wanted, { ...bash, isEnd: true })).toBe(reply);
+  });
+
+  it("keeps blanks where each word is one of a query, but those that are one behind the other", () => {
+    expect(quoted("a  b", "", { shell: "bash", keepsBlanks: true })).toBe("a\\ \\ b");
     expect(quoted("sort by mem", "", { shell: "bash", keepsBlanks: true })).toBe("sort by mem");
     expect(quoted("sort by mem", "", { shell: "bash", keepsBlanks: false })).toBe("sort\\ by\\ mem");
   });
