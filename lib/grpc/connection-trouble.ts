@@ -3,6 +3,7 @@ import { unavailable, ZorError } from "../errors.js";
 import { foreignWords } from "../foreign-words.js";
 import { lookAtCertificate, trouble } from "../tls/certificate-trouble.js";
 import { certificateFacts } from "../tls/identity.js";
+import { inProjectWords } from "./library-words.js";
 import { type ConnectionOptions, placeOf } from "./server-identity.js";
 import { fromServiceError } from "./status-codec.js";
 
@@ -61,7 +62,8 @@ function translate(error: unknown, address: string): ZorError {
   }
   if (translated.code === status.DEADLINE_EXCEEDED) return inWords(translated, address);
   // grpc-js speaks of "No connection established" and names addresses in its own way; say it as the rest of the project does.
-  if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE") return translated;
+  if (translated.code !== status.UNAVAILABLE || translated.reason !== "UNAVAILABLE")
+    return inProjectWords(translated, address);
   return unavailable("NO_CONNECTION", address, `cannot reach ${address}: ${causeOf(translated.message)}`, error);
 }
 

@@ -2,6 +2,7 @@ import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "nod
 import { Metadata, status } from "@grpc/grpc-js";
 import { ZorError } from "../errors.js";
 import { BadFraming, MessageSplitter } from "./message-splitter.js";
+import { inProjectWords } from "./library-words.js";
 import { fromServiceError } from "./status-codec.js";
 
 /** What a call is made with. */
@@ -113,7 +114,10 @@ export class DirectCall {
     const code = known ? Number(text) : codeOfHttp(this.#httpStatus);
     const details = known ? decodeMessage(textOf(trailers, "grpc-message")) : noGrpc(this.#httpStatus);
     const metadata = Metadata.fromHttp2Headers(trailers);
-    return fromServiceError(Object.assign(new Error(details), { code, details, metadata }), address);
+    return inProjectWords(
+      fromServiceError(Object.assign(new Error(details), { code, details, metadata }), address),
+      address,
+    );
   }
 
   #errorOfReset(): ZorError {

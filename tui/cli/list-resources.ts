@@ -1,10 +1,9 @@
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import { type Kind, kindNamed, livesOnHosts } from "../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../lib/kinds/resource.js";
-import { parseId } from "../../lib/names.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import { chosenBy } from "./chosen.js";
 import type { ListingOptions } from "./command.js";
-import { selectedBy } from "./input/selector.js";
 import { getResource, hasLabels, listJson, listKind } from "./kinds.js";
 import { pointingOut } from "./output/point-out.js";
 import { printList } from "./output/print-list.js";
@@ -57,14 +56,10 @@ export async function listResources(
 
 /** The options as they are asked of the API: a selector is a part of the filter. @throws {ZorError} INVALID_ARGUMENT */
 function checked(kind: Kind, options: ListingOptions): ListingOptions {
-  const { host, labelColumns, selector, filter } = options;
-  if (host !== undefined && !livesOnHosts(kind))
-    throw invalidArgument("--host", `${kind.plural} do not live on one host; use --filter`);
-  if (host !== undefined) parseId("--host", host);
-  if (labelColumns !== undefined && !hasLabels(kind))
+  const query = chosenBy(kind, options);
+  if (options.labelColumns !== undefined && !hasLabels(kind))
     throw invalidArgument("--label-columns", `${kind.plural} have no labels`);
-  if (selector !== undefined && !hasLabels(kind)) throw invalidArgument("--selector", `${kind.plural} have no labels`);
-  return { ...options, filter: selectedBy(selector, filter) };
+  return { ...options, ...query };
 }
 
 interface Found {

@@ -130,6 +130,8 @@ describe("zor apply, diff and wait", () => {
     expect(await run.result).toMatchObject({ code: 0, stdout: "instance alpha/vm1: state=running\n" });
     expect((await fleet.zor(["wait", "lan", "alpha/lan1", "--for", "spec.mtu = 1500"])).code).toBe(0);
     expect((await fleet.zor(["wait", "lan", "alpha/never", "--for", "deleted"])).code).toBe(0);
+    const several = ["wait", "lans", "--filter", "name : lan1", "--for", "exists"];
+    expect((await fleet.zor(several)).stdout).toMatch(/^lan alpha\/lan1: exists\nlan beta\/lan1: exists\n$/);
     const late = await fleet.zor(["wait", "alpha/vm1", "--for", "deleted", "--timeout", "300ms"]);
     expect(late).toMatchObject({ code: 6, stderr: expect.stringContaining("not deleted in time") });
     expect((await fleet.zor(["wait", "alpha/vm1", "--for", "state=runing"])).stderr).toContain("did you mean RUNNING");

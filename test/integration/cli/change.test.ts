@@ -67,8 +67,11 @@ describe("zor label", () => {
     expect(await text("lans", "--all", "a=b", "-o", "name")).toEqual(["hosts/alpha/lans/lan1", "hosts/beta/lans/lan1"]);
     expect(await text("lans", "--all", "--host", "beta", "c=d", "-o", "name")).toEqual(["hosts/beta/lans/lan1"]);
     expect(await text("lans", "--filter", "labels.c = d", "e=f", "-o", "name")).toEqual(["hosts/beta/lans/lan1"]);
+    expect(await text("lans", "--selector", "c=d", "--filter", "name : beta", "g=h", "-o", "name")).toEqual([
+      "hosts/beta/lans/lan1",
+    ]);
     const nobody = await fleet.zor(["label", "lans", "--filter", "labels.c = nothing", "e=f"]);
-    expect(nobody).toMatchObject({ code: 0, stderr: "no lans there; nothing was changed\n" });
+    expect(nobody).toMatchObject({ code: 0, stderr: "no lans match\n" });
   });
 
   it("changes nothing with --dry-run, and prints the response as JSON", async () => {
@@ -79,7 +82,7 @@ describe("zor label", () => {
 
   it.each<[string[], RegExp]>([
     [["vm", "alpha/vm1"], /say which label: KEY=VALUE, or KEY-/],
-    [["vm", "a=b"], /give names, or --all, or --filter/],
+    [["vm", "a=b"], /name them, or give --filter, --selector or --all/],
     [["vm", "alpha/vm1", "--all", "a=b"], /not both/],
     [["vm", "alpha/vm1", "a=b", "beta/vm1"], /names come first/],
     [["vm", "alpha/vm1", "a=b", "a-"], /"a" is given twice/],

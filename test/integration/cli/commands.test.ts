@@ -287,6 +287,15 @@ describe("zor delete", () => {
     expect((await fleet.zor(["delete", "alpha/vm1", "--yes", "--force"])).code).toBe(0);
   });
 
+  it("deletes what is chosen by what it is like, and nothing when names are given as well, or nothing is meant", async () => {
+    const chosen = ["delete", "instances", "--filter", "name : vm1", "--host", "beta", "--force", "--yes"];
+    expect(await fleet.zor(chosen)).toMatchObject({ code: 0, stdout: "beta/vm1 deleted\n" });
+    expect(await fleet.zor(chosen)).toMatchObject({ code: 0, stdout: "", stderr: "no instances match\n" });
+    expect((await fleet.zor(["delete", "alpha/vm1", "--all", "--force", "--yes"])).code).toBe(2);
+    expect((await fleet.zor(["delete", "instances", "--force", "--yes"])).code).toBe(2);
+    expect(fleet.hub.log.find("instance", vm1)).toBeDefined();
+  });
+
   it("deletes nothing when one of the names does not exist", async () => {
     expect((await fleet.zor(["delete", "alpha/vm1", "alpha/nobody", "--yes", "--force"])).code).toBe(3);
     expect(fleet.hub.requests).toEqual([]);

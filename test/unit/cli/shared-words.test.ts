@@ -5,6 +5,7 @@ import {
   asResourceList,
   dryRunOption,
   noWaitOption,
+  ResourceArgument,
   selectorOption,
   waitOption,
   yesOption,
@@ -41,6 +42,15 @@ const strangers = new Map([
   ["--background", "--no-wait"],
   ["--detached", "--no-wait"],
   ["--deadline", "--timeout"],
+]);
+
+/** Commands that take several names and are not told what is meant by what it is like, and why. */
+const namedOnly = new Map([
+  ["attach", "each instance has its own NIC and lan there"],
+  ["detach", "as attach"],
+  ["create instance", "what is made is not there yet"],
+  ["capture", "the words are one target and its NIC"],
+  ["image push", "the hosts are where one image goes"],
 ]);
 
 let tree: readonly Command[];
@@ -129,5 +139,15 @@ describe("commands that print lists", () => {
         ...["jsonpath=EXPRESSION", "template=TEMPLATE"],
       ]);
     }
+  });
+
+  it("what acts on several resources takes --filter and --selector in their place", () => {
+    const several = tree.filter(({ registeredArguments }) =>
+      registeredArguments.some((argument) => argument instanceof ResourceArgument && argument.variadic),
+    );
+    const wrong = several.filter(
+      ({ options }) => !["--filter", "--selector"].every((long) => options.some((option) => option.long === long)),
+    );
+    expect(wrong.map(wordsOf).sort()).toEqual([...namedOnly.keys()].sort());
   });
 });

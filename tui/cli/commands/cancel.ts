@@ -6,6 +6,7 @@ import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_ser
 import { presentOperation } from "../../client/operation.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { areChosen, asChosen, type ChosenOptions, confirmedNames } from "../chosen.js";
 import {
   noWaitOption,
   type Registrar,
@@ -13,15 +14,16 @@ import {
   responseOutput,
   waitOption,
   withExamples,
+  yesOption,
 } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
-interface CancelOptions {
+interface CancelOptions extends ChosenOptions {
   readonly output: OutputFormat;
-  readonly host?: string;
   readonly wait: boolean;
+  readonly yes?: boolean;
 }
 
 /** One look at an operation that undoes what it began. */
@@ -34,16 +36,20 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Cancel running operations, whoever began them, and wait until they have undone what they began. List them with: zor get operations -o wide.",
     )
-    .addArgument(new ResourceArgument("<operations...>", "operations, by their ids", "operation"))
-    .option("--host <host>", "the host of ids without one")
+    .addArgument(new ResourceArgument("[operations...]", "operations, by their ids", "operation"));
+  asChosen(command, "all that go on; with --host those of a host")
+    .addOption(yesOption())
     .addOption(waitOption())
     .addOption(noWaitOption("return once they have been told"))
     .addOption(responseOutput())
     .action(async (names: string[], options: CancelOptions) => {
       const session = open(command);
       const method = OperationServiceService.cancelOperation;
-      await forEachName(session, names, options.output, async (text, part) => {
-        const name = await resolveName(session, kindNamed("operation"), text, options.host);
+      const kind = kindNamed("operation");
+      const running = areChosen(names, options) ? { ...options, filter: ofRunning(options.filter) } : options;
+      const chosen = await confirmedNames(session, { kind, done: "cancels" }, names, running);
+      await forEachName(session, chosen, options.output, async (text, part) => {
+        const name = await resolveName(session, kind, text, options.host);
         const response = await session.call(method, { name, requestId: session.requestId(part) });
         const told = presentOperation(response.operation, name);
         const operation = options.wait ? await untilEnded(session, told) : told;
@@ -55,8 +61,13 @@ export function define({ program, open }: Registrar): void {
   withExamples(
     command,
     "zor cancel alpha/0f9d6f5e-6a0c-4c3f-9d2c-3f6f0a7d2b11",
-    "zor cancel $(zor get operations --filter 'state = RUNNING' -o name)",
+    "zor cancel --filter 'verb = copy' --host alpha",
   );
+}
+
+/** What is over cannot be cancelled. */
+function ofRunning(filter: string): string {
+  return filter === "" ? "state = RUNNING" : `state = RUNNING AND (${filter})`;
 }
 
 /** @throws {ZorError} FAILED_PRECONDITION when it was through before it could be cancelled. */

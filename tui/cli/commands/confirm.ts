@@ -2,14 +2,14 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { PhyServiceService } from "../../../proto/gen/zor/v1/phy_service.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import { type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
-interface ConfirmOptions {
+interface ConfirmOptions extends ChosenOptions {
   readonly output: OutputFormat;
-  readonly host?: string;
 }
 
 /** `zor confirm PHY...`. */
@@ -19,13 +19,14 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Say that a host is still reached although it has given an interface to a lan: phys of --confirm-within stay there. Without it they are given back.",
     )
-    .addArgument(new ResourceArgument("<phys...>", "phys to confirm", "phy"))
-    .option("--host <host>", "the host of ids without one")
+    .addArgument(new ResourceArgument("[phys...]", "phys to confirm", "phy"));
+  asChosen(command)
     .addOption(responseOutput())
     .action(async (names: string[], options: ConfirmOptions) => {
       const session = open(command);
       const method = PhyServiceService.confirmPhy;
-      await forEachName(session, names, options.output, async (text, part) => {
+      const chosen = await chosenNames(session, kindNamed("phy"), names, options);
+      await forEachName(session, chosen, options.output, async (text, part) => {
         const name = await resolveName(session, kindNamed("phy"), text, options.host);
         const request = { name, requestId: session.requestId(part), validateOnly: false };
         const response = await session.call(method, request);
@@ -34,5 +35,5 @@ export function define({ program, open }: Registrar): void {
         );
       });
     });
-  withExamples(command, "zor confirm alpha/uplink");
+  withExamples(command, "zor confirm alpha/uplink", "zor confirm --all --host alpha");
 }

@@ -6,6 +6,7 @@ import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
 import { type Deletion, planDeletion } from "../deletion.js";
 import { asMethod } from "../change.js";
+import { areChosen, asChosen, type ChosenOptions, chosenOf, typedNumber } from "../chosen.js";
 import {
   dryRunOption,
   noWaitOption,
@@ -22,9 +23,7 @@ import { standardMethod } from "../kinds.js";
 import { kindOfFullName, resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
-interface DeleteOptions extends DeletionOptions {
-  readonly host?: string;
-}
+type DeleteOptions = DeletionOptions & ChosenOptions;
 
 /** Stopping a guest takes a while on a busy host. */
 const deleteTimeoutMs = 60_000;
@@ -36,8 +35,8 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Delete resources, after showing what goes with them: instances with their disks that are not images, hosts with the links that end on them.",
     )
-    .addArgument(new ResourceArgument("<names...>", "instances; or a kind and then names; or full names"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "instances; or a kind and then names; or full names"));
+  asChosen(command)
     .option("--force", "also what runs, or takes others with it")
     .addOption(yesOption())
     .addOption(waitOption())
@@ -46,7 +45,7 @@ export function define({ program, open }: Registrar): void {
     .addOption(responseOutput())
     .action(async (words: string[], options: DeleteOptions) => {
       const session = open(command);
-      await deleteAll(session, await findTargets(session, words, options.host), options, "deleted");
+      await deleteAll(session, await findTargets(session, words, options), options, "deleted");
     });
   withExamples(
     command,
@@ -55,16 +54,27 @@ export function define({ program, open }: Registrar): void {
     "zor delete lan alpha/lan1",
     "zor delete link demo",
     "zor delete a2b alpha/wan",
+    "zor delete instances --selector lab=paris --force",
   );
 }
 
-async function findTargets(session: Session, words: readonly string[], host: string | undefined): Promise<Target[]> {
+async function findTargets(
+  session: Session,
+  words: readonly string[],
+  options: ChosenOptions,
+): Promise<readonly Target[]> {
   const [first = "", ...rest] = words;
+  // A kind alone is what is chosen of.
+  const alone = rest.length === 0 ? findKind(first) : undefined;
+  if (areChosen(alone === undefined ? words : [], options)) {
+    const kind = alone ?? kindNamed("instance");
+    return (await chosenOf(session, kind, options)).map(({ value }) => ({ kind, name: value.name }));
+  }
   const named = rest.length > 0 ? findKind(first) : undefined;
   const targets: Target[] = [];
   for (const text of named === undefined ? words : rest) {
     const kind = named ?? kindOf(text);
-    targets.push({ kind, name: await resolveName(session, kind, text, host) });
+    targets.push({ kind, name: await resolveName(session, kind, text, options.host) });
   }
   return targets;
 }
@@ -91,6 +101,7 @@ export async function deleteAll(
   options: DeletionOptions,
   done: string,
 ): Promise<void> {
+  if (targets.length === 0) return;
   const plan: Deletion[] = [];
   for (const { kind, name } of targets) {
     const deletion = await planDeletion(session, kind, name);
@@ -103,8 +114,8 @@ export async function deleteAll(
     );
   }
   const lines = ["This deletes:", ...new Set(plan.flatMap((each) => each.lines.map((line) => `  ${line}`)))];
-  if (!(await confirm(session, lines, "Delete?", options))) return;
   const byName = new Map(plan.map((each) => [each.name, each]));
+  if (!(await confirm(session, lines, "Delete?", { ...options, ...typedNumber(byName.size) }))) return;
   await forEachName(session, [...byName.keys()], options.output, async (name, part) => {
     const target = byName.get(name);
     if (target !== undefined) await deleteOne(session, { ...target, done }, options, part);

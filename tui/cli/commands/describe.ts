@@ -10,6 +10,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { toRow } from "../../kit/row.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asMethod } from "../change.js";
+import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import { KindArgument, outputOption, type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { fleetFor } from "../fleet.js";
 import { parseKind, standardMethod } from "../kinds.js";
@@ -17,9 +18,9 @@ import { inTone } from "../output/tones.js";
 import { resolveName } from "../resolve.js";
 import type { CliIo, OutputFormat, Session } from "../session.js";
 
-interface DescribeOptions {
+/** How resources are described, and which. */
+export interface DescribeOptions extends ChosenOptions {
   readonly output: OutputFormat;
-  readonly host?: string;
 }
 
 /** `zor describe KIND NAME...`. */
@@ -28,8 +29,8 @@ export function define({ program, open }: Registrar): void {
     .command("describe")
     .description("Show all that is known of resources, for people; as JSON and YAML the response of the API for each.")
     .addArgument(new KindArgument("<kind>", "kind of the resources", "get"))
-    .addArgument(new ResourceArgument("<names...>", "the resources"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "the resources"));
+  asChosen(command)
     .addOption(outputOption(["text", "json", "yaml", "name"], "text"))
     .action(async (word: string, names: string[], options: DescribeOptions) => {
       await describeAll(open(command), parseKind(word, "get"), names, options);
@@ -39,6 +40,7 @@ export function define({ program, open }: Registrar): void {
     "zor describe instance alpha/vm1",
     "zor describe link demo -o yaml",
     "zor describe hosts alpha beta",
+    "zor describe instances --filter 'status.state = FAILED'",
   );
 }
 
@@ -46,9 +48,10 @@ export function define({ program, open }: Registrar): void {
 export async function describeAll(
   session: Session,
   kind: Kind,
-  names: readonly string[],
+  given: readonly string[],
   options: DescribeOptions,
 ): Promise<void> {
+  const names = await chosenNames(session, kind, given, options);
   const canList = findStandardMethod(kind.singular, "list") !== undefined;
   const connection = await session.connect();
   const fleet =

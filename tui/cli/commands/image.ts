@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import {
   asResourceList,
   dryRunOption,
@@ -16,9 +17,8 @@ import { defineExport, defineImport } from "../image/files.js";
 import { definePrune, defineTag } from "../image/upkeep.js";
 import { listResources } from "../list-resources.js";
 import { resolveName } from "../resolve.js";
-import type { OutputFormat } from "../session.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
-import { describeAll } from "./describe.js";
+import { type DescribeOptions, describeAll } from "./describe.js";
 
 /** `zor image import|export|list|inspect|tag|rm|prune|verify|push|build`. */
 export function define({ program, open }: Registrar): void {
@@ -53,10 +53,10 @@ function defineInspect(image: Command, open: Registrar["open"]): void {
   const command = image
     .command("inspect")
     .description("Show all that is known of images; the same as zor describe image.")
-    .addArgument(new ResourceArgument("<names...>", "images", "image"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "images", "image"));
+  asChosen(command)
     .addOption(outputOption(["text", "json", "yaml", "name"], "text"))
-    .action(async (names: string[], options: { readonly output: OutputFormat; readonly host?: string }) =>
+    .action(async (names: string[], options: DescribeOptions) =>
       describeAll(open(command), kindNamed("image"), names, options),
     );
   withExamples(command, "zor image inspect alpha/debian", "zor image inspect alpha/debian -o yaml");
@@ -66,16 +66,17 @@ function defineRemove(image: Command, open: Registrar["open"]): void {
   const command = image
     .command("rm")
     .description("Delete images that no instance uses; the same as zor delete image.")
-    .addArgument(new ResourceArgument("<names...>", "images", "image"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "images", "image"));
+  asChosen(command)
     .addOption(yesOption())
     .addOption(dryRunOption())
     .addOption(responseOutput())
-    .action(async (names: string[], options: DeletionOptions & { readonly host?: string }) => {
+    .action(async (names: string[], options: DeletionOptions & ChosenOptions) => {
       const session = open(command);
       const kind = kindNamed("image");
       const targets = [];
-      for (const text of names) targets.push({ kind, name: await resolveName(session, kind, text, options.host) });
+      for (const text of await chosenNames(session, kind, names, options))
+        targets.push({ kind, name: await resolveName(session, kind, text, options.host) });
       await deleteAll(session, targets, options, "deleted");
     });
   withExamples(command, "zor image rm alpha/debian", "zor image rm alpha/old beta/old --yes");

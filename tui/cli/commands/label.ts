@@ -7,9 +7,9 @@ import { listed } from "../../../lib/words.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { updateResource } from "../change.js";
+import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import {
   dryRunOption,
-  filterOption,
   KindArgument,
   type Registrar,
   ResourceArgument,
@@ -17,7 +17,7 @@ import {
   withExamples,
 } from "../command.js";
 import { forEachName } from "../for-each-name.js";
-import { getResource, listKind, parseKind } from "../kinds.js";
+import { getResource, parseKind } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
@@ -43,6 +43,7 @@ const topics: Readonly<Record<string, Topic>> = {
       "zor label instance alpha/vm1 role-",
       "zor label lans --all site=paris",
       "zor label instances --filter 'labels.role = web' tier=front",
+      "zor label instances --selector lab=paris owner=ana",
     ],
   },
   annotate: {
@@ -55,11 +56,8 @@ const topics: Readonly<Record<string, Topic>> = {
   },
 };
 
-interface LabelOptions {
+interface LabelOptions extends ChosenOptions {
   readonly output: OutputFormat;
-  readonly all?: boolean;
-  readonly filter: string;
-  readonly host?: string;
   readonly overwrite?: boolean;
   readonly dryRun?: boolean;
 }
@@ -74,10 +72,8 @@ export function define({ program, open }: Registrar, name: string): void {
     .usage("[options] KIND NAME... KEY=VALUE... KEY-...")
     .addArgument(new KindArgument("<kind>", "kind of the resources", "update"))
     .addArgument(new ResourceArgument("<names...>", `the resources, and then the ${topic.field}`))
-    .option("--overwrite", "also change what has another value already")
-    .option("--all", `all resources of the kind; with --host those on a host`)
-    .addOption(filterOption("labels.site = lab1"))
-    .option("--host <host>", "the host of names without one")
+    .option("--overwrite", "also change what has another value already");
+  asChosen(command)
     .addOption(dryRunOption("only check the requests"))
     .addOption(responseOutput())
     .action(async (word: string, words: string[], options: LabelOptions) => {
@@ -87,7 +83,8 @@ export function define({ program, open }: Registrar, name: string): void {
       }
       const { names, changes } = parseWords(topic, words);
       const session = open(command);
-      const targets = await findTargets(session, kind, names, options);
+      const given = await chosenNames(session, kind, names, options);
+      const targets = await Promise.all(given.map((text) => resolveName(session, kind, text, options.host)));
       await forEachName(session, targets, options.output, (target, part) =>
         change(session, { topic, kind, name: target, changes, options, part }),
       );
@@ -119,25 +116,6 @@ function parseWords(
   }
   if (changes.size === 0) throw invalidArgument(one, `say which ${one}: KEY=VALUE, or KEY- to take it away`);
   return { names, changes };
-}
-
-async function findTargets(
-  session: Session,
-  kind: Kind,
-  names: readonly string[],
-  { all, filter, host }: LabelOptions,
-): Promise<string[]> {
-  const many = all === true || filter !== "";
-  if (many === names.length > 0) {
-    throw invalidArgument(
-      "name",
-      many ? "give names, or --all or --filter, not both" : "give names, or --all, or --filter",
-    );
-  }
-  if (!many) return Promise.all(names.map((text) => resolveName(session, kind, text, host)));
-  const { resources } = await listKind(await session.connect(), kind, { host, filter }, session.readOptions());
-  if (resources.length === 0) session.note(`no ${kind.plural} there; nothing was changed`);
-  return resources.map(({ value }) => value.name);
 }
 
 interface Change {

@@ -4,13 +4,13 @@ import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_servi
 import { escapeText } from "../../kit/text/escape.js";
 import { instanceStateName } from "../../kinds/instance/states.js";
 import { shortName } from "../../kit/resource-name.js";
+import { areChosen, type ChosenOptions } from "../chosen.js";
 import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
-import { asMany, doToMany, isForMany } from "../wave/for-many.js";
-import type { ManyOptions } from "../wave/run-wave.js";
+import { asMany, doToMany } from "../wave/for-many.js";
 import type { SpecOptions } from "../wave/spec-options.js";
 
 interface VerbRequest {
@@ -58,7 +58,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
 };
 
-interface VerbOptions extends ManyOptions, SpecOptions {
+interface VerbOptions extends ChosenOptions, SpecOptions {
   readonly output: OutputFormat;
   readonly wait: boolean;
   readonly yes?: boolean;
@@ -81,7 +81,7 @@ export function define({ program, open }: Registrar, name: string): void {
     .addOption(responseOutput())
     .action(async (names: string[], options: VerbOptions) => {
       const session = open(command);
-      if (isForMany(names, options)) {
+      if (areChosen(names, options)) {
         await doToMany(
           session,
           { kind: kindNamed("instance"), verb: name, method: verb.method.path.slice(1) },

@@ -10,13 +10,13 @@ import { parseWhole } from "../../kit/input/key-values.js";
 import { parseSerialPort } from "../../kit/input/serial-port.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import { outputOption, type Registrar, repeatable, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { jsonText } from "../output/structured.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
-interface LogsOptions {
-  readonly host?: string;
+interface LogsOptions extends ChosenOptions {
   readonly agent: readonly string[];
   readonly hub?: boolean;
   readonly source: string;
@@ -43,8 +43,8 @@ export function define({ program, open }: Registrar): void {
     .description(
       "Show what instances said on their consoles, what runs them says, and the logs of agents and hub. Control characters become visible escapes.",
     )
-    .addArgument(new ResourceArgument("[name...]", "instances", "instance"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "instances, or --filter, --selector or --all", "instance"));
+  asChosen(command)
     .addOption(repeatable("--agent <host>", "the log of a host's agent; may be repeated (admins)"))
     .option("--hub", "the log of the hub (admins)")
     .option("--source <source>", "console; or runtime: what QEMU or a container's runtime says (operators)", "console")
@@ -55,8 +55,10 @@ export function define({ program, open }: Registrar): void {
     .option("-t, --timestamps", "say when each line came")
     .option("--raw", "the bytes as they are, into a pipe or file")
     .addOption(outputOption(["text", "json"], "text"))
-    .action(async (names: readonly string[], options: LogsOptions) => {
+    .action(async (given: readonly string[], options: LogsOptions) => {
       const session = open(command);
+      const names = await namesOf(session, given, options);
+      if (names === undefined) return;
       checkRaw(session, names, options);
       const query = {
         follow: options.follow === true,
@@ -94,12 +96,25 @@ export function define({ program, open }: Registrar): void {
     command,
     "zor logs alpha/vm1",
     "zor logs -f alpha/vm1 alpha/c1 -t",
+    "zor logs -f --selector lab=paris",
     "zor logs vm1 --port ttyS1 --tail 20",
     "zor logs vm1 --source runtime",
     "zor logs --agent alpha --since 10m",
     "zor logs --hub -f -o json",
     "zor logs alpha/vm1 --raw > vm1.console",
   );
+}
+
+/** The instances that are meant; undefined: none is, of those that match. */
+async function namesOf(
+  session: Session,
+  given: readonly string[],
+  options: LogsOptions,
+): Promise<readonly string[] | undefined> {
+  const { all = false, filter, selector = "", agent, hub = false } = options;
+  if (given.length === 0 && !all && filter === "" && selector === "") return [];
+  const names = await chosenNames(session, kindNamed("instance"), given, options);
+  return names.length > 0 || agent.length > 0 || hub ? names : undefined;
 }
 
 function checkRaw(session: Session, names: readonly string[], options: LogsOptions): void {
@@ -128,7 +143,10 @@ async function findPlaces(session: Session, names: readonly string[], options: L
   for (const host of options.agent) places.push({ kind: "agent", name: `hosts/${parseId("--agent", host)}` });
   if (options.hub === true) places.push({ kind: "hub" });
   if (places.length > 0) return places;
-  throw invalidArgument("name", "nothing was named: give instances, --agent HOST or --hub");
+  throw invalidArgument(
+    "name",
+    "nothing was named: give instances (or --filter, --selector or --all), --agent HOST or --hub",
+  );
 }
 
 function labelOf(place: LogPlace): string {

@@ -4,6 +4,7 @@ import { SessionServiceService } from "../../../proto/gen/zor/v1/session_service
 import { ownerText, placeText } from "../../kinds/session/words.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { asChosen, type ChosenOptions, confirmedNames } from "../chosen.js";
 import {
   asResourceList,
   dryRunOption,
@@ -13,6 +14,7 @@ import {
   responseOutput,
   withExamples,
   withNotes,
+  yesOption,
 } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { listResources } from "../list-resources.js";
@@ -38,8 +40,8 @@ function defineList(session: Command, open: Registrar["open"]): void {
   withExamples(command, "zor session list", "zor session list --watch");
 }
 
-interface EndOptions {
-  readonly host?: string;
+interface EndOptions extends ChosenOptions {
+  readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly output: OutputFormat;
 }
@@ -48,15 +50,18 @@ function defineEnd(session: Command, open: Registrar["open"]): void {
   const command = session
     .command("end")
     .description("End sessions: whose they are is told by whom.")
-    .addArgument(new ResourceArgument("<sessions...>", "sessions, by their ids", "session"))
-    .option("--host <host>", "the host of ids without one")
+    .addArgument(new ResourceArgument("[sessions...]", "sessions, by their ids", "session"));
+  asChosen(command)
+    .addOption(yesOption())
     .addOption(dryRunOption())
     .addOption(responseOutput())
     .action(async (names: string[], options: EndOptions) => {
       const run = open(command);
       const method = SessionServiceService.endSession;
-      await forEachName(run, names, options.output, async (text, part) => {
-        const name = await resolveName(run, kindNamed("session"), text, options.host);
+      const kind = kindNamed("session");
+      const chosen = await confirmedNames(run, { kind, done: "ends" }, names, options);
+      await forEachName(run, chosen, options.output, async (text, part) => {
+        const name = await resolveName(run, kind, text, options.host);
         const validateOnly = options.dryRun === true;
         const response = await run.call(method, { name, requestId: run.requestId(part), validateOnly });
         await run.printResponse(options.output, method, response, () => {
@@ -76,6 +81,6 @@ console; what was begun in a shell of a host ends with it.`,
   withExamples(
     command,
     "zor session end alpha/3f9a1c2e5b",
-    `zor session end $(zor get sessions --filter 'caller = "zor://user/ana"' -o name)`,
+    `zor session end --filter 'caller = "zor://user/ana"' --yes`,
   );
 }

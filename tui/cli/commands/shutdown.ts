@@ -2,16 +2,16 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
+import { areChosen, type ChosenOptions } from "../chosen.js";
 import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples } from "../command.js";
 import { forEachName } from "../for-each-name.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
-import { asMany, doToMany, isForMany } from "../wave/for-many.js";
-import type { ManyOptions } from "../wave/run-wave.js";
+import { asMany, doToMany } from "../wave/for-many.js";
 import type { SpecOptions } from "../wave/spec-options.js";
 
-interface ShutdownOptions extends ManyOptions, SpecOptions {
+interface ShutdownOptions extends ChosenOptions, SpecOptions {
   readonly output: OutputFormat;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
@@ -33,7 +33,7 @@ export function define({ program, open }: Registrar): void {
       const session = open(command);
       const timeoutSeconds = parseWhole("--grace", options.grace, 1, 3600);
       const method = InstanceServiceService.shutdownInstance;
-      if (isForMany(names, options)) {
+      if (areChosen(names, options)) {
         const wanted = { kind: kindNamed("instance"), verb: "shutdown", method: method.path.slice(1) };
         await doToMany(session, wanted, { ...options, with: JSON.stringify({ timeoutSeconds }) });
         return;

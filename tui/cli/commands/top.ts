@@ -13,15 +13,12 @@ import { parseWhole } from "../../kit/input/key-values.js";
 import { drawTop, startState } from "../../kit/top/screen.js";
 import { shownFigures, topRows, topViews } from "../../kit/top/views.js";
 import { outputOption, type Registrar, withExamples, withNotes } from "../command.js";
+import { readTopOrder, type TopOrderOptions } from "../input/top-order.js";
 import { measuredName } from "../measured-name.js";
 import type { Session } from "../session.js";
 import { runTopScreen } from "../top-screen.js";
 
-interface TopOptions {
-  readonly sortBy?: string;
-  readonly sort?: string;
-  readonly reverse?: boolean;
-  readonly filter: string;
+interface TopOptions extends TopOrderOptions {
   readonly count: string;
   readonly interval: string;
   readonly output: "text" | "json";
@@ -39,16 +36,16 @@ export function define({ program, open }: Registrar): void {
     .description("What is used now, each second: by hosts, instances, links, lans and wires.")
     .addArgument(new Argument("[view]", "what to begin with").choices(words).default("instances"))
     .argument("[names...]", "only these: alpha/vm1, alpha (a host), lan:alpha/lan1, link:cable1")
-    .option("--sort-by <column>", "a column, such as MEM, or NAME")
+    .option("--sort-by <columns>", "columns, the most first: such as CPU,MEM or 'WAIT, NAME' or 'MEM asc'")
     .addOption(new Option("--sort <column>", "its name once").hideHelp())
-    .option("--reverse", "the least first")
+    .option("--reverse", "the other way round: the least first")
     .option("--filter <text>", "only names that hold it", "")
     .option("--count <samples>", "of -o json: so many samples of each host; 0: without end", "1")
     .option("--interval <time>", "how often, 1s to 60s; from 10s on nobody has to measure more often for it", "1s")
     .addOption(outputOption(["text", "json"], "text"))
     .action(async (view: string, names: readonly string[], options: TopOptions) => {
       const session = open(command);
-      const state = startState(view, readOrder(view, options));
+      const state = startState(view, readTopOrder(view, options));
       const request = WatchFiguresRequest.fromPartial({
         names: names.map((name) => measuredName("names", name)),
         figures: options.output === "json" ? [] : [...shownFigures],
@@ -62,14 +59,15 @@ export function define({ program, open }: Registrar): void {
     });
   withNotes(
     command,
-    `On a terminal it goes on until q is pressed: 1 to 5 and Tab change what is shown, < and > the column that is sorted by, r its order,
-/ takes a filter, arrows and Page Up and Down move. Elsewhere it prints once. With -o json each line is one thing that is measured, with its
+    `On a terminal it goes on until q is pressed: 1 to 5 and Tab change what is shown, < and > the column that is sorted by, & adds another for
+what is the same by those so far, r turns the order of the last, / takes a filter, arrows and Page Up and Down move. Elsewhere it prints once. With -o json each line is one thing that is measured, with its
 figures in the units of docs/figures.md. CPU% of an instance is of one core, LIMIT% of what it may have.`,
   );
   withExamples(
     command,
     "zor top",
     "zor top hosts --sort-by MEM",
+    "zor top instances --sort-by LIMIT,MEM,NAME",
     "zor top instances alpha/vm1 alpha/vm2",
     "zor top links --filter cable -o json --count 0",
     "zor top hosts --interval 10s",
@@ -85,16 +83,6 @@ function readInterval(text: string): Duration {
 
 function kindsOf(view: string): string[] {
   return [view.slice(0, -1)];
-}
-
-function readOrder(word: string, { sortBy, sort = sortBy, reverse = false, filter }: TopOptions) {
-  const view = topViews.find((each) => each.word === word);
-  if (sort === undefined) return { isReversed: reverse, filter };
-  const titles = ["NAME", ...(view?.columns ?? []).map(({ title }) => title)];
-  const found = titles.find((title) => title.replace(/(%|\/s)$/, "") === sort.toUpperCase().replace(/(%|\/S)$/, ""));
-  if (found === undefined)
-    throw invalidArgument("--sort-by", `${quote(sort)} is no column of ${word}; those are ${titles.join(", ")}`);
-  return { sort: found, isReversed: reverse, filter };
 }
 
 /** Reads until every host has told something, or has had its time. */

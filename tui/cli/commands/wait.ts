@@ -11,24 +11,14 @@ import { watchResponses } from "../../client/watch.js";
 import { parseDurationMs } from "../../kit/input/durations.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import {
-  LanguageOption,
-  type Registrar,
-  ResourceArgument,
-  selectorOption,
-  withExamples,
-  withNotes,
-} from "../command.js";
-import { selectedBy } from "../input/selector.js";
-import { listKind } from "../kinds.js";
+import { areChosen, asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
+import { LanguageOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
 import { lossReporter } from "../loss-reporter.js";
 import { kindOfFullName, resolveLocally, resolveName } from "../resolve.js";
 import type { Session } from "../session.js";
 
-interface Options {
+interface Options extends ChosenOptions {
   readonly for: string;
-  readonly host?: string;
-  readonly selector?: string;
 }
 
 /** Longest wait, unless --timeout says otherwise. */
@@ -40,13 +30,11 @@ export function define({ program, open }: Registrar): void {
     .command("wait")
     .description("Wait until resources are as they should be: in a state, deleted, or as a filter says.")
     .addArgument(new ResourceArgument("[names...]", "instances; or a kind and then names; or full names"))
-    .addOption(conditionOption())
-    .option("--host <host>", "the host of names without one")
-    .addOption(selectorOption())
-    .action(async (words: string[], options: Options) => wait(open(command), words, options));
+    .addOption(conditionOption());
+  asChosen(command).action(async (words: string[], options: Options) => wait(open(command), words, options));
   withNotes(
     command,
-    "It waits 5 minutes, or as --timeout says, through restarts of the hub, and ends with 6 when the time is over. With --selector and a kind it is for all that have those labels when it begins.",
+    "It waits 5 minutes, or as --timeout says, through restarts of the hub, and ends with 6 when the time is over. With --filter, --selector or --all, and a kind, it is for all that match when it begins.",
   );
   withExamples(
     command,
@@ -69,10 +57,7 @@ async function wait(session: Session, words: readonly string[], options: Options
   const { kind, names } = targetsOf(words, options);
   const condition = conditionOf(kind, options.for);
   const left = new Set(await namesOf(session, kind, names, options));
-  if (left.size === 0) {
-    session.note(`no ${kind.plural} have these labels`);
-    return;
-  }
+  if (left.size === 0) return;
   const { timeout } = session.options;
   const ending = timeLimit(timeout === undefined ? patienceMs : parseDurationMs("--timeout", timeout));
   const ended = new AbortController();
@@ -103,18 +88,12 @@ async function wait(session: Session, words: readonly string[], options: Options
   if (left.size > 0) throw late(kind, [...left], options.for);
 }
 
-function targetsOf(words: readonly string[], { selector }: Options): { kind: Kind; names: readonly string[] } {
+function targetsOf(words: readonly string[], options: Options): { kind: Kind; names: readonly string[] } {
   const [first = "", ...rest] = words;
   const named = findKind(first);
-  if (selector !== undefined) {
-    if (named === undefined || rest.length > 0)
-      throw invalidArgument(
-        "names",
-        "with --selector, say the kind and no names: zor wait instances --selector lab=paris",
-      );
-    return { kind: named, names: [] };
-  }
-  if (words.length === 0) throw invalidArgument("names", "say which resources, or a kind and --selector");
+  // A kind alone is what is chosen of.
+  const isAlone = named !== undefined && rest.length === 0;
+  if (areChosen(isAlone ? [] : words, options)) return { kind: named ?? kindNamed("instance"), names: [] };
   if (named !== undefined && rest.length > 0) return { kind: named, names: rest };
   const kinds = new Set(words.map((word) => kindOfFullName(word) ?? kindNamed("instance")));
   const [kind = kindNamed("instance"), other] = kinds;
@@ -146,13 +125,10 @@ async function namesOf(
   session: Session,
   kind: Kind,
   names: readonly string[],
-  { host, selector }: Options,
+  options: Options,
 ): Promise<readonly string[]> {
-  if (selector !== undefined) {
-    const query = { filter: selectedBy(selector), ...(host === undefined ? {} : { host }) };
-    const { resources } = await listKind(await session.connect(), kind, query, session.readOptions());
-    return resources.map(({ value }) => value.name);
-  }
+  if (names.length === 0) return await chosenNames(session, kind, names, options);
+  const { host } = options;
   // What is not there yet can be waited for, when the name says where.
   const whole = names.map(
     async (text) => resolveLocally(kind, text, host) ?? (await resolveName(session, kind, text, host)),

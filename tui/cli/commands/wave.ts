@@ -11,15 +11,14 @@ import { WaveServiceService as service } from "../../../proto/gen/zor/v1/wave_se
 import { waveAgain, waveVerb } from "../../kinds/operation/wave-spec.js";
 import { idOf } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { areChosen, asChosen, type ChosenOptions, chosenOf } from "../chosen.js";
 import {
   dryRunOption,
-  filterOption,
   LanguageOption,
   noWaitOption,
   type Registrar,
   ResourceArgument,
   responseOutput,
-  selectorOption,
   waitOption,
   withExamples,
   withNotes,
@@ -28,13 +27,13 @@ import {
 import { listKind } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
-import { areMany, type BeginOptions, beginWave, confirmWave, type ManyOptions, manyOf } from "../wave/run-wave.js";
+import { type BeginOptions, beginWave, confirmWave } from "../wave/run-wave.js";
 import { asWave, type SpecOptions, specOf } from "../wave/spec-options.js";
 import { printChanges } from "../wave/print-changes.js";
 import { followWave } from "../wave/follow-wave.js";
 import { describeWave } from "../wave/wave-text.js";
 
-interface RunOptions extends SpecOptions, ManyOptions {
+interface RunOptions extends SpecOptions, ChosenOptions {
   readonly kind: string;
   readonly wait: boolean;
   readonly yes?: boolean;
@@ -104,12 +103,8 @@ function defineRun(group: Command, open: Registrar["open"]): void {
     .argument("<verb>", "what is done to each: start, stop, shutdown, delete ...")
     .addArgument(new ResourceArgument("[names...]", "resources, or --filter, --selector or --all", "instance"))
     .addOption(new LanguageOption("--kind <kind>", "what the names are of", "kind").default("instance"))
-    .option("--host <host>", "the host of names without one, or of all that are meant")
-    .option("--all", "all of them")
-    .addOption(filterOption("labels.lab = 'a'"))
-    .addOption(selectorOption())
     .option("--with <json>", "what else the request says, such as '{\"force\": true}'");
-  asWave(run)
+  asWave(asChosen(run))
     .addOption(yesOption())
     .addOption(waitOption())
     .addOption(noWaitOption("return once it has begun"))
@@ -129,10 +124,10 @@ async function runWave(session: Session, verb: string, names: readonly string[],
   const kind = findKind(options.kind);
   if (kind === undefined) throw invalidArgument("--kind", `${quote(options.kind)} is no kind of resource`);
   const method = methodOf(kind, verb);
-  if (names.length > 0 === areMany(options))
-    throw invalidArgument("names", `name ${kind.plural}, or give --filter, --selector or --all`);
-  const areNamed = names.length > 0;
-  const resources = areNamed ? await namedOf(session, kind, names, options.host) : await manyOf(session, kind, options);
+  const areNamed = !areChosen(names, options);
+  const find = areNamed ? namedOf(session, kind, names, options.host) : chosenOf(session, kind, options);
+  const resources = await find;
+  if (resources.length === 0) return;
   const targets = await confirmWave(session, { kind, verb, resources, areNamed }, options);
   if (targets.length > 0) await beginWave(session, specOf(method, targets, options), options);
 }

@@ -7,6 +7,7 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { parseBytesPerSecond } from "../../kit/input/rate.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import {
   dryRunOption,
   noWaitOption,
@@ -50,16 +51,17 @@ export function defineVerify(image: Command, open: Registrar["open"]): void {
     .description(
       "Read images whole and compare them with their digests. A damaged one is marked: nothing starts from it.",
     )
-    .addArgument(new ResourceArgument("<names...>", "images", "image"))
-    .option("--host <host>", "the host of names without one")
+    .addArgument(new ResourceArgument("[names...]", "images", "image"));
+  asChosen(command)
     .addOption(waitOption())
     .addOption(noWaitOption("return once it has begun"))
     .addOption(dryRunOption())
     .addOption(responseOutput())
-    .action(async (names: string[], options: WorkOptions) => {
+    .action(async (names: string[], options: WorkOptions & ChosenOptions) => {
       const session = open(command);
       const method = ImageServiceService.verifyImage;
-      await forEachName(session, names, options.output, async (text, part) => {
+      const chosen = await chosenNames(session, kindNamed("image"), names, options);
+      await forEachName(session, chosen, options.output, async (text, part) => {
         const name = await resolveName(session, kindNamed("image"), text, options.host);
         const request = { name, requestId: session.requestId(part), validateOnly: options.dryRun === true };
         const begun = await session.call(method, request);

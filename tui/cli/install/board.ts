@@ -1,6 +1,7 @@
 import { understandsEscapes } from "../../../lib/terminal.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { cutText } from "../../kit/text/text-width.js";
+import { ToldSteps } from "../output/told-steps.js";
 import type { CliIo } from "../session.js";
 
 /** What is seen of one host while it is worked on. */
@@ -19,11 +20,12 @@ const nameWidth = 20;
 /** Fewer rows than a terminal has lines: what scrolls off cannot be written again. */
 const spareLines = 3;
 
-/** Shows rows as they change: a table in place on a terminal, a line for each step elsewhere. */
+/** Shows rows as they change: a table in place on a terminal, a line for each step or tenth of one elsewhere. */
 export class Board implements Disposable {
   readonly #io: CliIo;
   readonly #rows: BoardRow[] = [];
   readonly #startedMs = new Map<BoardRow, number>();
+  readonly #told = new Map<BoardRow, ToldSteps>();
   readonly #isLive: boolean;
   readonly #timer: NodeJS.Timeout | undefined;
   #drawn = 0;
@@ -40,6 +42,7 @@ export class Board implements Disposable {
   add(name: string): BoardRow {
     const row = { name, step: "waits", seconds: 0, result: "" };
     this.#rows.push(row);
+    this.#told.set(row, new ToldSteps());
     return row;
   }
 
@@ -48,7 +51,8 @@ export class Board implements Disposable {
     if (!this.#startedMs.has(row)) this.#startedMs.set(row, performance.now());
     if (row.step === step) return;
     row.step = step;
-    if (!this.#isLive && !this.#isQuiet) this.#io.errors.write(`${escapeText(`${row.name}: ${step}`)}\n`);
+    if (this.#isLive || this.#isQuiet || this.#told.get(row)?.isTold(step) === false) return;
+    this.#io.errors.write(`${escapeText(`${row.name}: ${step}`)}\n`);
   }
 
   /** A row is through. */

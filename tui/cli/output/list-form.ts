@@ -46,11 +46,10 @@ export function sortedRows<T>(
   make?: ColumnMaker<T>,
 ): readonly T[] {
   if (sortBy === undefined) return rows;
-  const wanted = splitFields(sortBy).map((each) => {
-    const [, minus, name = "", direction] = /^(-?)(.*?)(?:\s+(asc|desc))?$/i.exec(each) ?? [];
-    const column = columnNamed("--sort-by", all, name, make);
-    return { column, sign: (minus === "-") !== (direction?.toLowerCase() === "desc") ? -1 : 1 };
-  });
+  const wanted = parseSortBy(sortBy).map(({ name, isDescending = false }) => ({
+    column: columnNamed("--sort-by", all, name, make),
+    sign: isDescending ? -1 : 1,
+  }));
   // What compares texts takes milliseconds to make: only for those who sort.
   const collator = new Intl.Collator("en", { numeric: true });
   const keysOf = (row: T) => wanted.map(({ column }) => column.sortKey?.(row) ?? column.value(row));
@@ -63,6 +62,22 @@ export function sortedRows<T>(
     return 0;
   });
   return keyed.map(({ row }) => row);
+}
+
+/** One of the columns of --sort-by. */
+export interface SortWord {
+  readonly name: string;
+  /** Undefined: nothing is said of it. */
+  readonly isDescending?: boolean;
+}
+
+/** Reads --sort-by: "COLUMN", "-COLUMN", "COLUMN desc" or several with commas. */
+export function parseSortBy(text: string): readonly SortWord[] {
+  return splitFields(text).map((each) => {
+    const [, minus = "", name = "", word = ""] = /^(-?)(.*?)(?:\s+(asc|desc))?$/i.exec(each) ?? [];
+    if (minus === "" && word === "") return { name };
+    return { name, isDescending: (minus === "-") !== (word.toLowerCase() === "desc") };
+  });
 }
 
 /** What commas part, those in quotes aside: `labels."a,b" desc, NAME`. */

@@ -35,10 +35,6 @@ function remedyOf({ reason, resource }: ZorError, hop: Hop | undefined): string 
       return hop.changes
         ? "it may still happen; look with zor get, or allow more time with --timeout"
         : `the ${hop.server} of context ${hop.context} is stopped or hangs; --timeout allows more time`;
-    case "UNIMPLEMENTED":
-      return hop.server === "hub"
-        ? "the hub does not offer this: it is of another version"
-        : "this agent does not offer it: agents serve their own host only, or it is of another version";
     default:
       return "";
   }

@@ -3,13 +3,14 @@ import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { escapeText } from "../../kit/text/escape.js";
 import type { TerminalOutput } from "../../client/raw-terminal.js";
 import { cutText } from "../../kit/text/text-width.js";
+import { ToldSteps } from "./told-steps.js";
 
 /** A line of progress that is wiped when disposed. */
 export interface Progress extends Disposable {
   update(operation: Operation): void;
 }
 
-/** Shows an operation's progress: one line that changes on a terminal that can do that, one line a step elsewhere. */
+/** Shows an operation's progress: one line that changes on a terminal that can do that, one line a step or a tenth of one elsewhere. */
 export function showProgress(output: TerminalOutput, env: Environment, title: string): Progress {
   return output.isTTY === true && understandsEscapes(env) ? changingLine(output, title) : stepLines(output, title);
 }
@@ -27,11 +28,10 @@ function changingLine(output: TerminalOutput, title: string): Progress {
 }
 
 function stepLines(output: TerminalOutput, title: string): Progress {
-  let last = "";
+  const told = new ToldSteps();
   return {
-    update: ({ step }) => {
-      if (step !== "" && step !== last) output.write(`${escapeText(`${title}: ${step}`)}\n`);
-      last = step;
+    update: ({ step, progressPercent }) => {
+      if (told.isTold(step, progressPercent)) output.write(`${escapeText(`${title}: ${step}`)}\n`);
     },
     [Symbol.dispose]: () => undefined,
   };

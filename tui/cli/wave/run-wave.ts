@@ -1,5 +1,4 @@
 import { countedNames } from "../../../lib/counted-names.js";
-import { invalidArgument } from "../../../lib/errors.js";
 import type { Kind } from "../../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
@@ -8,37 +7,11 @@ import { WaveServiceService as service } from "../../../proto/gen/zor/v1/wave_se
 import { waveVerb } from "../../kinds/operation/wave-spec.js";
 import { idOf } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
+import { typedNumber } from "../chosen.js";
 import { type ConfirmOptions, confirm } from "../confirm.js";
-import { selectedBy } from "../input/selector.js";
-import { listKind } from "../kinds.js";
 import type { OutputFormat, Session } from "../session.js";
 import { blastLines, planBlast } from "./blast.js";
 import { itemLines } from "./wave-text.js";
-
-/** Of more than so many the number is typed. */
-const typeNumberAbove = 20;
-
-/** Which resources are meant, where they are not named. */
-export interface ManyOptions {
-  readonly all?: boolean;
-  readonly filter: string;
-  readonly selector?: string;
-  readonly host?: string;
-}
-
-/** Whether resources are chosen by what they are like. */
-export function areMany({ all, filter, selector }: ManyOptions): boolean {
-  return all === true || filter !== "" || (selector ?? "") !== "";
-}
-
-/** The resources that are chosen by what they are like. @throws {ZorError} INVALID_ARGUMENT when there is none. */
-export async function manyOf(session: Session, kind: Kind, options: ManyOptions): Promise<readonly AnyResource[]> {
-  const filter = selectedBy(options.selector, options.filter);
-  const query = { filter, host: options.host };
-  const { resources } = await listKind(await session.connect(), kind, query, session.readOptions());
-  if (resources.length === 0) throw invalidArgument("--filter", `no ${kind.plural} match it`);
-  return resources;
-}
 
 /** What is to be done, to which. */
 export interface WantedWave {
@@ -67,11 +40,12 @@ export async function confirmWave(
     return [];
   }
   if (areNamed && impact.action.dangerous !== true && options.dryRun !== true) return names;
-  const phrase = names.length > typeNumberAbove ? { phrase: `${names.length}` } : {};
   // Of those that are named none is left out: the server says of each whether it can be done.
   const all = [...impact.changes, ...impact.skipped];
   const shown = areNamed ? { ...impact, changes: all, skipped: [] } : impact;
-  return (await confirm(session, blastLines(shown), "Go ahead?", { ...options, ...phrase })) ? names : [];
+  return (await confirm(session, blastLines(shown), "Go ahead?", { ...options, ...typedNumber(names.length) }))
+    ? names
+    : [];
 }
 
 /** How a wave is begun. */

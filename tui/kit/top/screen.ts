@@ -1,5 +1,14 @@
 import { escapeText } from "../text/escape.js";
-import { cellTexts, headTexts, type TopOrder, type TopRow, type TopView, topViews } from "./views.js";
+import {
+  cellTexts,
+  headTexts,
+  orderText,
+  type TopKey,
+  type TopOrder,
+  type TopRow,
+  type TopView,
+  topViews,
+} from "./views.js";
 
 /** What a person has chosen. */
 export interface TopState extends TopOrder {
@@ -14,7 +23,11 @@ export interface TopState extends TopOrder {
 /** The state at the beginning. */
 export function startState(word: string, order: Partial<TopOrder> = {}): TopState {
   const view = topViews.find((each) => each.word === word) ?? instancesView();
-  return { view, sort: view.sort, isReversed: false, filter: "", ...order, scroll: 0, typed: undefined, isOver: false };
+  return { view, order: usualOrder(view), filter: "", ...order, scroll: 0, typed: undefined, isOver: false };
+}
+
+function usualOrder({ sort }: TopView): readonly TopKey[] {
+  return [{ title: sort, isReversed: false }];
 }
 
 function instancesView(): TopView {
@@ -24,20 +37,35 @@ function instancesView(): TopView {
   return found;
 }
 
-/** The state with something turned on by one. */
-export function turnedState(state: TopState, how: "view" | "next-column" | "column-before" | "order"): TopState {
+/** The state with something turned on by one: of several columns that it is sorted by the last. */
+export function turnedState(
+  state: TopState,
+  how: "view" | "next-column" | "column-before" | "also" | "order",
+): TopState {
+  const before = state.order.slice(0, -1);
+  const { title, isReversed } = state.order.at(-1) ?? { title: state.view.sort, isReversed: false };
+  const turned = (key: TopKey): TopState => ({ ...state, order: [...before, key] });
   switch (how) {
     case "view": {
       const next = topViews[(topViews.indexOf(state.view) + 1) % topViews.length] ?? state.view;
-      return { ...state, view: next, sort: next.sort, scroll: 0 };
+      return inView(state, next);
     }
     case "next-column":
-      return { ...state, sort: nextSort(state, 1) };
+      return turned({ title: nextTitle(state, before, 1), isReversed });
     case "column-before":
-      return { ...state, sort: nextSort(state, -1) };
+      return turned({ title: nextTitle(state, before, -1), isReversed });
+    case "also": {
+      if (state.order.length > state.view.columns.length) return state;
+      const next = { title: nextTitle(state, state.order, 1), isReversed: false };
+      return { ...state, order: [...state.order, next] };
+    }
     case "order":
-      return { ...state, isReversed: !state.isReversed };
+      return turned({ title, isReversed: !isReversed });
   }
+}
+
+function inView(state: TopState, view: TopView): TopState {
+  return { ...state, view, order: usualOrder(view), scroll: 0 };
 }
 
 /** The state after a key. @param page rows on the screen. */
@@ -45,7 +73,7 @@ export function pressKey(state: TopState, key: string, page: number): TopState {
   if (key === "\x03") return { ...state, isOver: true };
   if (state.typed !== undefined) return typeKey(state, key, state.typed);
   const named = topViews.find((view) => view.key === key);
-  if (named !== undefined) return { ...state, view: named, sort: named.sort, scroll: 0 };
+  if (named !== undefined) return inView(state, named);
   const scrolled = (by: number): TopState => ({ ...state, scroll: Math.max(0, state.scroll + by) });
   switch (key) {
     case "q":
@@ -57,6 +85,8 @@ export function pressKey(state: TopState, key: string, page: number): TopState {
       return turnedState(state, "next-column");
     case "<":
       return turnedState(state, "column-before");
+    case "&":
+      return turnedState(state, "also");
     case "r":
       return turnedState(state, "order");
     case "/":
@@ -86,9 +116,16 @@ function typeKey(state: TopState, key: string, typed: string): TopState {
   return /^[\x20-\x7e]+$/.test(key) && typed.length < 60 ? { ...state, typed: typed + key } : state;
 }
 
-function nextSort({ view, sort }: TopState, by: number): string {
+/** The column beside the one that is sorted by last, of those that are not sorted by already. */
+function nextTitle({ view, order }: TopState, taken: readonly TopKey[], by: number): string {
   const titles = ["NAME", ...view.columns.map(({ title }) => title)];
-  return titles[(titles.indexOf(sort) + by + titles.length) % titles.length] ?? sort;
+  const last = order.at(-1)?.title ?? view.sort;
+  const from = titles.indexOf(last);
+  for (let step = 1; step < titles.length; step++) {
+    const title = titles[(from + by * step + titles.length * step) % titles.length];
+    if (title !== undefined && !taken.some((key) => key.title === title)) return title;
+  }
+  return last;
 }
 
 /** What is drawn besides rows. */
@@ -111,17 +148,17 @@ export function pageOf({ rows, trouble }: Pick<TopFrame, "rows" | "trouble">): n
 
 /** The lines of the screen, each as wide as it at most, without escapes. */
 export function drawTop(all: readonly TopRow[], state: TopState, frame: TopFrame): string[] {
-  const { view, sort, isReversed, filter, typed } = state;
+  const { view, filter, typed } = state;
   const { columns, trouble, clock } = frame;
   const page = pageOf(frame);
   const scroll = Math.max(0, Math.min(state.scroll, all.length - page));
-  const order = `by ${sort}${isReversed ? ", reversed" : ""}`;
+  const order = `by ${orderText(state.order)}`;
   const only = filter === "" ? "" : `, with "${filter}"`;
   const title = `zor top  ${all.length} ${view.word} ${order}${only}  ${clock}`;
   const head = headTexts(view, columns);
   const body = all.slice(scroll, scroll + page).map((row) => cellTexts(row, view, columns));
   while (body.length < page) body.push("");
-  const keys = "1 hosts 2 instances 3 links 4 lans 5 wires  <> sort  r turn  / filter  q quit";
+  const keys = "1 hosts 2 instances 3 links 4 lans 5 wires  <>& sort  r turn  / filter  q quit";
   const footer = typed === undefined ? keys : `filter: ${typed}_  (Enter takes it, Esc leaves it)`;
   const lines = [title, ...(trouble === "" ? [] : [escapeText(trouble)]), head, ...body, footer];
   return lines.map((line) => cut(line, columns));

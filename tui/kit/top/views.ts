@@ -97,17 +97,33 @@ export const shownFigures: readonly Figure[] = [
   ...new Set(topViews.flatMap(({ columns }) => columns.map(({ figure }) => figure))),
 ];
 
+/** What rows are sorted by. */
+export interface TopKey {
+  /** Title of a column, or "NAME". */
+  readonly title: string;
+  /** The least first, of names the last; otherwise the most, of names the first. */
+  readonly isReversed: boolean;
+}
+
 /** How rows are chosen and ordered. */
 export interface TopOrder {
-  /** Title of a column, or "NAME". */
-  readonly sort: string;
-  readonly isReversed: boolean;
+  /** What is the same by one is sorted by the next. */
+  readonly order: readonly TopKey[];
   /** Only names that hold it. */
   readonly filter: string;
 }
 
+/** "CPU%, then MEM, the least first". */
+export function orderText(order: readonly TopKey[]): string {
+  const keys = order.map(({ title, isReversed }) => {
+    const reversed = title === "NAME" ? ", the last first" : ", the least first";
+    return `${title}${isReversed ? reversed : ""}`;
+  });
+  return keys.join(", then ");
+}
+
 /** The rows of a view, in their order. */
-export function topRows(all: Iterable<Watched>, view: TopView, { sort, isReversed, filter }: TopOrder): TopRow[] {
+export function topRows(all: Iterable<Watched>, view: TopView, { order, filter }: TopOrder): TopRow[] {
   const wanted = filter.toLowerCase();
   const rows: TopRow[] = [];
   for (const subject of all) {
@@ -116,12 +132,21 @@ export function topRows(all: Iterable<Watched>, view: TopView, { sort, isReverse
     if (wanted !== "" && !name.toLowerCase().includes(wanted)) continue;
     rows.push({ name, resource: subject.name, values: view.columns.map(({ figure }) => subject.values.get(figure)) });
   }
-  const at = view.columns.findIndex(({ title }) => title === sort);
   const byName = (a: TopRow, b: TopRow): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  const sign = isReversed ? -1 : 1;
-  if (at === -1) return rows.sort((a, b) => sign * byName(a, b));
-  // The most first.
-  return rows.sort((a, b) => sign * ((b.values[at] ?? -1) - (a.values[at] ?? -1)) || byName(a, b));
+  const comparers = order.map(({ title, isReversed }) => {
+    const at = view.columns.findIndex((column) => column.title === title);
+    const sign = isReversed ? -1 : 1;
+    // The most first.
+    return (a: TopRow, b: TopRow): number =>
+      sign * (at === -1 ? byName(a, b) : (b.values[at] ?? -1) - (a.values[at] ?? -1));
+  });
+  return rows.sort((a, b) => {
+    for (const compare of comparers) {
+      const found = compare(a, b);
+      if (found !== 0) return found;
+    }
+    return byName(a, b);
+  });
 }
 
 function nameOf({ name, part, host }: Watched): string {

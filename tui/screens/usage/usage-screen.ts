@@ -8,7 +8,7 @@ import type { Body, BodyLine, Screen } from "../../kit/screen.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
 import { startState, type TopState, turnedState } from "../../kit/top/screen.js";
-import { cellTexts, headTexts, type TopRow, topRows } from "../../kit/top/views.js";
+import { cellTexts, headTexts, orderText, type TopRow, topRows } from "../../kit/top/views.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
@@ -46,8 +46,8 @@ export class UsageScreen implements Screen {
   }
 
   title(): string {
-    const { view, sort, isReversed } = this.#state;
-    return `use of ${view.word} by ${sort}${isReversed ? ", the least first" : ""}`;
+    const { view, order } = this.#state;
+    return `use of ${view.word} by ${orderText(order)}`;
   }
 
   line(): string {
@@ -234,6 +234,7 @@ export class UsageScreen implements Screen {
         run: turn("next-column"),
       },
       { keys: ["<"], title: "sort by the column before", group, run: turn("column-before") },
+      { keys: ["&"], title: "sort what is the same so far by another column", group, run: turn("also") },
       {
         keys: ["R"],
         title: "the least first, or the most",

@@ -25,6 +25,19 @@ test.each([
     ["alpha/a", "alpha/b", "alpha/c"],
   ],
   [["<"], ["alpha/a", "alpha/b", "alpha/c"]],
+  // Also by memory, and that the least first; what has the same by both goes by its name.
+  [
+    ["&", "<", "r", "r", ">", ">"],
+    ["alpha/b", "alpha/a", "alpha/c"],
+  ],
+  [
+    ["&", ">", "r"],
+    ["alpha/b", "alpha/c", "alpha/a"],
+  ],
+  [
+    ["<", "r", "&"],
+    ["alpha/c", "alpha/b", "alpha/a"],
+  ],
   [["/", "C", "\r"], ["alpha/c"]],
   [
     ["/", "C", "\x1b"],
@@ -66,4 +79,19 @@ test("a name cannot command the terminal", () => {
   const rows = topRows([instance("\x1b[2J", 1)], state.view, state);
   const frame = { columns: 80, rows: 24, trouble: "\x1b[2J", clock: "" };
   expect(drawTop(rows, state, frame).join("")).not.toContain("\x1b");
+});
+
+test("each column is sorted by once, however often another is added", () => {
+  const state = press(...Array.from({ length: 40 }, () => "&"), "<", ">");
+  const titles = state.order.map(({ title }) => title);
+  expect(new Set(titles).size).toBe(titles.length);
+  expect(titles).toHaveLength(state.view.columns.length + 1);
+});
+
+test("it says what it is sorted by", () => {
+  const title = (...keys: readonly string[]) =>
+    drawTop([], press(...keys), { columns: 120, rows: 6, trouble: "", clock: "" })[0];
+  expect(title()).toMatch(/instances by CPU% /);
+  expect(title("r", "&", ">")).toMatch(/by CPU%, the least first, then MEM /);
+  expect(title("<", "r")).toMatch(/by NAME, the last first /);
 });
