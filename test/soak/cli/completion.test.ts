@@ -99,7 +99,7 @@ describe.each(shells)("completion in %s", (shell) => {
     await completed(terminal, "zor get vms --filter label.site=", /--filter label\.site=paris/);
     await completed(terminal, "zor get vms --filter='state=runn", /--filter='?state=running'?/);
     await completed(terminal, "zor query kind=kvm and state=runn", /zor query kind=kvm and state=running/);
-    await completed(terminal, "zor start -l si", /site!=/, 2);
+    await completed(terminal, "zor start -l site", /site!=/, 2);
     await completed(terminal, "zor wait beta/vm1 --for 'deleted", /--for 'deleted'/);
   });
 
