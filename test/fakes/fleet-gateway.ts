@@ -198,6 +198,16 @@ export class FakeGateway implements FleetGateway {
     };
   }
 
+  /** What was begun on hosts last. */
+  rollout: { readonly told: Parameters<FleetGateway["rollOut"]>[1]; readonly end: (code: number) => void } | undefined;
+
+  rollOut: FleetGateway["rollOut"] = (words, told) => {
+    this.calls.push(`zor ${words.join(" ")}`);
+    const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+    this.rollout = { told, end };
+    return { say: (line) => void this.calls.push(`say ${line}`), ended };
+  };
+
   async runZor(words: readonly string[]): Promise<number> {
     this.calls.push(`zor ${words.join(" ")}`);
     return 0;

@@ -28,7 +28,9 @@ export function messageLines(
       { text: plainText(others), tone: "dim" },
     ];
     const sign = prompt.type === "input" ? `${plainText(prompt.title)}: ` : `${searchSign(prompt)}:`;
-    return [typed(sign, prompt.text, after, width)];
+    const text =
+      prompt.type === "input" && prompt.isSecret === true ? "\u2022".repeat(prompt.text.length) : prompt.text;
+    return [typed(sign, text, after, width)];
   }
   if (prompt?.type === "question")
     return said("? ", `${prompt.title}? y goes ahead, any other key does not`, "warn", width);

@@ -151,9 +151,9 @@ export class Prompts {
     });
   }
 
-  #goOn({ text, go }: Prompt & { readonly type: "input" }): void {
+  #goOn({ text, go, isSecret }: Prompt & { readonly type: "input" }): void {
     try {
-      go(text.trim());
+      go(isSecret === true ? text : text.trim());
     } catch (error) {
       this.#model.say(messageOf(error), "warn");
     }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { failedPrecondition } from "../../lib/errors.js";
 import { boundCommand, wardedCommand } from "../../lib/owned-process.js";
 
@@ -39,6 +40,31 @@ export async function runBehind(
   });
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", onText);
   return await ended(child, program, { remedy, signal });
+}
+
+/** A program that is spoken with in lines. */
+export interface SpokenProgram {
+  /** Sends it a line. */
+  say(line: string): void;
+  /** Its exit code. @throws {ZorError} FAILED_PRECONDITION when it is not there. */
+  readonly ended: Promise<number>;
+}
+
+/** Runs a program behind that is spoken with in lines, and ends with zor or by the signal. */
+export function runSpoken(
+  [program = "", ...argv]: readonly string[],
+  told: { readonly onLine: (line: string) => void; readonly onSaid: (line: string) => void },
+  { remedy, signal, environment }: RunOptions,
+): SpokenProgram {
+  const child = spawn(...boundCommand(program, argv), {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
+  // Whoever is gone is not told anything.
+  child.stdin.on("error", () => undefined);
+  createInterface({ input: child.stdout }).on("line", told.onLine);
+  createInterface({ input: child.stderr }).on("line", told.onSaid);
+  return { say: (line) => void child.stdin.write(`${line}\n`), ended: ended(child, program, { remedy, signal }) };
 }
 
 async function ended(child: ChildProcess, program: string, { remedy, signal }: RunOptions): Promise<number> {

@@ -41,6 +41,8 @@ export type Prompt =
       readonly title: string;
       /** What it may be. */
       readonly choices: readonly string[];
+      /** It is not shown while it is typed, nor changed before it is given on. */
+      readonly isSecret?: boolean;
       /** Goes on with what was typed. @throws {ZorError} when it cannot be that. */
       go(text: string): void;
     }

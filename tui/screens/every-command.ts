@@ -17,6 +17,8 @@ import { MenuScreen } from "./menu/menu-screen.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
 import type { Program } from "./program.js";
 import { PulseScreen } from "./pulse/pulse-screen.js";
+import { Rollout } from "./rollout/rollout.js";
+import { RolloutScreen } from "./rollout/rollout-screen.js";
 import { TableScreen } from "./table/table-screen.js";
 import { TreeScreen } from "./tree/tree-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
@@ -40,6 +42,7 @@ const screens: readonly (readonly [place: string, make: (program: Program, kind:
   ["in histories", (program, kind) => new HistoryScreen(program, program.model.kinds.get(kind), "")],
   ["in a diagnosis", (program) => new DiagnosisScreen(program, "")],
   ["in a wave", (program) => new WaveScreen(program, "")],
+  ["in a rollout", (program) => new RolloutScreen(program, new Rollout("upgrade", []))],
   ["in messages", (program) => new MessagesScreen(program)],
   ["in menus", (program) => new MenuScreen(program, { title: "", items: () => [] })],
   ["in the help", (program) => new HelpScreen(program, () => [])],

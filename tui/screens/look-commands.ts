@@ -6,6 +6,7 @@ import type { Program } from "./program.js";
 import { PulseScreen } from "./pulse/pulse-screen.js";
 import { instanceOf, kindsWithSnapshots, SnapshotTree } from "./snapshots/snapshot-tree.js";
 import { TreeScreen } from "./tree/tree-screen.js";
+import { rolloutCommands } from "./rollout/rollout-commands.js";
 import { waysCommands } from "./ways/ways-commands.js";
 import { XrayTree } from "./xray/xray-tree.js";
 
@@ -16,6 +17,7 @@ export function lookCommands(program: Program): readonly Command[] {
   return [
     ...eventCommands(program),
     ...waysCommands(program),
+    ...rolloutCommands(program),
     {
       keys: ["0"],
       words: ["pulse"],

@@ -15,6 +15,7 @@ import type { FrameSource } from "./frames/frame-source.js";
 import type { MachineScreens } from "./machine-screen/screen-opener.js";
 import type { PluginCall } from "./plugins/plugin-run.js";
 import type { Requests } from "./requests.js";
+import type { Rollouts } from "./rollout/rollouts.js";
 import type { Forwards } from "./ways/forwards.js";
 import type { WaveSource } from "./wave/wave-source.js";
 import type { FiguresSource } from "./usage/figures-source.js";
@@ -86,6 +87,8 @@ export interface Program {
   runZor(words: readonly string[]): Promise<void>;
   readonly captures: Captures;
   readonly forwards: Forwards;
+  /** What is done to hosts by ssh. */
+  readonly rollouts: Rollouts;
   /** The cable that is being drawn. */
   readonly cabling: Cabling;
   readonly consoles: Consoles;

@@ -9,6 +9,7 @@ import type { FrameSource } from "../screens/frames/frame-source.js";
 import type { MachineScreens } from "../screens/machine-screen/screen-opener.js";
 import type { Program } from "../screens/program.js";
 import type { ActionRunner } from "../screens/requests.js";
+import type { RolloutRunner } from "../screens/rollout/rollout.js";
 import type { Forwarder } from "../screens/ways/forwards.js";
 import type { WaveSource } from "../screens/wave/wave-source.js";
 import type { FiguresSource } from "../screens/usage/figures-source.js";
@@ -39,6 +40,8 @@ export interface FleetGateway extends ActionRunner {
   forward: Forwarder;
   /** Runs a command of zor in this terminal, in the same context; resolves to its exit code. @throws {ZorError} */
   runZor(words: readonly string[], signal: AbortSignal): Promise<number>;
+  /** Runs a command of zor on hosts, in the same context, that tells each step in lines. */
+  rollOut: RolloutRunner;
   /** What is used now, and what was. */
   readonly figures: FiguresSource;
   /** Waves, as they go. */

@@ -16,7 +16,7 @@ import { FollowedFigures } from "../client/figures.js";
 import { type LogPlace, readLog } from "../client/logs.js";
 import { presentOperation, runOperation } from "../client/operation.js";
 import { createChanges } from "./resource-changes.js";
-import { runProgram } from "../client/run-program.js";
+import { runProgram, runSpoken } from "../client/run-program.js";
 import { watchFleet } from "../client/watch.js";
 import { readableLogLine } from "../kit/text/json-log-line.js";
 import { type LogLine, LogLines } from "../kit/text/log-lines.js";
@@ -124,6 +124,11 @@ export function createHubGateway(connection: Connection, context: string): Fleet
       return { address: hostPort(address, port), counts, close: () => void server.close() };
     },
     runZor,
+    rollOut: (words, told, signal) =>
+      runSpoken([nodePath, programPath("cli"), "--context", context, ...words], told, {
+        remedy: "install zor again",
+        signal,
+      }),
     logIn: (name, signal) => runZor(["ssh", shortName(name)], signal),
   };
 }

@@ -101,6 +101,15 @@ export function createHubsGateway(parts: readonly HubPart[], logKind: string | u
         signal,
       );
     },
+    rollOut: (words, told, signal) => {
+      const hub = words.map(hubOf).find((each) => each !== "") ?? "";
+      const { gateway } = partOf(idWithHub("", hub), `zor ${words.slice(0, 2).join(" ")}`);
+      return gateway.rollOut(
+        words.map((word) => word.replaceAll(`@${hub}`, "")),
+        told,
+        signal,
+      );
+    },
     figures: hubsFigures(parts, of),
     waves: hubsWaves(partOf),
     screens: {

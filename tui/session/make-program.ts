@@ -1,3 +1,4 @@
+import { counted } from "../../lib/words.js";
 import type { Log } from "../../lib/log.js";
 import { Controller, type FirstScreen } from "../app/controller.js";
 import { keyFaults } from "../app/keymap-text.js";
@@ -17,6 +18,7 @@ import { Cabling } from "../screens/map/cabling.js";
 import type { Mouse, Program } from "../screens/program.js";
 import { type ActionRunner, Requests } from "../screens/requests.js";
 import { TableScreen } from "../screens/table/table-screen.js";
+import { Rollouts } from "../screens/rollout/rollouts.js";
 import { Forwards } from "../screens/ways/forwards.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
@@ -144,6 +146,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     runZor: (words) => suspend(() => runHere(words)),
+    rollouts: new Rollouts(model, (...given) => gateway.rollOut(...given), signal),
     forwards: new Forwards(model, (...given) => gateway.forward(...given), signal),
     get figures() {
       return gateway.figures;
@@ -199,7 +202,15 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     redraw: () => seat.redraw(),
     stop: () => seat.stop(),
     resync: () => feed.resync(),
-    quit: () => void leave(),
+    quit: () => {
+      const left = program.rollouts.running.reduce((count, rollout) => count + rollout.left, 0);
+      if (left === 0 || model.prompt?.type === "question") void leave();
+      else {
+        const title = `quit, and break off what is done to ${counted(left, "host")}; run again, it goes on`;
+        model.prompt = { type: "question", text: "", title, yes: () => void leave(), no: () => undefined };
+        model.changed();
+      }
+    },
   };
   /** Where the person was is known to the next run. */
   const leave = async (): Promise<void> => {

@@ -101,6 +101,24 @@ export function tellOfWave({ gateway, model, press }: TestProgram): void {
   gateway.followed.get(name)?.onNews(wave, wave.items);
 }
 
+/** An upgrade of hosts in the middle: one is done, one is not well, two are worked on. */
+export function tellOfRollout({ gateway, model, press, clock }: TestProgram): void {
+  press(":", ..."upgrade --all --canary 1 --max-failures 1", "enter");
+  const tell = (told: object): void => gateway.rollout?.told.onLine(JSON.stringify(told));
+  const hosts = ["alpha", "beta", "rack2-07", "rack2-08", "rack2-09", "rack2-10"];
+  tell({ begins: { hosts, canaries: 1, maxParallel: 3, maxFailures: 1 } });
+  const through = { result: "upgraded to 0.1.0-3f2a", changed: true, seconds: 21, notes: [], error: "" };
+  for (const host of hosts.slice(0, 4)) tell({ host, step: "connects" });
+  tell({ host: "alpha", ...through });
+  const error = "rolled back to 0.1.0-19c4, it runs as before, because: no session with the hub within a minute";
+  tell({ host: "beta", ...through, result: "", seconds: 74, error });
+  tell({ host: "rack2-07", step: "sends 14 of 31 MB" });
+  tell({ host: "rack2-08", step: "waits for the new agent to answer" });
+  clock.nowMs += 9_000;
+  model.fleet.apply({ $case: "bookmark", value: { time: undefined } }, model.nowMs);
+  model.changed();
+}
+
 /** Frames of pings, and of who asks for an address. */
 export function passFrames({ gateway }: TestProgram): void {
   const watch = gateway.passing.at(-1);

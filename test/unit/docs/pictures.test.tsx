@@ -7,7 +7,7 @@ import { mapOf } from "../tui/kit/map/maps.js";
 import { makeProgram, spell, type TestProgram } from "../tui/program.js";
 import { showOn } from "../tui/shown.js";
 import { feedPictureFleet, feedPluggedLab, feedSmallLab, historyInPictures, usedInPictures } from "./picture-fleet.js";
-import { fillForm, markLog, passFrames, talkOnConsoles, tellOfWave } from "./picture-scenes.js";
+import { fillForm, markLog, passFrames, talkOnConsoles, tellOfRollout, tellOfWave } from "./picture-scenes.js";
 import { terminalSvg } from "./terminal-svg.js";
 
 // Ink's colours are decided by the environment when it is loaded.
@@ -119,6 +119,10 @@ describe("the pictures of the screens", () => {
     {
       ...{ name: "console", keys: ["2", "c", "ctrl-]", "esc", "down", "c"], feed: feedPictureFleet },
       ...{ scene: talkOnConsoles, title: "zor tui: two consoles beside each other" },
+    },
+    {
+      ...{ name: "rollout", keys: [], feed: feedPictureFleet, scene: tellOfRollout },
+      title: "zor tui: an upgrade of hosts, as it goes",
     },
     {
       ...{ name: "wave", keys: ["2"], feed: feedPictureFleet, scene: tellOfWave },

@@ -10,6 +10,7 @@ import type { Screen } from "../../../tui/kit/screen.js";
 import type { Program } from "../../../tui/screens/program.js";
 import { TerminalMouse } from "../../../tui/session/mouse.js";
 import { Cabling } from "../../../tui/screens/map/cabling.js";
+import { Rollouts } from "../../../tui/screens/rollout/rollouts.js";
 import { Forwards } from "../../../tui/screens/ways/forwards.js";
 import { Captures } from "../../../tui/screens/captures.js";
 import { Remembered } from "../../../tui/settings/remembered.js";
@@ -108,6 +109,7 @@ export function makeProgram(
     runZor: async (words) => {
       done.push(`zor ${words.join(" ")}`);
     },
+    rollouts: new Rollouts(model, (...given) => gateway.rollOut(...given), signal),
     forwards: new Forwards(model, (...given) => gateway.forward(...given), signal),
     figures: gateway.figures,
     waves: gateway.waves,

@@ -15,13 +15,24 @@ export interface BoardRow {
   result: string;
 }
 
+/** Where it is seen how hosts are worked on. */
+export interface HostBoard extends Disposable {
+  add(name: string): BoardRow;
+  /** A row goes on to its next step. */
+  step(row: BoardRow, step: string): void;
+  /** A row is through. */
+  done(row: BoardRow, result: string, seconds: number): void;
+  /** While somebody is asked, nothing is drawn. */
+  pausedFor<T>(ask: () => Promise<T>): Promise<T>;
+}
+
 const everyMs = 200;
 const nameWidth = 20;
 /** Fewer rows than a terminal has lines: what scrolls off cannot be written again. */
 const spareLines = 3;
 
 /** Shows rows as they change: a table in place on a terminal, a line for each step or tenth of one elsewhere. */
-export class Board implements Disposable {
+export class Board implements HostBoard {
   readonly #io: CliIo;
   readonly #rows: BoardRow[] = [];
   readonly #startedMs = new Map<BoardRow, number>();
@@ -46,7 +57,6 @@ export class Board implements Disposable {
     return row;
   }
 
-  /** A row goes on to its next step. */
   step(row: BoardRow, step: string): void {
     if (!this.#startedMs.has(row)) this.#startedMs.set(row, performance.now());
     if (row.step === step) return;
@@ -55,16 +65,14 @@ export class Board implements Disposable {
     this.#io.errors.write(`${escapeText(`${row.name}: ${step}`)}\n`);
   }
 
-  /** A row is through. */
-  done(row: BoardRow, result: string): void {
-    row.seconds = this.#secondsOf(row);
+  done(row: BoardRow, result: string, seconds: number): void {
+    row.seconds = seconds;
     this.#startedMs.delete(row);
     row.result = result;
     if (!this.#isLive && !this.#isQuiet)
       this.#io.errors.write(`${escapeText(`${row.name}: ${result}`)} (${row.seconds.toFixed(1)} s)\n`);
   }
 
-  /** While somebody is asked, nothing is drawn. */
   async pausedFor<T>(ask: () => Promise<T>): Promise<T> {
     this.#draw();
     this.#paused = true;

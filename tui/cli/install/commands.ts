@@ -8,7 +8,7 @@ import { confirm } from "../confirm.js";
 import { listKind } from "../kinds.js";
 import type { Session } from "../session.js";
 import { findArchive, noArchive } from "./archive.js";
-import type { Board } from "./board.js";
+import type { HostBoard } from "./board.js";
 import { configureHost } from "./configure.js";
 import { type ConfigureFlags, editThere, readEdit, withSettings, withSettingsExamples } from "./configure-commands.js";
 import { findDebs } from "./debs.js";
@@ -33,6 +33,7 @@ import { type RollbackChoice, rollBackHost } from "./rollback.js";
 import { type JobResult, type RunOptions, runOnHosts } from "./run-hosts.js";
 import type { SettingsEdit } from "./settings-text.js";
 import type { Step } from "./step.js";
+import { Steps } from "./steps.js";
 import { checkWishes, type HostWish, parseWish, readHosts } from "./wishes.js";
 
 interface Options extends SharedOptions {
@@ -267,13 +268,16 @@ async function run(
   { mode, work, needsArchive, remote: given, ...bounds }: RunWhat,
 ): Promise<void> {
   checkWishes(wishes);
+  if (options.steps === true && options.passwordStdin === true)
+    throw invalidArgument("--steps", "asks for passwords itself; leave --password-stdin out");
+  using steps = options.steps === true ? new Steps(session.io) : undefined;
   const archive = needsArchive ? await findArchive(options.archive) : noArchive;
   const common = await commonFacts(session);
   await using deltas = new Deltas(archive);
-  let board: Board | undefined;
+  let board: HostBoard | undefined;
   const remote =
     given ??
-    (await remoteOptions(session, options, async (ask) => (board === undefined ? ask() : board.pausedFor(ask))));
+    (await remoteOptions(session, options, async (ask) => (board === undefined ? ask() : board.pausedFor(ask)), steps));
   const install: InstallOptions = {
     ...common,
     ...{
@@ -293,7 +297,7 @@ async function run(
     name: wish.id,
     run: (step: Step) => work(wish, install, step),
   }));
-  await runOnHosts(session, jobs, { output: options.output, maxParallel, ...bounds }, (made) => {
+  await runOnHosts(session, jobs, { output: options.output, maxParallel, steps, ...bounds }, (made) => {
     board = made;
   });
 }

@@ -6,7 +6,7 @@ import { parseTarget } from "../../../lib/ssh/target.js";
 import { type Registrar, withExamples, withNotes } from "../command.js";
 import type { Session } from "../session.js";
 import { type Archive, findArchive, noArchive } from "./archive.js";
-import type { Board } from "./board.js";
+import type { HostBoard } from "./board.js";
 import { configureHub } from "./configure.js";
 import { type ConfigureFlags, editThere, readEdit, withSettings, withSettingsExamples } from "./configure-commands.js";
 import { type Debs, findDebs } from "./debs.js";
@@ -149,7 +149,7 @@ async function run(
   work: (options: HubOptions, step: Step) => Promise<JobResult>,
 ): Promise<void> {
   const target = parseTarget("host", text);
-  let board: Board | undefined;
+  let board: HostBoard | undefined;
   const remote =
     given ??
     (await remoteOptions(session, options, async (ask) => (board === undefined ? ask() : board.pausedFor(ask))));

@@ -5,6 +5,7 @@ import { dryRunOption, outputOption } from "../command.js";
 import type { Session } from "../session.js";
 import { type RemoteOptions, sudoPrompt } from "./remote.js";
 import { usualParallel } from "./run-hosts.js";
+import type { Steps } from "./steps.js";
 
 /** Options of every command that works on machines by ssh. */
 export interface SharedOptions {
@@ -12,6 +13,8 @@ export interface SharedOptions {
   readonly passwordStdin?: boolean;
   readonly dryRun?: boolean;
   readonly output: string;
+  /** Of commands on many hosts. */
+  readonly steps?: boolean;
 }
 
 /** Adds the archive that machines are brought to. */
@@ -30,7 +33,9 @@ export function withShared(command: Command): Command {
 
 /** Adds the bound of how many are worked on at a time. */
 export function withParallel(command: Command): Command {
-  return command.addOption(new Option("--max-parallel <count>", "hosts at a time").default(String(usualParallel)));
+  return command
+    .addOption(new Option("--max-parallel <count>", "hosts at a time").default(String(usualParallel)))
+    .option("--steps", "for programs: each step as a line of JSON; reads pause, resume, cancel (docs/install.md)");
 }
 
 /** Options of commands that change many hosts in waves. */
@@ -64,15 +69,17 @@ export const sshNotes = `ssh is used as always: ~/.ssh/config with its jumps, ag
 
 What is done already is not done again: a second run says so, and one that was cut off goes on. Exit codes: 0 all are done, that of the error when one host was named, else 10 and how many failed.`;
 
-/** How hosts are logged in to, and who is asked. @param paused keeps what is drawn away from a question. */
+/** How hosts are logged in to, and who is asked. @param paused keeps what is drawn away from a question. @param steps asks instead of the terminal. */
 export async function remoteOptions(
   session: Session,
   { acceptNew, passwordStdin }: SharedOptions,
   paused: <T>(ask: () => Promise<T>) => Promise<T>,
+  steps?: Steps,
 ): Promise<RemoteOptions> {
   const { SshConfig } = await import("../../../lib/ssh/config.js");
   const { env, signal, terminal } = session.io;
-  const { questions: person, onNote } = session.ssh;
+  const { questions: atTerminal, onNote } = session.ssh;
+  const person = steps?.questions ?? atTerminal;
   const given = passwordStdin === true ? await firstLine(terminal.input) : undefined;
   const questions =
     person === undefined && given === undefined

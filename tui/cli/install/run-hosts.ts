@@ -3,7 +3,8 @@ import { messageOf } from "../../../lib/errors.js";
 import { isStructured } from "../output/forms.js";
 import { codeOfError, formatError } from "../output/print-error.js";
 import type { Session } from "../session.js";
-import { Board, type BoardRow } from "./board.js";
+import { Board, type BoardRow, type HostBoard } from "./board.js";
+import type { Outcome, Steps } from "./steps.js";
 
 /** A host's part of a run. */
 export interface HostJob {
@@ -30,16 +31,8 @@ export interface RunOptions {
   readonly canaries?: number | undefined;
   /** When more than so many have failed no other is begun; undefined: one that fails keeps no other. */
   readonly maxFailures?: number | undefined;
-}
-
-/** A host of the answer as JSON. */
-interface Outcome {
-  readonly host: string;
-  readonly result: string;
-  readonly changed: boolean;
-  readonly seconds: number;
-  readonly notes: readonly string[];
-  readonly error: string;
+  /** Whoever looks on is told every step, and may pause it; undefined: a person looks at the board. */
+  readonly steps?: Steps | undefined;
 }
 
 /** sshd drops connections at random when 10 come at once (MaxStartups 10:30:100). */
@@ -56,17 +49,18 @@ export async function runOnHosts(
   session: Session,
   jobs: readonly HostJob[],
   options: RunOptions,
-  attach: (board: Board) => void,
+  attach: (board: HostBoard) => void,
 ): Promise<void> {
   const { io } = session;
-  const { output, canaries = 0 } = options;
+  const { output, canaries = 0, steps, maxParallel, maxFailures } = options;
   const run: Run = { session, options, outcomes: [], failures: [], stopped: "" };
   {
-    using board = new Board(io, isStructured(output));
+    using board = steps ?? new Board(io, isStructured(output));
     attach(board);
+    steps?.begins({ hosts: jobs.map(({ name }) => name), canaries, maxParallel, maxFailures });
     const rows = jobs.map((job) => ({ job, row: board.add(job.name) }));
     const first = rows.slice(0, canaries);
-    if (first.length > 0 && first.length < rows.length)
+    if (first.length > 0 && first.length < rows.length && steps === undefined)
       session.note(`first: ${first.map(({ job }) => job.name).join(", ")}`);
     for (const wave of [first, rows.slice(canaries)]) {
       await runWave(wave, run, board);
@@ -75,13 +69,15 @@ export async function runOnHosts(
   }
   io.signal.throwIfAborted();
   const { outcomes, failures, stopped } = run;
-  if (isStructured(output))
+  if (steps !== undefined) {
+    // All of it was told.
+  } else if (isStructured(output))
     await session.printJson(output, { hosts: outcomes.sort((a, b) => a.host.localeCompare(b.host)) });
   else for (const { host, notes } of outcomes) for (const note of notes) session.note(`${host}: ${note}`);
   const [first] = failures;
   if (first === undefined) return;
   if (jobs.length === 1) {
-    if (!isStructured(output))
+    if (!isStructured(output) && steps === undefined)
       io.errors.write(formatError(first, { json: false, verbose: session.options.verbose === true }));
     session.setExitCode(codeOfError(first));
     return;
@@ -107,8 +103,8 @@ interface Row {
   readonly row: BoardRow;
 }
 
-async function runWave(rows: readonly Row[], run: Run, board: Board): Promise<void> {
-  const { maxParallel, maxFailures = Number.POSITIVE_INFINITY } = run.options;
+async function runWave(rows: readonly Row[], run: Run, board: HostBoard): Promise<void> {
+  const { maxParallel, maxFailures = Number.POSITIVE_INFINITY, steps } = run.options;
   const { signal } = run.session.io;
   let next = 0;
   const worker = async (index: number): Promise<void> => {
@@ -117,30 +113,41 @@ async function runWave(rows: readonly Row[], run: Run, board: Board): Promise<vo
     for (let at = next++; at < rows.length && !signal.aborted; at = next++) {
       const each = rows[at];
       if (each === undefined) return;
+      const mayBegin = (await steps?.mayBegin(signal)) ?? true;
       if (run.stopped === "" && run.failures.length > maxFailures) run.stopped = `more than ${maxFailures} failed`;
+      if (run.stopped === "" && !mayBegin) run.stopped = "it was cancelled";
       if (run.stopped === "") await runOne(each, run, board);
       else {
-        board.done(each.row, notBegun);
-        run.outcomes.push({ host: each.job.name, result: notBegun, changed: false, seconds: 0, notes: [], error: "" });
+        board.done(each.row, notBegun, 0);
+        const nothing = { changed: false, seconds: 0, notes: [], error: "" };
+        keepOutcome(run, { host: each.job.name, result: notBegun, ...nothing });
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(maxParallel, rows.length) }, (_, index) => worker(index)));
 }
 
-async function runOne({ job, row }: Row, { session, outcomes, failures }: Run, board: Board): Promise<void> {
+function keepOutcome({ outcomes, options: { steps } }: Run, outcome: Outcome): void {
+  outcomes.push(outcome);
+  steps?.outcome(outcome);
+}
+
+async function runOne({ job, row }: Row, run: Run, board: HostBoard): Promise<void> {
+  const { session, failures } = run;
   const { signal } = session.io;
+  const beganMs = performance.now();
+  const secondsNow = (): number => (performance.now() - beganMs) / 1000;
   const outcome = { host: job.name, result: "", changed: false, notes: [] as readonly string[], error: "" };
   try {
     board.step(row, "connects");
     const { text, changed, notes } = await job.run((step) => board.step(row, step));
-    board.done(row, text);
+    board.done(row, text, secondsNow());
     Object.assign(outcome, { result: text, changed, notes });
   } catch (error) {
     const why = signal.aborted ? "interrupted; run it again to go on" : messageOf(error);
     if (!signal.aborted) failures.push(error);
-    board.done(row, `FAILED: ${why}`);
+    board.done(row, `FAILED: ${why}`, secondsNow());
     Object.assign(outcome, { error: why });
   }
-  outcomes.push({ ...outcome, seconds: Number(row.seconds.toFixed(1)) });
+  keepOutcome(run, { ...outcome, seconds: Number(row.seconds.toFixed(1)) });
 }

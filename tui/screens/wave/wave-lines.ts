@@ -46,6 +46,11 @@ export function waveTitle({ spec }: Pick<Wave, "spec">): string {
   return spec === undefined ? "wave" : `${waveVerb(spec)} ${countedNames(spec.names)}`;
 }
 
+/** Why one of a wave is as it is, whole: on its line there may be no room for all of it. */
+export function whyOf({ items }: Pick<Wave, "items">, name: string | undefined): string {
+  return items.find((item) => item.name === name)?.error?.message ?? "";
+}
+
 /** How a wave stands: one that is paused looks like no other. */
 function waveStyle({ state, paused }: Pick<Wave, "state" | "paused">): StateStyle {
   const isPaused = paused && state === OperationState.OPERATION_STATE_RUNNING;
@@ -59,7 +64,7 @@ function stateSegments(wave: Wave): readonly Segment[] {
   return [
     { text: `${waveTitle(wave)}  `, tone: "strong" },
     { text: `${symbol} ${word}${why}`, tone },
-    { text: `  for ${who}`, tone: "dim" },
+    { text: who === "" ? "" : `  for ${who}`, tone: "dim" },
   ];
 }
 
@@ -111,7 +116,9 @@ function boundsText({ spec, released, items, forgiven }: Wave): string {
     ...(spec.batchSize > 0
       ? [`batches of ${spec.batchSize}, the first ${Math.min(released, items.length)} may begin`]
       : []),
-    `${most} may fail${spec.pauseWhenSpent ? ", then it pauses" : ", then it ends"}`,
+    most >= spec.names.length
+      ? "all may fail"
+      : `${most} may fail${spec.pauseWhenSpent ? ", then it pauses" : ", then it ends"}`,
   ].join("; ");
 }
 

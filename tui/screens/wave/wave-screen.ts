@@ -13,7 +13,7 @@ import { showResource } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { goOnWith } from "./wave-impact.js";
-import { waveLines, waveTitle } from "./wave-lines.js";
+import { waveLines, waveTitle, whyOf } from "./wave-lines.js";
 
 /** A wave as it goes: all its resources by how they stand; it is paused, resumed and cancelled from here. Leaving it changes nothing. */
 export class WaveScreen implements Screen {
@@ -47,7 +47,8 @@ export class WaveScreen implements Screen {
 
   draw(width: number, height: number): Body {
     this.#width = width;
-    return this.#page.window(height);
+    const aside = this.#wave === undefined ? "" : whyOf(this.#wave, this.#page.picked);
+    return { ...this.#page.window(height), aside };
   }
 
   say(): Spoken {

@@ -4,7 +4,7 @@ import type { Command } from "../../kit/keys/command.js";
 import type { Program } from "../program.js";
 import { WaysScreen } from "./ways-screen.js";
 
-/** Commands about ways into instances, and into the fleet for hosts. */
+/** Commands about ways into instances. */
 export function waysCommands(program: Program): readonly Command[] {
   const { model } = program;
   return [
@@ -26,8 +26,6 @@ export function waysCommands(program: Program): readonly Command[] {
       changes: true,
       run: ({ argument }) => beginForward(program, argument),
     },
-    hostCommand(program, "install", "make machines hosts of the fleet, by ssh; this screen is put aside meanwhile"),
-    hostCommand(program, "upgrade", "bring hosts to this version, in waves; this screen is put aside meanwhile"),
   ];
 }
 
@@ -48,31 +46,4 @@ function beginForward(program: Program, argument: string): void {
   } catch (error) {
     model.say(messageOf(error), "warn");
   }
-}
-
-/** A command of zor that works on hosts by ssh, and has a board of its own. */
-function hostCommand(program: Program, verb: "install" | "upgrade", title: string): Command {
-  const { model } = program;
-  const run = (words: string): void => {
-    const argv = words.split(/\s+/).filter((word) => word !== "");
-    program.runZor(["host", verb, ...argv]).catch((error: unknown) => {
-      model.complain(`tui.${verb}_failed`, "", `zor host ${verb}: ${messageOf(error)}`);
-      model.changed();
-    });
-  };
-  return {
-    keys: [],
-    words: [verb],
-    argument: "HOST... [--flags]",
-    title,
-    group: "Act",
-    changes: true,
-    run: ({ argument }) => {
-      if (argument !== "") run(argument);
-      else {
-        const title = `zor host ${verb}, hosts and flags (--help tells of them)`;
-        model.prompt = { ...{ type: "input", text: "", title }, choices: [], go: run };
-      }
-    },
-  };
 }

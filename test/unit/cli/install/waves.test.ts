@@ -4,6 +4,7 @@ import type { Remote } from "../../../../tui/cli/install/remote.js";
 import { type HostJob, type RunOptions, runOnHosts } from "../../../../tui/cli/install/run-hosts.js";
 import { tryOut } from "../../../../tui/cli/install/trial.js";
 import { Session } from "../../../../tui/cli/session.js";
+import { Steps } from "../../../../tui/cli/install/steps.js";
 
 class Kept extends Writable {
   text = "";
@@ -99,4 +100,67 @@ test("what was interrupted is left for the next run", async () => {
   const { done, result } = trial({ isWell: fails("aborted"), signal: AbortSignal.abort() });
   await expect(result).rejects.toThrow("aborted");
   expect(done).not.toContain("rolls back");
+});
+
+/** Works on hosts for a program that looks on: what it is told, and what is wanted of it by what is told. */
+async function looksOn(names: readonly string[], say: (line: string) => string | undefined, failing: string[] = []) {
+  const told: string[] = [];
+  const input = Object.assign(new PassThrough(), { isRaw: false, isTTY: false, setRawMode: () => undefined });
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      for (const line of chunk.toString("utf8").trimEnd().split("\n")) {
+        told.push(line);
+        const answer = say(line);
+        if (answer !== undefined) input.write(`${answer}\n`);
+      }
+      done();
+    },
+  });
+  const io = { terminal: { input, output }, errors: new Kept(), env: {}, signal: new AbortController().signal };
+  const session = new Session(io, {});
+  using steps = new Steps(io);
+  const jobs = names.map(
+    (name): HostJob => ({
+      name,
+      run: async (step) => {
+        step("asks");
+        const password = await steps.questions.secret("sudo password");
+        if (failing.includes(name)) throw new Error("it broke");
+        return { text: password ?? "nothing", changed: true, notes: [] };
+      },
+    }),
+  );
+  await runOnHosts(session, jobs, { output: "text", maxParallel: 1, canaries: 1, steps }, () => undefined);
+  const lines = told.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { lines, code: session.exitCode };
+}
+
+test("a program that looks on is told every step, answers what is asked, pauses and goes on", async () => {
+  const { lines, code } = await looksOn(["a", "b"], (line) => {
+    if (line.includes('"asks"')) return "answer  s3cret ";
+    if (line.includes('"host":"a","result"')) return "pause";
+    return line.includes('"paused":true') ? "resume" : undefined;
+  });
+  expect(lines[0]).toEqual({ begins: { hosts: ["a", "b"], canaries: 1, maxParallel: 1 } });
+  const kinds = lines.map((line) => `${"host" in line ? `${String(line["host"])} ` : ""}${Object.keys(line).at(-1)}`);
+  expect(kinds.slice(0, 5)).toEqual(["begins", "a step", "a step", "prompt", "a seconds"]);
+  expect(lines).toContainEqual({ asks: "secret", prompt: "sudo password" });
+  expect(lines).toContainEqual({ paused: true });
+  expect(lines).toContainEqual({ paused: false });
+  expect(lines.filter((line) => "result" in line).map((line) => line["result"])).toEqual([" s3cret ", " s3cret "]);
+  expect(code).toBe(0);
+});
+
+test("cancelled, also while it is paused, it begins no other host", async () => {
+  const { lines, code } = await looksOn(["a", "b", "c"], (line) => {
+    if (line.includes('"asks"')) return "decline";
+    if (line.includes('"host":"a","result"')) return "pause";
+    return line.includes('"paused":true') ? "cancel" : undefined;
+  });
+  const results = lines
+    .filter((line) => "result" in line)
+    .map((line) => `${String(line["host"])} ${String(line["result"])}`);
+  expect(results).toEqual(["a nothing", "b not begun", "c not begun"]);
+  expect(code).toBe(0);
+  expect((await looksOn(["a"], () => "decline", ["a"])).code).not.toBe(0);
 });

@@ -95,19 +95,3 @@ describe("ways into instances", () => {
     }
   });
 });
-
-describe("installing and upgrading hosts", () => {
-  it("is done by zor in the same terminal, with what was typed", () => {
-    const { press, done } = onInstance();
-    press(":", ..."install new=root@10.0.0.9 --dial-out", "enter");
-    press(":", ..."upgrade", "enter", ..."alpha beta", "enter");
-    expect(done).toEqual(["zor host install new=root@10.0.0.9 --dial-out", "zor host upgrade alpha beta"]);
-  });
-
-  it("is nothing of a read-only program", () => {
-    const { press, done, model } = makeProgram({ readOnly: true });
-    press(":", ..."install x", "enter");
-    expect(done).toEqual([]);
-    expect(model.notice?.text).toContain("there is no command");
-  });
-});

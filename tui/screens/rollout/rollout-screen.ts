@@ -1,0 +1,162 @@
+import type { Command } from "../../kit/keys/command.js";
+import { type PickLine, PickPage } from "../../kit/pick-page.js";
+import type { Row } from "../../kit/row.js";
+import type { Body, Screen } from "../../kit/screen.js";
+import type { Spoken } from "../../kit/spoken/spoken.js";
+import { spokenPage } from "../../kit/spoken/spoken-page.js";
+import { plainText } from "../../kit/text/plain-text.js";
+import { cutLine } from "../../kit/text/segment.js";
+import { showResource } from "../detail/detail-screen.js";
+import { pageCommands } from "../move-commands.js";
+import type { Program } from "../program.js";
+import { waveLines, waveTitle, whyOf } from "../wave/wave-lines.js";
+import type { Rollout } from "./rollout.js";
+
+/** Hosts that are installed, upgraded or changed by ssh, as it goes: paused, resumed and cancelled from here. Leaving it changes nothing. */
+export class RolloutScreen implements Screen {
+  // The keys of hosts would act on one in the middle of it: it is opened first.
+  readonly kind = undefined;
+  readonly commands: readonly Command[];
+  readonly #program: Program;
+  readonly #rollout: Rollout;
+  readonly #page: PickPage;
+  #width = 80;
+
+  constructor(program: Program, rollout: Rollout) {
+    this.#program = program;
+    this.#rollout = rollout;
+    this.#page = new PickPage(() => this.#lines());
+    this.commands = [...pageCommands(program.model, this.#page), ...this.#actions()];
+  }
+
+  title(): string {
+    const wave = this.#rollout.asWave();
+    return wave.items.length === 0 ? `${this.#rollout.verb} of hosts` : waveTitle(wave);
+  }
+
+  line(): string {
+    return "rollout";
+  }
+
+  draw(width: number, height: number): Body {
+    this.#width = width;
+    return { ...this.#page.window(height), aside: whyOf(this.#rollout.asWave(), this.#page.picked) };
+  }
+
+  say(): Spoken {
+    return { ...spokenPage(this.#page, this.#lines()), standing: 2 };
+  }
+
+  subject(): Row | undefined {
+    const { model } = this.#program;
+    const name = this.#page.picked ?? "";
+    const kind = model.kinds.findByName(name);
+    return kind === undefined ? undefined : model.fleet.find(kind.kind, name);
+  }
+
+  targets(): readonly Row[] {
+    const row = this.subject();
+    return row === undefined ? [] : [row];
+  }
+
+  again(): Screen {
+    return new RolloutScreen(this.#program, this.#rollout);
+  }
+
+  #actions(): readonly Command[] {
+    const group = "Act";
+    const [program, rollout] = [this.#program, this.#rollout];
+    return [
+      {
+        id: "rollout.open",
+        keys: ["enter", "d"],
+        title: "details of the host that the cursor is on",
+        group: "Look",
+        hint: { word: "open", rank: 1 },
+        when: () => this.subject() !== undefined,
+        run: () => showResource(program, this.#page.picked ?? ""),
+      },
+      {
+        id: "rollout.answer",
+        keys: ["a"],
+        title: "answer what it asks for",
+        group,
+        hint: { word: "answer", rank: 2 },
+        changes: true,
+        when: () => rollout.question !== undefined,
+        run: () => program.rollouts.ask(rollout),
+      },
+      {
+        id: "rollout.pause",
+        keys: ["p"],
+        title: "pause: begin no other host until it is resumed",
+        group,
+        hint: { word: "pause", rank: 3 },
+        changes: true,
+        when: () => rollout.isRunning && !rollout.isPaused,
+        run: () => program.rollouts.pause(rollout),
+      },
+      {
+        id: "rollout.resume",
+        keys: ["p"],
+        title: "resume: go on with the other hosts",
+        group,
+        hint: { word: "resume", rank: 3 },
+        changes: true,
+        when: () => rollout.isRunning && rollout.isPaused,
+        run: () => program.rollouts.resume(rollout),
+      },
+      {
+        id: "rollout.cancel",
+        keys: ["x"],
+        title: "cancel: begin no other host, and end; what is under way ends by itself",
+        group,
+        hint: { word: "cancel", rank: 4 },
+        changes: true,
+        dangerous: true,
+        when: () => rollout.isRunning,
+        run: () => this.#asked(`begin no other host in this ${rollout.verb}`, () => program.rollouts.cancel(rollout)),
+      },
+      {
+        id: "rollout.again",
+        keys: ["r"],
+        title: "once more, as it was asked for: what is done already is not done again",
+        group,
+        hint: { word: "again", rank: 5 },
+        changes: true,
+        dangerous: true,
+        when: () => !rollout.isRunning,
+        run: () =>
+          this.#asked(`${rollout.verb} ${rollout.argv.join(" ")} once more`, () =>
+            program.model.push(new RolloutScreen(program, program.rollouts.begin(rollout.verb, rollout.argv))),
+          ),
+      },
+    ];
+  }
+
+  #asked(title: string, yes: () => void): void {
+    const { model } = this.#program;
+    model.prompt = { type: "question", text: "", title, yes, no: () => model.say("nothing was changed") };
+  }
+
+  #lines(): readonly PickLine[] {
+    const { model } = this.#program;
+    const { said, notes, question } = this.#rollout;
+    const wave = this.#rollout.asWave();
+    const width = this.#width;
+    const trouble = question === undefined ? "" : `it asks: ${question.prompt}; a answers`;
+    const aside = (text: string): PickLine => ({
+      line: cutLine([{ text: `   ${plainText(text)}`, tone: "dim" }], width),
+    });
+    const head: readonly PickLine[] =
+      wave.items.length === 0
+        ? [{ line: [{ text: this.#rollout.isRunning ? " looking ..." : " nothing was begun", tone: "dim" }] }]
+        : waveLines(wave, { width, hubMs: model.nowMs, trouble });
+    const rest = [...notes, ...said];
+    return [
+      ...head,
+      ...(rest.length === 0 ? [] : [{ line: [] }, { line: [{ text: " Notes", tone: "accent" }] } as const]),
+      ...rest.map(aside),
+    ];
+  }
+}
