@@ -9,6 +9,7 @@ import { Reader } from "../plain/reader.js";
 import type { Mouse, Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
+import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
 import { makeProgram, type TuiOptions } from "./make-program.js";
 
@@ -81,9 +82,12 @@ export async function runPlain(options: TuiOptions): Promise<Ending> {
     editor?.show();
   };
   guardTerminal(end, interrupt);
+  const trimmer = new HeapTrimmer(ownHeap());
   const ticking = setInterval(() => {
     model.tick();
     void readSettings();
+    if (editor?.isIdle === false) trimmer.typed();
+    trimmer.tick();
   }, tickMs);
   const speaking = setInterval(() => {
     if (isAway || editor?.isIdle === false) return;
