@@ -18,6 +18,7 @@ import type { Row, RowTable } from "./row-table.js";
 import type { Tables } from "./tables.js";
 
 const [mostKinds, mostRows, usualRows, mostColumns, mostNames] = [20, 1000, 100, 32, 1000];
+const mostSums = 8;
 const [leastMs, mostMs, usualMs] = [50, 60_000, 100];
 
 /** A request to watch a view, as it was understood. */
@@ -34,6 +35,8 @@ export interface ReadView {
   readonly window: { readonly offset: number; readonly anchor: string; readonly rows: number };
   readonly fields: FieldPick | undefined;
   readonly columns: readonly string[];
+  /** Columns that are summed up. */
+  readonly sums: readonly string[];
   readonly intervalMs: number;
   /** Whether it asks for what is measured. */
   readonly isMeasured: boolean;
@@ -48,6 +51,8 @@ interface ReadKind {
   readonly keysOf: (row: Row) => readonly SortValue[];
   readonly valuesOf: readonly ((row: Row) => unknown)[];
   readonly fieldsOf: readonly (QueryField | undefined)[];
+  /** The numbers of a row that are summed up. */
+  readonly addendsOf: readonly (((row: Row) => number) | undefined)[];
 }
 
 /** @throws {ZorError} INVALID_ARGUMENT that names the field, of queries the column as well; RESOURCE_EXHAUSTED when its caller looks at too much. */
@@ -59,6 +64,7 @@ export function readView(request: WatchViewRequest, tables: Tables, lease: Colum
   if (anchor === "" && offset < 0) throw invalidArgument("offset", "must not be negative without an anchor");
   if (request.limit < 0 || request.limit > mostRows) throw invalidArgument("limit", `is not between 0 and ${mostRows}`);
   if (request.columns.length > mostColumns) throw invalidArgument("columns", `are more than ${mostColumns}`);
+  if (request.sums.length > mostSums) throw invalidArgument("sums", `are more than ${mostSums}`);
   if (request.known.length > mostNames) throw invalidArgument("known", `are more than ${mostNames}`);
   for (const name of request.known) parseName("known", name);
   const query = parseQuery(request.query, { where: "query" });
@@ -80,16 +86,36 @@ export function readView(request: WatchViewRequest, tables: Tables, lease: Colum
       onBad: (term, error) => bad.note(term, error),
     });
     const keys = sort.map((field) => sortKey({ where, type, table, field, isOnly: kinds.length === 1, look, lease }));
-    const fieldsOf = request.columns.map((column) => findColumn(type, column, kinds.length === 1));
+    const fieldsOf = request.columns.map((column) =>
+      findColumn({ where: "columns", type, column, isOnly: kinds.length === 1 }),
+    );
     const valuesOf = fieldsOf.map((field) => (field === undefined ? () => undefined : table.bind(look(field), lease)));
-    return { table, passes, keysOf: (row) => keys.map((key) => key(row)), valuesOf, fieldsOf };
+    const addendsOf = request.sums.map((column) => {
+      const field = findColumn({ where: "sums", type, column, isOnly: kinds.length === 1 });
+      if (field === undefined) return undefined;
+      if (field.value.type !== "number") throw invalidArgument("sums", `${quote(column)} of ${kind} is not a number`);
+      const found = table.bind(look(field), lease);
+      const factor = field.unit?.factor ?? 1;
+      return (row: Row): number => factor * numberOf(found(row));
+    });
+    return { table, passes, keysOf: (row) => keys.map((key) => key(row)), valuesOf, fieldsOf, addendsOf };
   });
   bad.throwCommon(kinds.length);
   checkSort(where, sort, kinds);
-  if (kinds.length > 1) checkColumns(request.columns, read);
+  checkColumns(
+    "columns",
+    request.columns,
+    read.map((kind) => kind.fieldsOf),
+  );
+  checkColumns(
+    "sums",
+    request.sums,
+    read.map(({ addendsOf }) => addendsOf),
+  );
   const orderKey = JSON.stringify([kinds, printSort(sort)]);
   return {
     ...{ kinds: read, tree: query.tree, parent, orderKey, isMeasured: seen.isMeasured, columns: request.columns },
+    sums: request.sums,
     lease,
     descending: sort.map(({ descending }) => descending),
     selectionKey: JSON.stringify([orderKey, parent, printTree(query.tree)]),
@@ -98,6 +124,13 @@ export function readView(request: WatchViewRequest, tables: Tables, lease: Colum
     fields: readFields(request.fields, kinds),
     intervalMs: intervalOf(request),
   };
+}
+
+/** A number that was found, of several all together; 0: there is none. */
+function numberOf(found: unknown): number {
+  if (Array.isArray(found)) return found.reduce((sum: number, each) => sum + numberOf(each), 0);
+  const number = Number(found ?? 0);
+  return Number.isFinite(number) ? number : 0;
 }
 
 function kindsOf({ kinds }: WatchViewRequest): readonly string[] {
@@ -151,9 +184,16 @@ function checkSort(where: string, sort: readonly SortField[], kinds: readonly st
   }
 }
 
-function findColumn(type: string, column: string, isOnly: boolean): QueryField | undefined {
+interface ColumnOptions {
+  readonly where: string;
+  readonly type: string;
+  readonly column: string;
+  readonly isOnly: boolean;
+}
+
+function findColumn({ where, type, column, isOnly }: ColumnOptions): QueryField | undefined {
   try {
-    return findQueryField("columns", type, parsePath("columns", column));
+    return findQueryField(where, type, parsePath(where, column));
   } catch (error) {
     if (isOnly) throw error;
     return undefined;
@@ -161,10 +201,10 @@ function findColumn(type: string, column: string, isOnly: boolean): QueryField |
 }
 
 /** A column that no kind has is a mistake. */
-function checkColumns(columns: readonly string[], kinds: readonly ReadKind[]): void {
+function checkColumns(where: string, columns: readonly string[], found: readonly (readonly unknown[])[]): void {
   for (const [at, column] of columns.entries()) {
-    if (kinds.every(({ fieldsOf }) => fieldsOf[at] === undefined)) {
-      throw new QueryError("columns", `no kind has a field ${quote(column)}`, { from: 0, to: column.length });
+    if (found.every((ofKind) => ofKind[at] === undefined)) {
+      throw new QueryError(where, `no kind has a field ${quote(column)}`, { from: 0, to: column.length });
     }
   }
 }

@@ -7,7 +7,7 @@ import { type ViewTotals, type WatchViewRequest, WatchViewResponse } from "../..
 import { Turns } from "../kit/turns.js";
 import { type ColumnCaller, ColumnLease } from "./column-lease.js";
 import { noFigures } from "./no-figures.js";
-import { Ordering, Selection } from "./ordering.js";
+import { type Entry, Ordering, Selection } from "./ordering.js";
 import { type ReadView, readView } from "./read-view.js";
 import type { Row } from "./row-table.js";
 import { candidatesOf, type FactSource, Tables } from "./tables.js";
@@ -159,10 +159,11 @@ export class Views {
     return isOurs ? { names: known, revision: position.revision } : { names: [], revision: 0n };
   }
 
-  #totals({ kinds, parent }: ReadView, selection: Selection, matched: number): ViewTotals {
+  #totals({ kinds, parent, sums }: ReadView, selection: Selection, matched: number): ViewTotals {
     const total = kinds.reduce((sum, { table }) => sum + this.#log.index(table.kind).count(parent), 0);
     const { states, kinds: byKind } = selection.counts;
-    return { matched, total, states: sortedObject(states), kinds: sortedObject(byKind) };
+    const summed = sums.length === 0 ? {} : sumsOf(kinds, sums, selection.slice(0, matched));
+    return { matched, total, states: sortedObject(states), kinds: sortedObject(byKind), sums: summed };
   }
 
   #selected(view: ReadView, caller: string): Shared<Selection> {
@@ -362,4 +363,18 @@ function sortedObject(counts: ReadonlyMap<string, number>): Record<string, numbe
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** Sums of columns over rows, by column. */
+function sumsOf(
+  kinds: ReadView["kinds"],
+  columns: readonly string[],
+  entries: readonly Entry[],
+): Readonly<Record<string, number>> {
+  const addendsOf = new Map(kinds.map(({ table, addendsOf: of }) => [table, of]));
+  const sums = columns.map(() => 0);
+  for (const { row } of entries)
+    for (const [at, addend] of (addendsOf.get(row.table) ?? []).entries())
+      sums[at] = (sums[at] ?? 0) + (addend?.(row) ?? 0);
+  return Object.fromEntries(columns.map((column, at) => [column, sums[at] ?? 0]));
 }

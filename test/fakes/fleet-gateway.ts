@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { FleetStep } from "../../tui/kit/fleet/fleet-step.js";
 import type { FigureHistory } from "../../proto/gen/zor/v1/figures_service.js";
+import { busyOf } from "../../tui/kit/busy/busy.js";
 import type { FiguresSource, SeenFigures } from "../../tui/screens/usage/figures-source.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
 import type { LogLine } from "../../tui/kit/text/log-lines.js";
@@ -128,6 +129,8 @@ export class FakeGateway implements FleetGateway {
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       this.calls.push("figures left");
     },
+    watchBusiest: (figures, onNews, signal) =>
+      this.figures.watch(({ all, trouble }) => onNews(busyOf(all, figures, trouble)), signal),
     readHistory: async (name, { startMs, endMs }) => {
       this.calls.push(`history ${name} ${(endMs - startMs) / 60_000} min`);
       if (this.failure !== undefined) throw this.failure;

@@ -65,6 +65,8 @@ export interface TuiKind<T extends object = object> {
   ofWhom?(resource: T): string;
   /** What is wrong with a resource now, and why; undefined: nothing. Default: what its state and its reason say. */
   troubleOf?(row: Row<T>, context: CellContext): Trouble | undefined;
+  /** What {@link troubleOf} says depends on the time: all of its resources are looked at each time. Default: only what has changed is. */
+  readonly troubleAges?: boolean;
   /** What is inside a resource without being one itself: interfaces, disks. Default: nothing. */
   insideOf?(row: Row<T>): readonly DescribedField[];
   /** The table that enter opens. Default: none, enter opens the description. */

@@ -1,3 +1,5 @@
+import { status } from "@grpc/grpc-js";
+import { ZorError } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import {
   FiguresServiceService,
@@ -9,6 +11,8 @@ import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { nodePath, programPath } from "../../lib/program.js";
 import { eventsDuring } from "../client/events-during.js";
 import { OlderEvents } from "../client/older-events.js";
+import { watchBusiest } from "../client/busiest.js";
+import { busyOf } from "../kit/busy/busy.js";
 import { attachConsole } from "../client/console.js";
 import { openPaneConsole } from "../client/console-pane.js";
 import { openPaneShell } from "../client/shell-pane.js";
@@ -37,12 +41,22 @@ const callTimeoutMs = 60_000;
 const firstLines = 1000;
 
 function createFiguresSource(connection: Connection): FiguresSource {
+  const watch: FiguresSource["watch"] = async (onNews, signal) => {
+    const followed = new FollowedFigures();
+    const tell = (): void => onNews({ all: followed.decoder.all(), trouble: followed.trouble });
+    const request = WatchFiguresRequest.fromPartial({ figures: [...shownFigures] });
+    await followed.follow(connection, request, { signal, onNews: tell, onTrouble: tell });
+  };
   return {
-    watch: async (onNews, signal) => {
-      const followed = new FollowedFigures();
-      const tell = (): void => onNews({ all: followed.decoder.all(), trouble: followed.trouble });
-      const request = WatchFiguresRequest.fromPartial({ figures: [...shownFigures] });
-      await followed.follow(connection, request, { signal, onNews: tell, onTrouble: tell });
+    watch,
+    watchBusiest: async (figures, onNews, signal) => {
+      try {
+        await watchBusiest(connection, { figures, onNews, signal });
+      } catch (error) {
+        if (!(error instanceof ZorError && error.code === status.UNIMPLEMENTED)) throw error;
+        // An agent has no views, and only what it measures itself.
+        await watch(({ all, trouble }) => onNews(busyOf(all, figures, trouble)), signal);
+      }
     },
     readHistory: async (name, { startMs, endMs, maxPoints }, signal) => {
       const times = { startTime: new Date(startMs), endTime: new Date(endMs) };

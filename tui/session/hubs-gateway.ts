@@ -1,6 +1,7 @@
 import { failedPrecondition } from "../../lib/errors.js";
 import type { Watched } from "../../lib/figures/decoder.js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
+import { type Busy, mergedBusy } from "../kit/busy/busy.js";
 import { hubOf, hubsIn, idWithHub, withHub, withoutHub } from "../kit/hubs.js";
 import { shortName } from "../kit/resource-name.js";
 import type { Row } from "../kit/row.js";
@@ -225,27 +226,39 @@ function hubsWaves(partOf: (name: string, what?: string) => HubPart): WaveSource
 
 /** What all of them use, as the names here have it. */
 function hubsFigures(parts: readonly HubPart[], of: (name: string) => readonly [FleetGateway, string]): FiguresSource {
+  /** One that has none leaves the others theirs. */
+  const together = async (follow: (part: HubPart) => Promise<void>): Promise<void> => {
+    const settled = await Promise.allSettled(parts.map(follow));
+    const failures = settled.filter((each) => each.status === "rejected");
+    if (failures.length > 0 && failures.length === settled.length) throw failures[0]?.reason;
+  };
+  const said = (hub: string, trouble: string): string => (trouble === "" ? "" : `${hub}: ${trouble}`);
   return {
     watch: async (onNews, signal) => {
       const seen = new Map<string, SeenFigures>();
       const told = (): SeenFigures => ({
         all: allFigures(seen),
-        trouble: [...seen].flatMap(([hub, { trouble }]) => (trouble === "" ? [] : [`${hub}: ${trouble}`])).join("; "),
+        trouble: [...seen].flatMap(([hub, { trouble }]) => (trouble === "" ? [] : [said(hub, trouble)])).join("; "),
       });
-      const follow = async ({ name, gateway }: HubPart): Promise<unknown> => {
-        try {
-          await gateway.figures.watch((news) => {
-            seen.set(name, news);
-            onNews(told());
-          }, signal);
-          return undefined;
-        } catch (error) {
-          return error;
-        }
-      };
-      const failures = await Promise.all(parts.map(follow));
-      // One that has none leaves the others theirs.
-      if (failures.length > 0 && failures.every((each) => each !== undefined)) throw failures[0];
+      await together(({ name, gateway }) =>
+        gateway.figures.watch((news) => {
+          seen.set(name, news);
+          onNews(told());
+        }, signal),
+      );
+    },
+    watchBusiest: async (figures, onNews, signal) => {
+      const seen = new Map<string, Busy>();
+      await together(({ name, gateway }) =>
+        gateway.figures.watchBusiest(
+          figures,
+          ({ first, trouble, ...sums }) => {
+            seen.set(name, { ...sums, first: withHub(first, name), trouble: said(name, trouble) });
+            onNews(mergedBusy([...seen.values()], figures));
+          },
+          signal,
+        ),
+      );
     },
     readHistory: async (name, range, signal) => {
       const [gateway, bare] = of(name);

@@ -18,6 +18,7 @@ export const operationKind: TuiKind<Operation> = {
   styleOf: operationStyle,
   describe: describeOperation,
   troubleOf: operationTrouble,
+  troubleAges: true,
   ofWhom: ({ caller }) => caller,
   hostsOf: (row) => [row.host, hostOf(row.resource.target) ?? ""],
 };

@@ -13,8 +13,8 @@ export interface Troubled {
 }
 
 /**
- * Everything that is wrong in a fleet, kept up to date with work in proportion to what changed. Kinds that say themselves what is
- * wrong may say so of what did not change: theirs are looked at each time.
+ * Everything that is wrong in a fleet, kept up to date with work in proportion to what changed. Kinds whose trouble
+ * comes and goes with the time are looked at each time.
  */
 export class TroubleReader {
   readonly #fleet: Fleet;
@@ -46,7 +46,7 @@ export class TroubleReader {
 
   #rowsOf(kind: TuiKind, context: CellContext): readonly Row[] {
     if (kind.log !== undefined) return [];
-    if (kind.troubleOf !== undefined) return [...this.#fleet.rowsOf(kind.kind)];
+    if (kind.troubleAges === true) return [...this.#fleet.rowsOf(kind.kind)];
     const table = this.#fleet.table(kind.kind);
     return [...this.#suspectsOf(kind, context)].flatMap((slot) => table.at(slot) ?? []);
   }

@@ -10,7 +10,8 @@ import { plainText } from "../../kit/text/plain-text.js";
 import { cutLine, type Line, lineWidth, type Segment } from "../../kit/text/segment.js";
 import { fitText } from "../../kit/text/text-width.js";
 import type { Troubled } from "../../kit/trouble/trouble-reader.js";
-import type { Consumer, Ranking, Totals } from "./consumers.js";
+import type { Consumer } from "../../kit/busy/busy.js";
+import type { Ranking, Totals } from "./consumers.js";
 
 /** Widths of what stands in columns. */
 const [titleWidth, courseWidth] = [11, 30];

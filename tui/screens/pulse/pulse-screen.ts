@@ -1,4 +1,5 @@
 import { messageOf } from "../../../lib/errors.js";
+import type { Busy } from "../../kit/busy/busy.js";
 import { countOf } from "../../kit/fleet/summary.js";
 import type { Command } from "../../kit/keys/command.js";
 import { formatAge } from "../../kit/format.js";
@@ -13,7 +14,7 @@ import { showDetails } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { TableScreen } from "../table/table-screen.js";
-import { Consumers, rankings } from "./consumers.js";
+import { Consumers, type Ranking, rankings } from "./consumers.js";
 import {
   consumerHead,
   consumerLine,
@@ -39,6 +40,8 @@ export class PulseScreen implements Screen {
   readonly #consumers = new Consumers();
   #size = { width: 80, height: 20 };
   #ranking = 0;
+  /** Ends the watching of another ranking. */
+  #round = new AbortController();
   #isWhole = false;
   #figuresAtMs: number | undefined;
   #trouble = "";
@@ -66,6 +69,8 @@ export class PulseScreen implements Screen {
         hint: { word: "busiest by", rank: 3 },
         run: () => {
           this.#ranking = (this.#ranking + 1) % rankings.length;
+          this.#consumers.forget();
+          void this.#watch();
         },
       },
     ];
@@ -196,16 +201,20 @@ export class PulseScreen implements Screen {
   #consumerLines(): readonly PickLine[] {
     const { nowMs } = this.#program.model;
     const { width, height } = this.#size;
-    const ranking = rankings[this.#ranking] ?? rankings[0];
-    const first = this.#consumers.first(ranking).slice(0, Math.max(fewConsumers, Math.floor(height / 4)));
+    const ranking = this.#rankingNow;
+    const first = this.#consumers.first.slice(0, Math.max(fewConsumers, Math.floor(height / 4)));
     const age = this.#figuresAtMs === undefined ? "no figures yet" : `${formatAge(nowMs - this.#figuresAtMs)} old`;
     const facts = [age, this.#trouble].filter((text) => text !== "").join(", ");
     return [
       headingLine("Busiest", facts),
       consumerHead(ranking, width),
       ...(first.length === 0 ? [{ line: [{ text: "   nobody", tone: "dim" }] } as const] : []),
-      ...first.map((each) => consumerLine(each, this.#consumers.courseOf(ranking, each.name), width)),
+      ...first.map((each) => consumerLine(each, this.#consumers.courseOf(each.name), width)),
     ];
+  }
+
+  get #rankingNow(): Ranking {
+    return rankings[this.#ranking] ?? rankings[0];
   }
 
   #open(): void {
@@ -220,14 +229,19 @@ export class PulseScreen implements Screen {
 
   async #watch(): Promise<void> {
     const { model, figures, signal, log } = this.#program;
-    const stop = AbortSignal.any([signal, this.#left.signal]);
+    this.#round.abort();
+    this.#round = new AbortController();
+    const stop = AbortSignal.any([signal, this.#left.signal, this.#round.signal]);
+    const ranking = this.#rankingNow;
     try {
-      await figures.watch(({ all, trouble }) => {
-        this.#consumers.take(all);
+      const onNews = (busy: Busy): void => {
+        if (stop.aborted) return;
+        this.#consumers.take(ranking, busy);
         this.#figuresAtMs = model.nowMs;
-        this.#trouble = trouble;
+        this.#trouble = busy.trouble;
         model.changed();
-      }, stop);
+      };
+      await figures.watchBusiest(ranking.figures, onNews, stop);
     } catch (error) {
       if (stop.aborted) return;
       log.warn({ err: error }, "figures cannot be watched");

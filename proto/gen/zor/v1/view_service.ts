@@ -63,7 +63,11 @@ export interface WatchViewRequest {
   /** Names of the rows that the reader has, at most 1000. */
   known: string[];
   /** Responses are this far apart, 50 ms to 60 s; default: 100 ms. */
-  interval: Duration | undefined;
+  interval:
+    | Duration
+    | undefined;
+  /** Columns of numbers whose sums over all that the query asks for are told with the totals, whatever is in the window, at most 8. */
+  sums: string[];
 }
 
 /** Response of WatchView: what is different since the response before. */
@@ -97,6 +101,8 @@ export interface ViewTotals {
   states: { [key: string]: number };
   /** Of those that the query asks for, whatever its limit, by kind. */
   kinds: { [key: string]: number };
+  /** Sums of the columns that were asked for, over those that the query asks for, its limit included; a column that no row has a number of is 0. */
+  sums: { [key: string]: number };
 }
 
 export interface ViewTotals_StatesEntry {
@@ -105,6 +111,11 @@ export interface ViewTotals_StatesEntry {
 }
 
 export interface ViewTotals_KindsEntry {
+  key: string;
+  value: number;
+}
+
+export interface ViewTotals_SumsEntry {
   key: string;
   value: number;
 }
@@ -150,6 +161,7 @@ function createBaseWatchViewRequest(): WatchViewRequest {
     position: undefined,
     known: [],
     interval: undefined,
+    sums: [],
   };
 }
 
@@ -190,6 +202,9 @@ export const WatchViewRequest: MessageFns<WatchViewRequest> = {
     }
     if (message.interval !== undefined) {
       Duration.encode(message.interval, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.sums) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -303,6 +318,14 @@ export const WatchViewRequest: MessageFns<WatchViewRequest> = {
             message.interval = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.sums.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -333,6 +356,7 @@ export const WatchViewRequest: MessageFns<WatchViewRequest> = {
       position: isSet(object.position) ? WatchPosition.fromJSON(object.position) : undefined,
       known: globalThis.Array.isArray(object?.known) ? object.known.map((e: any) => globalThis.String(e)) : [],
       interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
+      sums: globalThis.Array.isArray(object?.sums) ? object.sums.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -374,6 +398,9 @@ export const WatchViewRequest: MessageFns<WatchViewRequest> = {
     if (message.interval !== undefined) {
       obj.interval = Duration.toJSON(message.interval);
     }
+    if (message.sums?.length) {
+      obj.sums = message.sums;
+    }
     return obj;
   },
 
@@ -398,6 +425,7 @@ export const WatchViewRequest: MessageFns<WatchViewRequest> = {
     message.interval = (object.interval !== undefined && object.interval !== null)
       ? Duration.fromPartial(object.interval)
       : undefined;
+    message.sums = object.sums?.map((e) => e) || [];
     return message;
   },
 };
@@ -540,7 +568,7 @@ export const WatchViewResponse: MessageFns<WatchViewResponse> = {
 };
 
 function createBaseViewTotals(): ViewTotals {
-  return { matched: 0, total: 0, states: {}, kinds: {} };
+  return { matched: 0, total: 0, states: {}, kinds: {}, sums: {} };
 }
 
 export const ViewTotals: MessageFns<ViewTotals> = {
@@ -556,6 +584,9 @@ export const ViewTotals: MessageFns<ViewTotals> = {
     });
     globalThis.Object.entries(message.kinds).forEach(([key, value]: [string, number]) => {
       ViewTotals_KindsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    globalThis.Object.entries(message.sums).forEach(([key, value]: [string, number]) => {
+      ViewTotals_SumsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
     return writer;
   },
@@ -611,6 +642,17 @@ export const ViewTotals: MessageFns<ViewTotals> = {
             }
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ViewTotals_SumsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.sums[entry5.key] = entry5.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -655,6 +697,20 @@ export const ViewTotals: MessageFns<ViewTotals> = {
           {},
         )
         : {},
+      sums: isObject(object.sums)
+        ? (globalThis.Object.entries(object.sums) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -684,6 +740,15 @@ export const ViewTotals: MessageFns<ViewTotals> = {
         });
       }
     }
+    if (message.sums) {
+      const entries = globalThis.Object.entries(message.sums) as [string, number][];
+      if (entries.length > 0) {
+        obj.sums = {};
+        entries.forEach(([k, v]) => {
+          obj.sums[k] = floatToJson(v);
+        });
+      }
+    }
     return obj;
   },
 
@@ -704,6 +769,15 @@ export const ViewTotals: MessageFns<ViewTotals> = {
       {},
     );
     message.kinds = (globalThis.Object.entries(object.kinds ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.sums = (globalThis.Object.entries(object.sums ?? {}) as [string, number][]).reduce(
       (acc: { [key: string]: number }, [key, value]: [string, number]) => {
         if (value !== undefined) {
           acc[key] = globalThis.Number(value);
@@ -880,6 +954,91 @@ export const ViewTotals_KindsEntry: MessageFns<ViewTotals_KindsEntry> = {
   },
   fromPartial(object: DeepPartial<ViewTotals_KindsEntry>): ViewTotals_KindsEntry {
     const message = createBaseViewTotals_KindsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseViewTotals_SumsEntry(): ViewTotals_SumsEntry {
+  return { key: "", value: 0 };
+}
+
+export const ViewTotals_SumsEntry: MessageFns<ViewTotals_SumsEntry> = {
+  encode(message: ViewTotals_SumsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ViewTotals_SumsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseViewTotals_SumsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ViewTotals_SumsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: ViewTotals_SumsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ViewTotals_SumsEntry>): ViewTotals_SumsEntry {
+    return ViewTotals_SumsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ViewTotals_SumsEntry>): ViewTotals_SumsEntry {
+    const message = createBaseViewTotals_SumsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? 0;
     return message;

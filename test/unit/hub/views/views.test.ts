@@ -191,6 +191,30 @@ describe("a view", () => {
     await Promise.all([first.end(), second.end()]);
   });
 
+  it("sums columns of numbers up, over all that the query asks for", async () => {
+    const { views, put, measure } = world(30);
+    const all = Array.from({ length: 30 }, (_, at) => instance(at));
+    const sumOf = (found: readonly Instance[]): number => found.reduce((sum, { spec }) => sum + (spec?.cpus ?? 0), 0);
+    const running = all.filter(({ status }) => status?.state === InstanceState.INSTANCE_STATE_RUNNING);
+    measure("hosts/h0/instances/vm0", 500);
+    const { state, until } = reader(views, { query: "state=running", sums: ["cpus", "cpu"], limit: 1 });
+    const sums = (): Readonly<Record<string, number>> =>
+      state.sent.findLast(({ totals }) => totals)?.totals?.sums ?? {};
+    await until(() => sums()["cpus"] === sumOf(running) && sums()["cpu"] === 50);
+    put(instance(3, { cpus: 1000 }));
+    await until(() => sums()["cpus"] === sumOf(running) - (all[3]?.spec?.cpus ?? 0) + 1000);
+    measure("hosts/h3/instances/vm3", 250);
+    await until(() => sums()["cpu"] === 75);
+    expect(state.sent.flatMap(({ rows }) => rows)).toHaveLength(1);
+    for (const [given, says] of [
+      [["nonsense"], /sums/],
+      [["image"], /sums: "image" of instance is not a number/],
+      [Array.from({ length: 9 }, () => "cpus"), /sums: are more than 8/],
+    ] as const)
+      await expect(reader(views, { sums: [...given] }).next()).rejects.toThrow(says);
+    await expect(reader(views, { kinds: [], sums: ["nonsense"] }).next()).rejects.toThrow(/sums.*no kind has a field/);
+  });
+
   it("follows its anchor", async () => {
     const { views, put } = world(60);
     const anchor = "hosts/h5/instances/vm5";

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Figure } from "../../../../proto/gen/zor/v1/figures.js";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { Operation, OperationState } from "../../../../proto/gen/zor/v1/operation.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { Controller } from "../../../../tui/app/controller.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { PulseScreen } from "../../../../tui/screens/pulse/pulse-screen.js";
@@ -87,7 +88,14 @@ describe("the pulse", () => {
     const text = linesOf(program).join("\n");
     expect(text.indexOf("alpha/vm2")).toBeLessThan(text.indexOf("alpha/vm0"));
     press("q");
-    await eventually(() => expect(program.gateway.calls).toEqual(["watch figures", "figures left"]));
+    await eventually(() =>
+      expect(program.gateway.calls.toSorted()).toEqual([
+        "figures left",
+        "figures left",
+        "watch figures",
+        "watch figures",
+      ]),
+    );
   });
 
   it("counts what stands still and what failed a while ago, follows what changes, and says when all is well", () => {
@@ -136,6 +144,37 @@ describe("the pulse", () => {
     press("esc");
     expect(model.screen).toBeInstanceOf(PulseScreen);
     expect(linesOf(program, 80, 19).join("\n")).toContain("24 more");
+  });
+
+  it("looks only at what has changed when it is drawn, and at what changes with the time", () => {
+    const looks = new Map<string, number>();
+    const kinds = tuiKinds.map((kind) => {
+      const { troubleOf } = kind;
+      if (troubleOf === undefined) return kind;
+      return {
+        ...kind,
+        troubleOf: (...given: Parameters<typeof troubleOf>) => {
+          looks.set(kind.kind, (looks.get(kind.kind) ?? 0) + 1);
+          return troubleOf(...given);
+        },
+      };
+    });
+    const program = makeProgram({}, kinds);
+    const { model, press } = program;
+    feedFleet(model, { hosts: 2000, instancesPerHost: 1, unreachable: 1, nowMs: model.nowMs });
+    press("0");
+    const draw = (): number => {
+      looks.clear();
+      model.changed();
+      linesOf(program);
+      return looks.get("host") ?? 0;
+    };
+    expect(draw()).toBeGreaterThanOrEqual(2000);
+    // What is wrong is told again, of the others nothing is read.
+    expect(draw()).toBe(1);
+    expect(looks.get("operation")).toBe([...model.fleet.rowsOf("operation")].length);
+    model.fleet.apply(upsertHost("alpha"), model.nowMs);
+    expect(draw()).toBe(2);
   });
 
   it("is the first screen only where that is asked for", () => {
