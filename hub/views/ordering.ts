@@ -27,6 +27,12 @@ export interface Counts {
   readonly kinds: ReadonlyMap<string, number>;
 }
 
+/** What is made of the rows that a query selects. */
+export interface Summed {
+  /** A row has changed. @param isIn whether it is selected now. */
+  put(row: Row, isIn: boolean): void;
+}
+
 /**
  * All rows of some kinds in one order, and the parts of them that queries select. A row that has changed is put where it belongs when changes are
  * brought in, once for all that came meanwhile.
@@ -146,6 +152,8 @@ export class Ordering {
 /** What a query selects of an ordering. */
 export class Selection {
   readonly passes: (row: Row) => boolean;
+  /** Told of every row that has changed. */
+  readonly summings = new Set<Summed>();
   readonly #members = new Map<Row, Entry>();
   readonly #states = new Map<string, number>();
   readonly #kinds = new Map<string, number>();
@@ -177,6 +185,10 @@ export class Selection {
 
   slice(from: number, to: number): readonly Entry[] {
     return this.#list?.slice(from, to) ?? [];
+  }
+
+  has(row: Row): boolean {
+    return this.#members.has(row);
   }
 
   /** Place of a row; undefined: it is not selected. */
@@ -231,6 +243,7 @@ export class Selection {
     }
     if (before === undefined && wanted === undefined) return;
     this.#isOther = true;
+    for (const summing of this.summings) summing.put(row, wanted !== undefined);
     if (before === wanted) return;
     if (before !== undefined) {
       list.delete(before);

@@ -7,9 +7,10 @@ import { type ViewTotals, type WatchViewRequest, WatchViewResponse } from "../..
 import { Turns } from "../kit/turns.js";
 import { type ColumnCaller, ColumnLease } from "./column-lease.js";
 import { noFigures } from "./no-figures.js";
-import { type Entry, Ordering, Selection } from "./ordering.js";
+import { Ordering, Selection } from "./ordering.js";
 import { type ReadView, readView } from "./read-view.js";
 import type { Row } from "./row-table.js";
+import { type HeldSums, type Sums, Summings } from "./summing.js";
 import { candidatesOf, type FactSource, Tables } from "./tables.js";
 import { Window } from "./window.js";
 
@@ -61,6 +62,7 @@ export class Views {
   readonly #facts: FactSource;
   readonly #mostRows: number;
   readonly #orderings = new Map<string, Shared<Ordering>>();
+  readonly #summings: Summings;
   readonly #selections = new Map<string, Shared<Selection> & { readonly orderKey: string }>();
   /** What lets tables go, by who uses them. */
   readonly #releases = new Map<Ordering, readonly (() => void)[]>();
@@ -73,6 +75,7 @@ export class Views {
     this.#mostRows = mostRows;
     this.#facts = facts;
     this.tables = new Tables(log, facts, turns);
+    this.#summings = new Summings(mostRows, (caller, work) => this.tables.run(caller, work));
     this.#timer = setInterval(() => this.#forget(), 1000).unref();
   }
 
@@ -107,11 +110,14 @@ export class Views {
     const { signal } = reader;
     const selected = this.#selected(view, reader.caller);
     const lease = new Lease(selected);
+    const { caller } = reader;
+    let sums: HeldSums | undefined;
     try {
       await selected.ready;
       // Somebody else may have asked for the same rows, with other columns.
-      for (const { table } of view.kinds) await this.tables.fill(table, reader.caller);
+      for (const { table } of view.kinds) await this.tables.fill(table, caller);
       const selection = selected.made;
+      sums = await this.#summings.hold({ view, selection, caller, rows: this.#countOf(view) });
       const window = new Window(view, this.#resumed(request));
       let [totals, offset, version, isFirst] = ["", 0, -1, true];
       while (!signal.aborted) {
@@ -125,7 +131,7 @@ export class Views {
         const end = Math.min(offset + view.window.rows, matched);
         const before = window.length;
         const rows = isNews ? window.take(selection.slice(offset, end)) : [];
-        const counted = this.#totals(view, selection, matched);
+        const counted = this.#totals(view, selection, sums.totals);
         const said = JSON.stringify(counted);
         const position = { epoch: this.#log.epoch, revision: this.#log.revision };
         const response = WatchViewResponse.fromPartial({ position, offset, length: Math.max(0, end - offset), rows });
@@ -142,6 +148,7 @@ export class Views {
         await this.#news(selection, version, signal);
       }
     } finally {
+      sums?.release();
       lease.end();
     }
   }
@@ -159,11 +166,11 @@ export class Views {
     return isOurs ? { names: known, revision: position.revision } : { names: [], revision: 0n };
   }
 
-  #totals({ kinds, parent, sums }: ReadView, selection: Selection, matched: number): ViewTotals {
+  #totals({ kinds, parent, limit }: ReadView, selection: Selection, sums: Sums): ViewTotals {
     const total = kinds.reduce((sum, { table }) => sum + this.#log.index(table.kind).count(parent), 0);
     const { states, kinds: byKind } = selection.counts;
-    const summed = sums.length === 0 ? {} : sumsOf(kinds, sums, selection.slice(0, matched));
-    return { matched, total, states: sortedObject(states), kinds: sortedObject(byKind), sums: summed };
+    const matched = Math.min(selection.size, limit);
+    return { matched, total, states: sortedObject(states), kinds: sortedObject(byKind), sums };
   }
 
   #selected(view: ReadView, caller: string): Shared<Selection> {
@@ -363,18 +370,4 @@ function sortedObject(counts: ReadonlyMap<string, number>): Record<string, numbe
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
-}
-
-/** Sums of columns over rows, by column. */
-function sumsOf(
-  kinds: ReadView["kinds"],
-  columns: readonly string[],
-  entries: readonly Entry[],
-): Readonly<Record<string, number>> {
-  const addendsOf = new Map(kinds.map(({ table, addendsOf: of }) => [table, of]));
-  const sums = columns.map(() => 0);
-  for (const { row } of entries)
-    for (const [at, addend] of (addendsOf.get(row.table) ?? []).entries())
-      sums[at] = (sums[at] ?? 0) + (addend?.(row) ?? 0);
-  return Object.fromEntries(columns.map((column, at) => [column, sums[at] ?? 0]));
 }

@@ -66,7 +66,7 @@ export interface WatchViewRequest {
   interval:
     | Duration
     | undefined;
-  /** Columns of numbers whose sums over all that the query asks for are told with the totals, whatever is in the window, at most 8. */
+  /** Columns of numbers whose sums over all that the query asks for are told with the totals, whatever is in the window and whatever its limit, at most 8. */
   sums: string[];
 }
 
@@ -101,7 +101,7 @@ export interface ViewTotals {
   states: { [key: string]: number };
   /** Of those that the query asks for, whatever its limit, by kind. */
   kinds: { [key: string]: number };
-  /** Sums of the columns that were asked for, over those that the query asks for, its limit included; a column that no row has a number of is 0. */
+  /** Sums of the columns that were asked for, over those that the query asks for, whatever its limit; a column that no row has a number of is 0. */
   sums: { [key: string]: number };
 }
 
