@@ -11,7 +11,7 @@ const stride = 512;
 export type Sums = Readonly<Record<string, number>>;
 
 /** Columns of the rows that a query selects, summed up, change by change. */
-export class Summing {
+class Summing {
   readonly #columns: readonly string[];
   readonly #addendsOf: ReadonlyMap<Row["table"], ReadView["kinds"][number]["addendsOf"]>;
   /** What each row has added; rows that have added nothing are not there. */
