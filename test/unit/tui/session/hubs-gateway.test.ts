@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { permissionDenied, unavailable } from "../../../../lib/errors.js";
 import { kindNamed } from "../../../../lib/kinds/kinds.js";
+import { Figure } from "../../../../proto/gen/zor/v1/figures.js";
 import { Event } from "../../../../proto/gen/zor/v1/event.js";
 import { Link } from "../../../../proto/gen/zor/v1/link.js";
 import { Wave } from "../../../../proto/gen/zor/v1/wave.js";
 import { headerLines } from "../../../../tui/app/header.js";
+import type { Busy } from "../../../../tui/kit/busy/busy.js";
 import { planImpact } from "../../../../tui/kit/impact.js";
 import type { FleetStep } from "../../../../tui/kit/fleet/fleet-step.js";
 import { drawTable } from "../../../../tui/kit/table/table-frame.js";
@@ -168,6 +170,31 @@ describe("several hubs in one view", () => {
     await expect(gateway.runZor(["host", "install", "new"], stop.signal)).rejects.toThrow(
       "zor host install: at which hub, paris or rome? go to one with :ctx first",
     );
+  });
+
+  it("do something to hosts by the program of one of them, and say who uses the most of all", async () => {
+    const { gateway, paris, rome } = await bothLive();
+    const told = { onLine: () => undefined, onSaid: () => undefined };
+    gateway.rollOut(["host", "upgrade", "alpha@rome", "--steps"], told, stop.signal).say("pause");
+    expect([paris.calls, rome.calls]).toEqual([[], ["zor host upgrade alpha --steps", "say pause"]]);
+    expect(() => gateway.rollOut(["host", "upgrade", "alpha"], told, stop.signal)).toThrow(
+      /at which hub, paris or rome/,
+    );
+    const used = (cpu: number) => ({
+      ...{ host: "hosts/alpha", name: "hosts/alpha/instances/web", part: "" },
+      values: new Map([[Figure.FIGURE_CPU, cpu]]),
+    });
+    paris.used = { all: [used(20)], trouble: "beta is silent" };
+    rome.used = { all: [used(30), { ...used(500), name: "hosts/alpha" }], trouble: "" };
+    const seen: Busy[] = [];
+    const leaving = new AbortController();
+    const look = gateway.figures.watchBusiest([Figure.FIGURE_CPU], (busy) => seen.push(busy), leaving.signal);
+    await expect
+      .poll(() => seen.at(-1)?.first.map(({ name }) => name))
+      .toEqual(["hosts/alpha@rome/instances/web", "hosts/alpha@paris/instances/web"]);
+    expect(seen.at(-1)).toMatchObject({ cpu: 500, traffic: 0, trouble: "paris: beta is silent" });
+    leaving.abort();
+    await look;
   });
 
   it("do a wave each for its own, and tell failures by the names here", async () => {
