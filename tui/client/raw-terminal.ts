@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { understandsEscapes } from "../../lib/terminal.js";
+import { TerminalKeeper, terminalSettings } from "./terminal-keeper.js";
 
 /** Where bytes are typed; `isTTY` and `setRawMode` are there when it is a terminal. */
 export type TerminalInput = Readable & {
@@ -38,16 +39,26 @@ export function enterRawMode(terminal: Terminal): Disposable {
   if (!raw) return { [Symbol.dispose]: () => undefined };
   const before = input.isRaw === true;
   let entered = true;
+  const keeper = keeperOf(terminal, before);
   const restore = () => {
     if (!entered) return;
     entered = false;
     process.off("exit", restore);
     if (output.isTTY === true && !output.destroyed && understandsEscapes(process.env)) output.write(leaveGuestModes);
     input.setRawMode?.(before);
+    keeper?.[Symbol.dispose]();
   };
   process.on("exit", restore);
   input.setRawMode?.(true);
+  keeper?.hold();
   return { [Symbol.dispose]: restore };
+}
+
+/** Gives the terminal back when this process is killed; only for its own, and where nobody keeps it already. */
+function keeperOf({ input, output }: Terminal, isKept: boolean): TerminalKeeper | undefined {
+  if (isKept || input !== process.stdin || output !== process.stdout || !process.stdout.isTTY) return undefined;
+  const sequences = understandsEscapes(process.env) ? leaveGuestModes : "";
+  return TerminalKeeper.begin({ sequences, words: "" }, terminalSettings({}));
 }
 
 /** The terminal's size within the API's limits; undefined for pipes. */

@@ -18,6 +18,9 @@ export const crashedCode = 70;
  */
 const plainTerminal = "\x1b[0m\x1b(B\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h";
 
+/** What undoes all that the program may have left on, the alternate screen and its margins too, where it could not do so itself. */
+export const leftOn = `\x1b[?2026l\x1b[?7h\x1b[?1049l${plainTerminal}`;
+
 /** What ends the program. */
 export interface Ending {
   readonly code: number;

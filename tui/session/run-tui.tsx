@@ -6,7 +6,9 @@ import { Painter } from "../app/painter.js";
 import { lookOfTerminal } from "../app/theme.js";
 import { colourDepth } from "../kit/cells/colour-depth.js";
 import { hasBraille } from "../kit/chart/has-braille.js";
-import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
+import { TerminalKeeper, terminalSettings } from "../client/terminal-keeper.js";
+import { escapeText } from "../kit/text/escape.js";
+import { crashedCode, type Ending, guardTerminal, leftOn, silence } from "./guard.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
 import { makeProgram, type TuiOptions } from "./make-program.js";
@@ -47,18 +49,21 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   );
   const mouse = new TerminalMouse((data) => process.stdout.write(data));
   let suspended = false;
+  let keeper: TerminalKeeper | undefined;
   const suspend = async (work: () => Promise<void>): Promise<void> => {
     if (screen === undefined || suspended) return;
     suspended = true;
     try {
       canvas.away();
       await screen.suspend(async () => {
+        keeper?.release();
         await mouse.away(work);
         // A paused standard input stops reading one tick later; Ink must not begin to read before that.
         await nextTurn();
       });
     } finally {
       suspended = false;
+      if (!stop.signal.aborted) keeper?.hold();
       canvas.back();
     }
   };
@@ -83,6 +88,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   guardTerminal(end);
   // Whoever stopped the program from outside had the terminal: it may look like anything.
   process.on("SIGCONT", () => void suspend(async () => undefined));
+  const terminal = terminalSettings(process.env);
   // A key that is typed before the first frame is there must not be echoed into it: everything would be drawn a line off.
   if (process.stdin.isTTY) process.stdin.setRawMode(true);
   process.stdout.write("\r");
@@ -116,6 +122,14 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   );
   process.stdout.on("resize", () => painter.paint());
   painter.start();
+  // What is drawn first does not wait for it.
+  setImmediate(() => {
+    if (stop.signal.aborted) return;
+    const words = `zor tui was killed; what it had to say is in ${escapeText(options.logFile ?? "its log")}`;
+    keeper = TerminalKeeper.begin({ sequences: leftOn, words }, terminal);
+    if (!suspended) keeper.hold();
+  });
+  process.on("exit", () => keeper?.release());
   if (settings.values.settings.mouse === true) mouse.set(true);
   const ticking = setInterval(() => {
     model.tick();
@@ -130,6 +144,7 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
     how = { code: crashedCode, error };
   }
   stop.abort();
+  keeper?.[Symbol.dispose]();
   painter.stop();
   clearInterval(ticking);
   return how;

@@ -12,12 +12,11 @@ import { loadContext, saveContext } from "../../../tui/client/contexts.js";
 import { bundle } from "../../helpers/bundle.js";
 import { eventually } from "../../helpers/eventually.js";
 import { spawnOwned } from "../../helpers/owned.js";
-import { childrenOf, Terminal } from "../../helpers/tmux.js";
 import { expectRestored } from "./restored.js";
+import { openShell, pidOf, type Run, startRun } from "./terminal-run.js";
 
 let directory: string;
 let hub: FakeHub;
-let runs = 0;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "zt-tui-"));
@@ -32,48 +31,16 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-interface Run {
-  readonly terminal: Terminal;
-  /** Every byte that was written up to the last look at the terminal's settings, which who keeps it may have a moment later. */
-  recorded(): Promise<string>;
-}
-
 /** Starts a program between two looks at the terminal's settings; the last line tells whether they are the same. */
-async function start(program: string, size = { columns: 80, rows: 24 }, variables = ""): Promise<Run> {
-  runs += 1;
-  const recording = join(directory, `run${runs}`);
-  const settings = (when: string) => `stty -a > ${recording}.${when}`;
-  const line = `${settings("before")}; ${shellLine(program, variables)}; echo "code $?"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
-  const terminal = await Terminal.open(line, size, recording);
-  const recorded = () =>
-    eventually(async () => {
-      const written = await readFile(recording, "utf8");
-      if (!written.includes("settings kept")) throw new Error(`it is not over: ${written}`);
-      return written;
-    });
-  return { terminal, recorded };
+function start(program: string, size = { columns: 80, rows: 24 }, variables = ""): Promise<Run> {
+  return startRun(shellLine(program, variables), { directory, size });
 }
 
 const environment = () => `LC_ALL=C.UTF-8 ZOR_CONFIG=${hub.configDirectory} XDG_STATE_HOME=${directory}`;
 
-/** A terminal with a shell that has job control. */
-async function openShell(): Promise<Terminal> {
-  runs += 1;
-  const recording = join(directory, `run${runs}`);
-  return Terminal.open("exec bash --norc --noprofile -i", { columns: 80, rows: 24 }, recording);
-}
-
 const shellLine = (program: string, variables = "") => `env ${environment()} ${variables} ${nodePath} ${program}`;
 
 const tui = (options = "") => `${join(directory, "tui.mjs")} tui ${options}`;
-
-async function pidOf(terminal: Terminal): Promise<number> {
-  return eventually(async () => {
-    const [pid] = await childrenOf(await terminal.pid());
-    if (pid === undefined) throw new Error("the program does not run");
-    return pid;
-  });
-}
 
 describe("zor tui in a real terminal", () => {
   it("shows the fleet, follows a resize, and leaves the terminal as it was on q", async () => {
@@ -231,7 +198,7 @@ describe("zor tui in a real terminal", () => {
   });
 
   it("goes to the shell on ctrl-z, with the terminal as it was, and comes back with the screen intact", async () => {
-    await using terminal = await openShell();
+    await using terminal = await openShell(directory);
     await terminal.press(shellLine(tui("--host alpha")), "Enter");
     await terminal.sees(/vm0 +alpha +● running/);
     await terminal.press("/", "vm0", "Enter");
