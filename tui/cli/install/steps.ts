@@ -34,14 +34,23 @@ export class Steps implements HostBoard {
   readonly #news = new EventTarget();
   #isPaused = false;
   #isCancelled = false;
+  /** Nobody says anything any more. */
+  #isClosed = false;
   #answer: ((text: string | undefined) => void) | undefined;
 
   constructor(io: CliIo) {
     this.#io = io;
     this.#reader = createInterface({ input: io.terminal.input });
     this.#reader.on("line", (line) => this.#take(line));
-    this.#reader.once("close", () => this.#answer?.(undefined));
+    this.#reader.once("close", () => {
+      this.#isClosed = true;
+      this.#answer?.(undefined);
+      // Nobody would have it go on.
+      this.#isCancelled ||= this.#isPaused;
+      this.#news.dispatchEvent(new Event("change"));
+    });
     const ask = async (asks: object): Promise<string | undefined> => {
+      if (this.#isClosed) return undefined;
       const { promise, resolve } = Promise.withResolvers<string | undefined>();
       this.#answer = resolve;
       this.#tell(asks);

@@ -111,7 +111,8 @@ async function looksOn(names: readonly string[], say: (line: string) => string |
       for (const line of chunk.toString("utf8").trimEnd().split("\n")) {
         told.push(line);
         const answer = say(line);
-        if (answer !== undefined) input.write(`${answer}\n`);
+        if (answer === "end") input.end();
+        else if (answer !== undefined) input.write(`${answer}\n`);
       }
       done();
     },
@@ -163,4 +164,17 @@ test("cancelled, also while it is paused, it begins no other host", async () => 
   expect(results).toEqual(["a nothing", "b not begun", "c not begun"]);
   expect(code).toBe(0);
   expect((await looksOn(["a"], () => "decline", ["a"])).code).not.toBe(0);
+});
+
+test("whoever says nothing any more gives no answers; what was paused begins no other", async () => {
+  const { lines } = await looksOn(["a", "b", "c"], (line) => {
+    if (line.includes('"host":"a","result"')) return "pause";
+    if (line.includes('"asks"')) return "answer one";
+    return line.includes('"paused":true') ? "end" : undefined;
+  });
+  expect(lines.filter((line) => "result" in line).map((line) => line["result"])).toEqual([
+    ...["one", "not begun", "not begun"],
+  ]);
+  const first = await looksOn(["a"], (line) => (line.includes('"begins"') ? "end" : undefined));
+  expect(first.lines.find((line) => "result" in line)?.["result"]).toBe("nothing");
 });
