@@ -38,6 +38,7 @@ export class Painter {
   readonly #options: PainterOptions;
   #look: Look;
   #seenSettings = -1;
+  #seenContext = "";
   #painted: readonly Painted[] = [];
   #width = 0;
   #paintedMs = Number.NEGATIVE_INFINITY;
@@ -94,9 +95,11 @@ export class Painter {
 
   #followSettings(): void {
     const { settings, look } = this.#options;
-    if (settings === undefined || settings.version === this.#seenSettings) return;
-    this.#seenSettings = settings.version;
-    this.#look = withSkin(look, settings.values);
+    const { context } = this.#options.model.session;
+    if (settings === undefined) return;
+    if (settings.version === this.#seenSettings && context === this.#seenContext) return;
+    [this.#seenSettings, this.#seenContext] = [settings.version, context];
+    this.#look = withSkin(look, settings.values, context);
     this.#painted = [];
   }
 

@@ -1,3 +1,4 @@
+import { chosenSkin } from "../settings/chosen-skin.js";
 import { colorless, findSkin, type Skin, skins, type ToneStyle } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
 import type { SettingsValues } from "../settings/settings-files.js";
@@ -20,8 +21,8 @@ export function styleOf(tone: Tone, { colors, skin = skins.dark }: Look): ToneSt
 }
 
 /** The look of a terminal with the skin that the user has chosen. What the terminal cannot do no skin makes it do. */
-export function withSkin(look: Look, { settings, skins: users }: Pick<SettingsValues, "settings" | "skins">): Look {
-  const skin = findSkin(settings.skin ?? "dark", users) ?? skins.dark;
+export function withSkin(look: Look, values: Pick<SettingsValues, "settings" | "skins">, context: string): Look {
+  const skin = findSkin(chosenSkin(values, context), values.skins) ?? skins.dark;
   return { ...look, unicode: look.unicode && skin.ascii !== true, skin };
 }
 

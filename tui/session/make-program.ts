@@ -229,9 +229,13 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
       faults.push(...(await keyFaults(program)));
       const { settings: chosen, skins } = settings.values;
       model.typeNumberAbove = chosen.typeNumberAbove;
-      if (chosen.skin !== undefined && findSkin(chosen.skin, skins) === undefined) {
+      const own = Object.entries(chosen.contextSkins ?? {}).map(
+        ([context, skin]) => [["contextSkins", context], skin] as const,
+      );
+      for (const [path, skin] of [...(chosen.skin === undefined ? [] : [[["skin"], chosen.skin] as const]), ...own]) {
+        if (findSkin(skin, skins) !== undefined) continue;
         faults.push(
-          `${await settings.placeOf("settings", ["skin"])} skin: there is no "${chosen.skin}"; :skin shows them`,
+          `${await settings.placeOf("settings", path)} ${path.join(".")}: there is no "${skin}"; :skin shows them`,
         );
       }
       model.changed();

@@ -152,12 +152,15 @@ const skins: SettingsFile<Readonly<Record<string, UserSkin>>> = {
 
 const settings: SettingsFile<{
   readonly skin?: string | undefined;
+  /** Skins of contexts, by names that may hold "*": the first that a context's name is like. */
+  readonly contextSkins?: Readonly<Record<string, string>> | undefined;
   readonly mouse?: boolean | undefined;
   readonly typeNumberAbove: number;
 }> = {
   name: "settings.yaml",
   schema: z.strictObject({
     skin: z.string().optional(),
+    contextSkins: z.record(z.string(), z.string()).optional(),
     mouse: z.boolean().optional(),
     typeNumberAbove: z.number().int().min(1).max(10_000).default(20),
   }),

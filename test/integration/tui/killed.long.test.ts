@@ -36,7 +36,7 @@ describe("zor tui that is killed", () => {
     // Nobody waits for who gives it back but a shell with job control, which needs not.
     const { terminal } = await startRun(shellLine(), {
       directory,
-      then: "until stty -a | grep -q ' icanon'; do :; done;",
+      afterwards: "until stty -a | grep -q ' icanon'; do :; done;",
     });
     await using _ = terminal;
     await terminal.sees("● live");

@@ -15,18 +15,21 @@ interface RunOptions {
   readonly directory: string;
   readonly size?: { readonly columns: number; readonly rows: number };
   /** What the shell does when the program has ended, before it looks at the settings. */
-  readonly then?: string;
+  readonly afterwards?: string;
 }
 
 const usualSize = { columns: 80, rows: 24 };
 let runs = 0;
 
 /** Starts a program between two looks at the terminal's settings; the last line tells whether they are the same. */
-export async function startRun(program: string, { directory, size = usualSize, then = "" }: RunOptions): Promise<Run> {
+export async function startRun(
+  program: string,
+  { directory, size = usualSize, afterwards = "" }: RunOptions,
+): Promise<Run> {
   runs += 1;
   const recording = join(directory, `run${runs}`);
   const settings = (when: string) => `stty -a > ${recording}.${when}`;
-  const line = `${settings("before")}; ${program}; code=$?; ${then} echo "code $code"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
+  const line = `${settings("before")}; ${program}; code=$?; ${afterwards} echo "code $code"; ${settings("after")}; cmp ${recording}.before ${recording}.after && echo settings kept; sleep 600`;
   const terminal = await Terminal.open(line, size, recording);
   const recorded = () =>
     eventually(async () => {

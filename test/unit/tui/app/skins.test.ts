@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lookOfTerminal, styleOf, withSkin } from "../../../../tui/app/theme.js";
+import { chosenSkin } from "../../../../tui/settings/chosen-skin.js";
 import { findSkin, skins, tones } from "../../../../tui/kit/skin.js";
 import { toConsole } from "../../../../tui/kit/text/ascii.js";
 import { textWidth } from "../../../../tui/kit/text/text-width.js";
@@ -34,14 +35,18 @@ describe("skins", () => {
 
   it("make no terminal do what it cannot: NO_COLOR has no colours in any, and none has less than ASCII", () => {
     const values = { settings: { skin: "high-contrast", typeNumberAbove: 20 }, skins: {} };
-    const look = withSkin({ ...terminal, colors: false }, values);
+    const look = withSkin({ ...terminal, colors: false }, values, "demo");
     for (const tone of tones) {
       expect(styleOf(tone, look)).not.toHaveProperty("color");
       expect(styleOf(tone, look)).not.toHaveProperty("backgroundColor");
     }
-    expect(withSkin(terminal, { ...values, settings: { ...values.settings, skin: "ascii" } }).unicode).toBe(false);
-    expect(withSkin({ ...terminal, unicode: false }, values).unicode).toBe(false);
-    expect(styleOf("good", withSkin(terminal, { ...values, settings: { ...values.settings, skin: "lost" } }))).toEqual({
+    expect(withSkin(terminal, { ...values, settings: { ...values.settings, skin: "ascii" } }, "demo").unicode).toBe(
+      false,
+    );
+    expect(withSkin({ ...terminal, unicode: false }, values, "demo").unicode).toBe(false);
+    expect(
+      styleOf("good", withSkin(terminal, { ...values, settings: { ...values.settings, skin: "lost" } }, "demo")),
+    ).toEqual({
       color: "green",
     });
   });
@@ -56,6 +61,44 @@ describe("skins", () => {
     expect(textOf(model.screen).join("\n")).toContain("* light");
     press("enter");
     expect(program.settings.values.settings.skin).toBe("dark");
+  });
+});
+
+describe("the skin of a context", () => {
+  const contextSkins = { paris: "light", "prod-*": "high-contrast", "*-old-*x": "none", "p*": "ascii" };
+  const values = { settings: { typeNumberAbove: 20, skin: "colour-blind", contextSkins } };
+
+  it.each([
+    ["paris", "light"],
+    ["prod-1", "high-contrast"],
+    ["a-old-bx", "none"],
+    ["a-old-b", "colour-blind"],
+    ["prague", "ascii"],
+    ["rome", "colour-blind"],
+    ["rome+prod-2", "high-contrast"],
+    ["constructor", "colour-blind"],
+  ])("of %s is %s", (context, skin) => {
+    expect(chosenSkin(values, context)).toBe(skin);
+  });
+
+  it("is dark where nothing is said", () => {
+    expect(chosenSkin({ settings: { typeNumberAbove: 20 } }, "paris")).toBe("dark");
+  });
+
+  it("is chosen with here, drawn at that context alone, and taken away", () => {
+    const { model, program, press } = makeProgram();
+    const { context } = model.session;
+    const say = (line: string): void => press(":", ...spell(line), "enter");
+    const drawn = (at: string): string => chosenSkin(program.settings.values, at);
+    say("skin high-contrast here");
+    expect([drawn(context), drawn("another")]).toEqual(["high-contrast", "dark"]);
+    say("skin light");
+    expect(model.notice?.text).toContain(`${context} has a skin of its own, high-contrast`);
+    expect([drawn(context), drawn("another")]).toEqual(["high-contrast", "light"]);
+    say("skin usual here");
+    expect([drawn(context), drawn("another")]).toEqual(["light", "light"]);
+    say("skin pink here");
+    expect(model.notice?.text).toContain('there is no skin "pink"');
   });
 });
 
