@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { hubServerName } from "../../../lib/tls/join.js";
 import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
+import { Session } from "../../../proto/gen/zor/v1/session.js";
 import { Wire } from "../../../proto/gen/zor/v1/wire.js";
 import { saveContext } from "../../../tui/client/contexts.js";
 import { type CliOptions, type CliResult, CliRun } from "../../helpers/zor-cli.js";
@@ -82,6 +83,27 @@ test("the blast of a stop of everything is told, asked about with its number, an
     code: 0,
     stderr: expect.stringMatching(/nothing to stop: h0\/vm0: .* \(and 23 more\)/),
   });
+});
+
+test("people at consoles of what is stopped are told, and whose they are; one's own as well", async () => {
+  const { rig, zor } = await start(2);
+  const [first] = rig.hosts;
+  const target = "hosts/h0/instances/vm0";
+  for (const [id, caller] of [
+    ["s1", "zor://user/bob"],
+    ["s2", "zor://user/admin"],
+  ] as const) {
+    const value = Session.fromPartial({ name: `hosts/h0/sessions/${id}`, target, caller, type: 1, writable: true });
+    first?.log.upsert({ kind: "session", value });
+  }
+  for (const { name } of first?.log.list("instance") ?? []) first?.setState(name, InstanceState.INSTANCE_STATE_RUNNING);
+  const ready = async (): Promise<string> =>
+    (await zor("get", "sessions", "-o", "name")).stdout +
+    (await zor("get", "instances", "--filter", "state=running", "-o", "name")).stdout;
+  await expect.poll(ready).toMatch(/s2[\s\S]*vm1/);
+  const shown = await zor("stop", "--all", "--dry-run");
+  expect(shown.stderr).toContain("This would stop 2 instances, cuts 2 sessions (1 of bob), 1 wire:");
+  expect(shown.stderr).toMatch(/Also affected:[\s\S]*bob loses the console of h0\/vm0/);
 });
 
 test("more than twenty are confirmed by their number; what else is asked for is checked; another wave for what is left is asked about", async () => {
