@@ -3,6 +3,7 @@ import type { Table } from "../fleet/table.js";
 import type { Row } from "../row.js";
 import type { Column } from "./column.js";
 import { isFaulty } from "./faults.js";
+import { FirstEntries } from "./first-entries.js";
 import { compileFilter, type Filter, type FilterTest, isOpen, matches, narrows } from "./filter.js";
 import { Looked } from "./looked.js";
 import { type Entry, type EntryOrder, OrderedSlots, SlotArray, SlotMap } from "./ordered-slots.js";
@@ -43,6 +44,8 @@ interface Making {
   readonly version: number;
   /** Those that passed so far, in order; undefined: what is made has no order yet. */
   readonly found: readonly Entry[] | undefined;
+  /** What is shown of it where nothing was before; undefined: something was. */
+  readonly first?: FirstEntries | undefined;
 }
 
 /**
@@ -143,12 +146,13 @@ export class RowView implements RowList {
   }
 
   get length(): number {
-    return this.#making?.found?.length ?? this.#shown?.length ?? 0;
+    return this.#making?.found?.length ?? this.#rows?.length ?? 0;
   }
 
   /** Rows of the scope, whether the filter lets them through or not. */
   get total(): number {
-    return this.#query.scope === undefined ? this.#table.size : ((this.#all?.slots ?? this.#before)?.length ?? 0);
+    if (this.#query.scope === undefined) return this.#table.size;
+    return (this.#all?.slots ?? this.#before)?.length ?? this.#making?.first?.given ?? 0;
   }
 
   at(index: number): Row | undefined {
@@ -156,7 +160,7 @@ export class RowView implements RowList {
   }
 
   slice(from: number, to: number): readonly Row[] {
-    const entries = this.#making?.found?.slice(from, to) ?? this.#shown?.slice(from, to) ?? [];
+    const entries = this.#making?.found?.slice(from, to) ?? this.#rows?.slice(from, to) ?? [];
     return entries.map(({ slot }) => this.#table.at(slot)).filter((row) => row !== undefined);
   }
 
@@ -166,7 +170,7 @@ export class RowView implements RowList {
     if (slot < 0) return -1;
     const found = this.#making?.found;
     if (found !== undefined) return found.findIndex((entry) => entry.slot === slot);
-    return this.#shown?.indexOf(slot) ?? -1;
+    return this.#rows?.indexOf(slot) ?? -1;
   }
 
   /** Everything passes. */
@@ -178,6 +182,11 @@ export class RowView implements RowList {
   get #shown(): OrderedSlots | undefined {
     if (this.#all === undefined) return this.#before;
     return this.#isOpen ? this.#all.slots : this.#passed?.slots;
+  }
+
+  /** What there is to show. */
+  get #rows(): OrderedSlots | FirstEntries | undefined {
+    return this.#shown ?? this.#making?.first;
   }
 
   /** Brings what is known up to date; what is too far behind is forgotten. */
@@ -214,7 +223,9 @@ export class RowView implements RowList {
   #begin(context: CellContext): void {
     const { version } = this.#table;
     if (this.#all === undefined) {
-      this.#making = { parts: this.#sorted(context), version, found: undefined };
+      const first =
+        this.#before === undefined ? new FirstEntries(this.#order, (slot) => this.#passes(slot, context)) : undefined;
+      this.#making = { parts: this.#sorted(context, first), version, found: undefined, first };
       return;
     }
     const recent = this.#earlier.filter((each) => {
@@ -239,7 +250,7 @@ export class RowView implements RowList {
   }
 
   /** All rows of the scope in order. */
-  *#sorted(context: CellContext): Parts<OrderedSlots> {
+  *#sorted(context: CellContext, first?: FirstEntries): Parts<OrderedSlots> {
     const entries: Entry[] = [];
     let seen = 0;
     // The table changes meanwhile.
@@ -247,7 +258,9 @@ export class RowView implements RowList {
       seen += 1;
       if (seen % partOfRows === 0) yield;
       const entry = this.#renewed(slot, undefined, context);
-      if (entry !== undefined) entries.push(entry);
+      if (entry === undefined) continue;
+      entries.push(entry);
+      first?.add(entry);
     }
     return new OrderedSlots(this.#order, yield* sortInParts(entries, this.#order), new SlotArray());
   }

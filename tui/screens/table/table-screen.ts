@@ -111,7 +111,10 @@ export class TableScreen implements Screen {
     const { top, matched, total, isWhole } = window;
     if (!isWhole) this.#goOn();
     const facts = this.#facts(isWhole ? `${matched}` : `${matched}…`, total);
-    const body = { extent: { top, shown: rows.length, length: matched }, facts };
+    // As long as nobody knows which rows pass there are those that did so far.
+    const isOpen = this.table.filterText === "" && !this.table.faultsOnly;
+    const length = isWhole || !isOpen ? matched : Math.max(matched, total);
+    const body = { extent: { top, shown: rows.length, length }, facts };
     if (rows.length > 0 || !isWhole) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
     const empty = emptyLines(this.#program.model, this.table, width).slice(0, height);
     return { ...body, lines: empty.map((line) => ({ line })) };

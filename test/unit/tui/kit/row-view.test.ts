@@ -5,6 +5,7 @@ import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { instanceKind } from "../../../../tui/kinds/instance/instance.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
 import { KindTable } from "../../../../tui/kit/kind-table.js";
+import { FirstEntries } from "../../../../tui/kit/table/first-entries.js";
 import { noFilter, parseFilter } from "../../../../tui/kit/table/filter.js";
 import { RowView, type ViewQuery } from "../../../../tui/kit/table/row-view.js";
 import { TableState } from "../../../../tui/kit/table/table-state.js";
@@ -123,4 +124,41 @@ it("shows the first rows that pass before all were looked at, and keeps the curs
   const whole = table.window(10, 0);
   expect([whole.isWhole, whole.matched]).toEqual([true, many]);
   expect(whole.rows[whole.cursor - whole.top]?.id).toBe("vm1222");
+});
+
+it("shows the first rows in order while a table that is opened is put in order, and only those that pass", () => {
+  const fleet = makeFleet();
+  const table = new TableState(fleet, "instance");
+  const begun = table.window(10, 0);
+  expect([begun.isWhole, begun.rows.length, begun.total]).toEqual([false, 10, many]);
+  while (table.work());
+  const whole = table.window(10, 0);
+  expect(whole.isWhole).toBe(true);
+  const narrow = new TableState(fleet, "instance", { title: "beta", host: "beta" });
+  narrow.setFilter("vm7");
+  const some = narrow.window(10, 0);
+  expect([some.isWhole, some.rows.length]).toEqual([false, 10]);
+  for (const { host, id } of some.rows) expect([host, id]).toEqual(["beta", expect.stringMatching(/^vm7/)]);
+  // Who goes further down than that gets the rest at once.
+  narrow.move(Number.POSITIVE_INFINITY, 0);
+  expect(narrow.window(10, 0)).toMatchObject({ isWhole: true });
+  expect(narrow.current(0)?.id).toBe("vm799");
+});
+
+it("has the first of all rows in the end, in whatever order they come", () => {
+  const order = [(left: number, right: number) => left - right, (left: number, right: number) => right - left];
+  fc.assert(
+    fc.property(fc.array(fc.nat(5000), { maxLength: 800 }), fc.constantFrom(0, 1), (keys, way) => {
+      const compare = order[way] ?? ((left: number, right: number) => left - right);
+      const first = new FirstEntries(
+        (left, right) => compare(Number(left.key), Number(right.key)) || left.slot - right.slot,
+        (slot) => slot % 3 > 0,
+      );
+      keys.forEach((key, slot) => first.add({ slot, key, more: undefined, tie: "" }));
+      const wanted = keys.map((key, slot) => ({ key, slot })).filter(({ slot }) => slot % 3 > 0);
+      wanted.sort((left, right) => compare(left.key, right.key) || left.slot - right.slot);
+      expect(first.slice(0, 256).map(({ slot }) => slot)).toEqual(wanted.slice(0, 256).map(({ slot }) => slot));
+      expect(first.given).toBe(keys.length);
+    }),
+  );
 });
