@@ -222,6 +222,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     }
     seat.left();
   };
+  settings.follow(signal);
   const readSettings = async (): Promise<void> => {
     const { version } = settings;
     const faults = [...(await settings.look())];

@@ -5,6 +5,7 @@ import { loadConfig } from "../../lib/config.js";
 import { failedPrecondition, messageOf } from "../../lib/errors.js";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import { type SettingsFile, settingsFiles, type SettingsName, type SettingsValues } from "./settings-files.js";
+import { WatchedDirectory } from "./watched-directory.js";
 
 const names = Object.keys(settingsFiles) as SettingsName[];
 
@@ -21,6 +22,7 @@ export class Settings {
   ) as SettingsValues;
   #writing: Promise<void> = Promise.resolve();
   #version = 0;
+  #watched: WatchedDirectory | undefined;
 
   /** @param directory of the files; undefined: nothing is kept. */
   constructor(directory?: string) {
@@ -34,6 +36,11 @@ export class Settings {
   /** Grows when a value changes. */
   get version(): number {
     return this.#version;
+  }
+
+  /** From now on files are looked at only when they may be different, until the signal aborts. */
+  follow(signal: AbortSignal): void {
+    if (this.#directory !== undefined) this.#watched = new WatchedDirectory(this.#directory, signal);
   }
 
   /** Path of a file, for people. */
@@ -55,6 +62,7 @@ export class Settings {
   /** Reads the files that are new or different; resolves to what is wrong with them, "file:line:column key: what is wrong". */
   async look(): Promise<readonly string[]> {
     await this.#writing;
+    if ((await this.#watched?.mayDiffer()) === false) return [];
     const faults: string[] = [];
     for (const name of names) {
       const stamp = await this.#stampOf(name);

@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Remembered } from "../../../../tui/settings/remembered.js";
 import { Settings } from "../../../../tui/settings/settings.js";
+import { WatchedDirectory } from "../../../../tui/settings/watched-directory.js";
 
 async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "zt-settings-"));
@@ -51,6 +52,64 @@ describe("files of settings", () => {
     expect(await settings.look()).toEqual([]);
     await settings.put("aliases", ["db"], undefined);
     expect(await readFile(file, "utf8")).toBe("# mine\nweb: instances /web # the shop\n");
+  });
+});
+
+describe("a directory of settings that is watched", () => {
+  function watched(path: string): WatchedDirectory {
+    const ending = new AbortController();
+    onTestFinished(() => ending.abort());
+    return new WatchedDirectory(path, ending.signal);
+  }
+
+  it("is looked at once, and then when something in it has changed", async () => {
+    const path = await directory();
+    const seen = watched(path);
+    expect(await seen.mayDiffer()).toBe(true);
+    expect(await seen.mayDiffer()).toBe(false);
+    await writeFile(join(path, "keys.yaml"), "details: d\n");
+    await expect.poll(() => seen.mayDiffer()).toBe(true);
+    await expect.poll(() => seen.mayDiffer()).toBe(false);
+  });
+
+  it("may come later, go, and be another one", async () => {
+    const path = join(await directory(), "tui");
+    const seen = watched(path);
+    await seen.mayDiffer();
+    expect(await seen.mayDiffer()).toBe(false);
+    await mkdir(path);
+    expect(await seen.mayDiffer()).toBe(true);
+    await expect.poll(() => seen.mayDiffer()).toBe(false);
+    await rename(path, `${path}.old`);
+    await mkdir(path);
+    await writeFile(join(path, "keys.yaml"), "");
+    await expect.poll(() => seen.mayDiffer()).toBe(true);
+    await expect.poll(() => seen.mayDiffer()).toBe(false);
+    await writeFile(join(path, "keys.yaml"), "details: d\n");
+    await expect.poll(() => seen.mayDiffer()).toBe(true);
+    await rm(path, { recursive: true });
+    await expect.poll(() => seen.mayDiffer()).toBe(true);
+    await expect.poll(() => seen.mayDiffer()).toBe(false);
+  });
+
+  it("is always looked at when a file is somewhere else", async () => {
+    const path = await directory();
+    await symlink("/etc/hostname", join(path, "keys.yaml"));
+    const seen = watched(path);
+    for (let turn = 0; turn < 3; turn += 1) expect(await seen.mayDiffer()).toBe(true);
+  });
+
+  it("gives what files say", async () => {
+    const path = await directory();
+    const settings = new Settings(path);
+    const ending = new AbortController();
+    onTestFinished(() => ending.abort());
+    settings.follow(ending.signal);
+    await settings.look();
+    await writeFile(join(path, "aliases.yaml"), "web: instances /web\n");
+    await expect
+      .poll(async () => [await settings.look(), settings.values.aliases])
+      .toEqual([[], { web: "instances /web" }]);
   });
 });
 
