@@ -72,8 +72,11 @@ export async function watchBusiest(connection: Calls, { figures, signal, onNews 
       due = undefined;
       const [first] = instances;
       const all = new Map(instances.flatMap(({ rows }) => rows.map((row) => [row.name, row] as const)));
-      const traffic = (first?.sums["net.in"] ?? 0) + (first?.sums["net.out"] ?? 0);
-      onNews({ first: firstOf(all.values(), figures), cpu: (hosts.sums["cores"] ?? 0) * 1000, traffic, trouble });
+      const { "net.in": into, "net.out": out } = first?.sums ?? {};
+      const traffic = into === undefined || out === undefined ? undefined : into + out;
+      const { cores } = hosts.sums;
+      const cpu = cores === undefined ? undefined : cores * 1000;
+      onNews({ first: firstOf(all.values(), figures), cpu, traffic, trouble });
     }, togetherMs);
   };
   const onState = (state: ConnectionState): void => {

@@ -15,10 +15,10 @@ export interface Consumer {
 export interface Busy {
   /** The most first. */
   readonly first: readonly Consumer[];
-  /** Thousandths of CPUs that all hosts keep busy. */
-  readonly cpu: number;
-  /** Bytes a second that come into and go out of all instances. */
-  readonly traffic: number;
+  /** Thousandths of CPUs that all hosts keep busy; undefined: not told yet, or by a hub of an earlier version. */
+  readonly cpu: number | undefined;
+  /** Bytes a second that come into and go out of all instances; undefined as {@link cpu}. */
+  readonly traffic: number | undefined;
   /** What is wrong, for people; "": nothing is. */
   readonly trouble: string;
 }
@@ -64,7 +64,10 @@ export function busyOf(all: Iterable<Watched>, figures: readonly Figure[], troub
 
 /** Of several hubs in one. */
 export function mergedBusy(parts: readonly Busy[], figures: readonly Figure[]): Busy {
-  const sum = (of: (part: Busy) => number): number => parts.reduce((all, part) => all + of(part), 0);
+  const sum = (of: (part: Busy) => number | undefined): number | undefined => {
+    const known = parts.flatMap((part) => of(part) ?? []);
+    return known.length < parts.length ? undefined : known.reduce((all, each) => all + each, 0);
+  };
   return {
     first: firstOf(
       parts.flatMap(({ first }) => first),

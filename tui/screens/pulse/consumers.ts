@@ -33,8 +33,8 @@ export class Consumers {
 
   /** Takes in what is used now of what the ranking is by. */
   take({ figures }: Ranking, { first, cpu, traffic }: Busy): void {
-    remember(this.#cpu, cpu);
-    remember(this.#traffic, traffic);
+    if (cpu !== undefined) remember(this.#cpu, cpu);
+    if (traffic !== undefined) remember(this.#traffic, traffic);
     const courses = new Map<string, number[]>();
     for (const { name, values } of first) {
       const course = this.#courses.get(name) ?? [];

@@ -55,15 +55,17 @@ export function eventLine(
   return { line: courseLine("events", text, course, width), key: "events" };
 }
 
-/** What all hosts and instances use together. */
+/** What all hosts and instances use together, as far as that is known. */
 export function totalLines({ cpu, traffic }: Totals, width: number): readonly PickLine[] {
-  if (cpu.length === 0) return [];
-  return [
-    { line: courseLine("processors", `${((cpu.at(-1) ?? 0) / 1000).toFixed(2)} cores of all hosts`, cpu, width) },
-    {
-      line: courseLine("traffic", `${formatBytes(Math.round(traffic.at(-1) ?? 0))}/s of all instances`, traffic, width),
-    },
-  ];
+  const [cores, bytes] = [cpu.at(-1), traffic.at(-1)];
+  const lines: PickLine[] = [];
+  if (cores !== undefined)
+    lines.push({ line: courseLine("processors", `${(cores / 1000).toFixed(2)} cores of all hosts`, cpu, width) });
+  if (bytes !== undefined)
+    lines.push({
+      line: courseLine("traffic", `${formatBytes(Math.round(bytes))}/s of all instances`, traffic, width),
+    });
+  return lines;
 }
 
 function courseLine(title: string, text: string, course: readonly number[], width: number): Line {

@@ -111,6 +111,24 @@ test("who uses the most of 2,000 hosts is told in a few rows, with the sums of a
   expect(news.map(({ name }) => name)).toEqual([vm(7)]);
 });
 
+test("sums that a hub of an earlier version does not tell are not taken for nothing", async () => {
+  const { measure, sent, connection } = world();
+  measure(vm(1), Figure.FIGURE_CPU, 100);
+  const earlier = {
+    stream: async function* (...given: Parameters<Calls["stream"]>) {
+      for await (const response of connection.stream(...given)) {
+        const { totals } = response as { totals?: { sums: object } };
+        if (totals !== undefined) totals.sums = {};
+        yield response;
+      }
+    },
+  } as unknown as Calls;
+  const { now } = look(earlier, [Figure.FIGURE_CPU]);
+  await expect.poll(() => now()?.first).toHaveLength(1);
+  await expect.poll(() => sent.flatMap(({ totals }) => totals ?? []).length).toBeGreaterThanOrEqual(2);
+  expect(now()).toMatchObject({ cpu: undefined, traffic: undefined });
+});
+
 test("what is read and written counts together, by the first of both", async () => {
   const { measure, connection } = world();
   measure(vm(1), Figure.FIGURE_DISK_READ, 100);
