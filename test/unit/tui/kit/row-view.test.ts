@@ -154,7 +154,7 @@ it("has the first of all rows in the end, in whatever order they come", () => {
         (left, right) => compare(Number(left.key), Number(right.key)) || left.slot - right.slot,
         (slot) => slot % 3 > 0,
       );
-      keys.forEach((key, slot) => first.add({ slot, key, more: undefined, tie: "" }));
+      for (const [slot, key] of keys.entries()) first.add({ slot, key, more: undefined, tie: "" });
       const wanted = keys.map((key, slot) => ({ key, slot })).filter(({ slot }) => slot % 3 > 0);
       wanted.sort((left, right) => compare(left.key, right.key) || left.slot - right.slot);
       expect(first.slice(0, 256).map(({ slot }) => slot)).toEqual(wanted.slice(0, 256).map(({ slot }) => slot));
