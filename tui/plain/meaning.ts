@@ -69,7 +69,15 @@ export class Meaning {
         this.#reader.fail(`${name} is for one at a time`);
         return;
       }
+      const { screen } = this.#program.model;
       this.#reader.choose(row.name, true);
+      // Of the place that was gone to for it.
+      if (this.#program.model.screen !== screen) {
+        const there = this.#find(name, name);
+        if (there === undefined) this.#reader.fail(whyNotHere(this.#program, name) ?? `${name} is nothing here`);
+        else there.run({ chord: "", argument: "" });
+        return;
+      }
     }
     if (isKey) this.#controller.press(given);
     else command.run({ chord: "", argument });

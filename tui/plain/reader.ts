@@ -284,13 +284,29 @@ export class Reader implements Reading {
       );
   }
 
-  /** Puts the cursor on a row of the table. */
+  /** Puts the cursor on a row of the kind in view; on a screen that is about something else the table is gone to. */
   choose(name: string, isSilent = false): void {
     const { screen } = this.program.model;
+    const { kind } = screen;
     if (screen instanceof TableScreen) screen.table.select(name);
-    else if (screen.kind !== undefined) screen.goTo?.(screen.kind.kind, name);
+    else if (screen.subject()?.name !== name && kind !== undefined) {
+      screen.goTo?.(kind.kind, name);
+      if (screen.subject()?.name !== name) this.#openTable(kind.kind, name);
+    }
     this.#hasPicked = true;
     if (!isSilent) this.#say([this.#rows.words(name) ?? name]);
+  }
+
+  /** The table of a kind, with the cursor on a row: whatever is done next is done to that one. */
+  #openTable(kind: string, name: string): void {
+    const { model } = this.program;
+    this.program.openTable(kind);
+    if (model.screen instanceof TableScreen) model.screen.table.select(name);
+    this.#screen = model.screen;
+    this.#listing = new Listing(this.#spoken());
+    this.#listings.set(model.screen, this.#listing);
+    this.where();
+    this.news.follow(model.screen, () => this.#spoken());
   }
 
   #filter(text: string): void {

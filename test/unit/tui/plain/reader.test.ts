@@ -86,6 +86,23 @@ describe("reading in lines", () => {
     expect(done).toEqual([]);
   });
 
+  it("does what is asked of a thing by its name to that thing, whatever the screen is about", () => {
+    const { tell, done, model } = makePlain();
+    tell("instances");
+    tell("1");
+    expect(tell("details")[0]).toMatch(/^instance alpha\/vm0/);
+    tell("console alpha/vm1");
+    expect(done).toEqual([`console ${vm1}`]);
+    expect(model.screen.subject()?.name).toBe(vm1);
+    tell("back");
+    expect(tell("alpha/vm2").join(" ")).toMatch(/instances, 8.* alpha\/vm2, running/);
+    expect(tell("stop")[0]).toMatch(/^Stop instance alpha\/vm2\?/);
+    // What is under the cursor there is still what was looked at before.
+    tell("n");
+    tell("back");
+    expect(tell("stop")[0]).toMatch(/^Stop instance alpha\/vm0\?/);
+  });
+
   it("gives the terminal to a console, and says of a picture that it is one", () => {
     const { tell, done } = makePlain();
     tell("instances");
