@@ -26,6 +26,7 @@ import { TableScreen } from "./table/table-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
 import { waveCommands } from "./wave/wave-commands.js";
 import { UsageScreen } from "./usage/usage-screen.js";
+import { rowHere } from "./row-here.js";
 
 /**
  * The commands that are bound on every screen. One more is one more entry here, or in the folder of its screen or kind when it
@@ -120,7 +121,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       group: "Look",
       when: () => capturedKinds.has(kind()?.kind ?? ""),
       run: () => {
-        const row = model.screen.subject();
+        const row = rowHere(model, "capture");
         if (row !== undefined) program.captures.toggle(row.name);
       },
     },
@@ -149,12 +150,12 @@ export function commandsEverywhere(program: Program): readonly Command[] {
     {
       id: "history",
       keys: ["h"],
-      words: ["history"],
+      words: ["history", "charts"],
       title: "what the thing under the cursor used lately, in charts",
       group: "Look",
       when: () => isMeasured(kind()?.kind),
       run: () => {
-        const [row, of] = [model.screen.subject(), kind()];
+        const [row, of] = [rowHere(model, "draw the history of"), kind()];
         if (row !== undefined && of !== undefined) model.push(new HistoryScreen(program, of, row.name));
       },
     },
@@ -313,7 +314,7 @@ function showUsage(program: Program, wanted: string): void {
 
 function showEvents(program: Program): void {
   const { model } = program;
-  const row = model.screen.subject();
+  const row = rowHere(model, "tell the events of");
   const { log } = model.kinds;
   if (row === undefined || log === undefined) return;
   model.push(new TableScreen(program, log.kind, { title: shortName(row.name), about: row.name }));
@@ -321,7 +322,7 @@ function showEvents(program: Program): void {
 
 function logIn(program: Program): void {
   const { model } = program;
-  const row = model.screen.subject();
+  const row = rowHere(model, "log in to");
   if (row === undefined) return;
   program.giveTerminal("ssh", row.name).catch((error: unknown) => {
     model.complain("tui.ssh_failed", row.name, `ssh of ${shortName(row.name)}: ${messageOf(error)}`);

@@ -9,6 +9,7 @@ import { TreeScreen } from "./tree/tree-screen.js";
 import { rolloutCommands } from "./rollout/rollout-commands.js";
 import { waysCommands } from "./ways/ways-commands.js";
 import { XrayTree } from "./xray/xray-tree.js";
+import { rowHere } from "./row-here.js";
 
 /** The commands, bound on every screen, that open screens about many things at once. */
 export function lookCommands(program: Program): readonly Command[] {
@@ -42,7 +43,7 @@ export function lookCommands(program: Program): readonly Command[] {
       group: "Look",
       when: () => kindsWithSnapshots.has(kind()?.kind ?? ""),
       run: () => {
-        const row = model.screen.subject();
+        const row = rowHere(model, "show the snapshots of");
         if (row === undefined) return;
         const source = new SnapshotTree(model.fleet, instanceOf(row));
         model.push(new TreeScreen(program, source, row.name));
@@ -57,6 +58,7 @@ export function lookCommands(program: Program): readonly Command[] {
       run: () => {
         const names = model.screen.targets().map(({ name }) => name);
         if (names.length > 0) model.push(new LogScreen(program, names));
+        else rowHere(model, "follow the log of");
       },
     },
     {

@@ -2,11 +2,12 @@ import { messageOf } from "../../../lib/errors.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Program } from "../program.js";
+import { rowHere } from "../row-here.js";
 
 /** Gives the whole terminal to the console of what is under the cursor, until Ctrl-] is pressed there. */
 export function attachWhole(program: Program): void {
   const { model } = program;
-  const row = model.screen.subject();
+  const row = rowHere(model, "type at");
   if (row === undefined) return;
   attach(program, row.name, model.session.readOnly);
 }

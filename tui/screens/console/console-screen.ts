@@ -12,6 +12,7 @@ import { isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
 import { drawConsoles, labelOf, tabsOf } from "./draw-consoles.js";
 import { TypedKeys } from "../typing/typed-keys.js";
+import { rowHere } from "../row-here.js";
 
 /** Singular of what has consoles; hosts have shells. */
 const consoleKind = "instance";
@@ -179,7 +180,7 @@ export function showConsole(
   { readOnly, port }: { readonly readOnly: boolean; readonly port: number },
 ): void {
   const { model, consoles } = program;
-  const row = model.screen.subject();
+  const row = rowHere(model, "type at");
   if (row === undefined) return;
   if (model.session.isPlain === true) {
     attachPlain(program, row, { readOnly, port });

@@ -16,6 +16,7 @@ import type { Line } from "../../kit/text/segment.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { type DetailLine, detailPage, type DrawnDetail, moreLines, yamlPage } from "./detail-page.js";
+import { rowHere } from "../row-here.js";
 
 /** Everything known of one resource, for people or as YAML: sections fold, what it has to do with is gone to. */
 export class DetailScreen implements Screen {
@@ -225,10 +226,10 @@ export class DetailScreen implements Screen {
   }
 }
 
-/** Opens what the cursor is on, or the resource that stands behind it; nothing happens where there is none. */
+/** Opens what the cursor is on, or the resource that stands behind it; where there is none that is said. */
 export function showDetails(program: Program, yaml: boolean): void {
   const { model } = program;
-  const row = model.screen.subject();
+  const row = rowHere(model, "open");
   if (row === undefined) return;
   const kind = model.kinds.find(row.kind);
   const name = kind?.behind?.(row);

@@ -9,6 +9,7 @@ import type { TableScope } from "../../kit/table/scope.js";
 import { showResource } from "../detail/detail-screen.js";
 import type { Program } from "../program.js";
 import { TableScreen } from "../table/table-screen.js";
+import { rowHere } from "../row-here.js";
 
 /** Commands for what tells of others: events, and operations. */
 export function eventCommands(program: Program): readonly Command[] {
@@ -66,7 +67,7 @@ function targetOf({ resource }: Row): string | undefined {
 
 function showAbout(program: Program): void {
   const { model } = program;
-  const row = model.screen.subject();
+  const row = rowHere(model, "look for");
   const name = row === undefined ? undefined : aboutOf(program, row);
   if (name === undefined) return;
   const owner = ownerOf(name);

@@ -14,6 +14,7 @@ import { back } from "../move-commands.js";
 import { Paced } from "../paced.js";
 import type { Program } from "../program.js";
 import type { MachineView } from "./screen-opener.js";
+import { rowHere } from "../row-here.js";
 
 /** From one frame to the next. */
 const frameMs = 100;
@@ -231,7 +232,7 @@ export class MachineScreen implements Screen {
 /** Shows the screen of the machine under the cursor. */
 export function showMachineScreen(program: Program): void {
   const { model } = program;
-  const [row, { kind }] = [model.screen.subject(), model.screen];
+  const [row, { kind }] = [rowHere(model, "see the screen of"), model.screen];
   if (row === undefined || kind === undefined) return;
   if (model.screen instanceof MachineScreen && model.screen.name === row.name) return;
   model.push(new MachineScreen(program, kind, row.name));

@@ -269,6 +269,24 @@ describe("the command line", () => {
     expect(model.notice).toMatchObject({ tone: "warn", text: expect.stringContaining("describe what?") });
   });
 
+  it("says that there is nothing to do it to, instead of nothing", () => {
+    const { model, press } = makeProgram();
+    const said = () => model.notice?.text;
+    for (const [table, word] of [
+      ["instances", "log"],
+      ["instances", "history"],
+      ["instances", "charts"],
+      ["instances", "capture"],
+      ["hosts", "shell"],
+      ["snapshots", "tree"],
+    ] as const) {
+      press(":", ...table, "enter");
+      model.notice = undefined;
+      press(":", ...word, "enter");
+      expect(said(), word).toMatch(/^nothing to .* here$/);
+    }
+  });
+
   it.each<readonly [string, readonly string[]]>([
     ["", []],
     ["la", ["lans", "last"]],
