@@ -13,8 +13,8 @@ import {
 import { quote } from "../../lib/names.js";
 import { nearest } from "../../lib/nearest.js";
 import { listed } from "../../lib/words.js";
-import { tuiKinds } from "../kinds/index.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import { tuiKinds } from "../kinds/index.js";
 
 /** Which resources of a kind are wanted. */
 export interface ListQuery {
@@ -54,8 +54,8 @@ export function parseKind(word: string, verb: StandardVerb): Kind {
   if (kind !== undefined && known.includes(kind)) return kind;
   const plurals = known.map(({ plural }) => plural);
   const near = nearest(word, [...known.flatMap(({ singular }) => singular), ...plurals]);
-  const guess = near === undefined ? "" : `did you mean ${near}? `;
-  throw invalidArgument("kind", `${quote(word)} is not a kind of resource; ${guess}The kinds are ${listed(plurals)}`);
+  const guess = near === undefined ? ". " : `; did you mean ${near}? `;
+  throw invalidArgument("kind", `${quote(word)} is not a kind of resource${guess}The kinds are ${listed(plurals)}`);
 }
 
 /** The method of a kind for a verb. @throws {ZorError} INVALID_ARGUMENT when the API has none. */

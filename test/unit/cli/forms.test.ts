@@ -126,8 +126,8 @@ describe("templates", () => {
 
 describe("csv", () => {
   it("quotes what needs it, and gives a spreadsheet nothing to calculate", () => {
-    const cells = ["plain", 'a "b", c', "=1+1", "@x", "-5", "+3.5%", "-x", "a\nb"];
-    expect(csvLine(cells)).toBe('plain,"a ""b"", c",\'=1+1,\'@x,-5,+3.5%,\'-x,a\\nb');
+    const cells = ["plain", 'a "b", c', "=1+1", "@x", "-5", "+3.5%", "-x", "-", "a\nb"];
+    expect(csvLine(cells)).toBe('plain,"a ""b"", c",\'=1+1,\'@x,-5,+3.5%,\'-x,-,a\\nb');
   });
 });
 
@@ -230,7 +230,9 @@ describe("a form of output", () => {
     expect(() => parseForm("xml", ["table", "json"])).toThrow(/Allowed choices are table, json, jsonpath=EXPRESSION/);
     expect(() => parseForm("jsonpath=.a", ["text"])).toThrow(/no form of output/);
     expect(() => parseForm("jsonpath={.a", ["json"])).toThrow(/never closed/);
-    expect(await structuredText(parseForm("template={{.a}}", ["json"]) as "json", { a: 1 })).toBe("1");
+    for (const word of ["template", "go-template"]) {
+      expect(await structuredText(parseForm(`${word}={{.a}}`, ["json"]) as "json", { a: 1 })).toBe("1");
+    }
     expect(await structuredText("json", { a: 1 }, true)).toBe('{"a":1}');
   });
 });

@@ -10,6 +10,7 @@ import { allKinds, findKind, type Kind } from "../../../lib/kinds/kinds.js";
 import { findMember } from "../../../lib/list/field.js";
 import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
+import { explained } from "../../../lib/tree/dir.js";
 import type { MessageJson } from "../../kit/input/fields.js";
 import { offsetOf } from "../input/resource-file.js";
 import { kindOfFullName, parseNewName } from "../resolve.js";
@@ -43,7 +44,7 @@ export async function readManifests(paths: readonly string[], input: NodeJS.Read
     for (const file of path === "-" ? ["-"] : await filesBelow(path)) {
       const place = file === "-" ? "standard input" : file;
       const source = await (file === "-" ? readStream(input) : readFile(file, "utf8")).catch((error: unknown) => {
-        throw invalidArgument("--file", `cannot read ${place}: ${messageOf(error)}`);
+        throw invalidArgument("--file", messageOf(explained(error, place)));
       });
       if (source.length > largestFileBytes) throw invalidArgument("--file", `${place} is larger than 16 MiB`);
       manifests.push(...parseManifests(place, source));
@@ -61,7 +62,7 @@ export async function readManifests(paths: readonly string[], input: NodeJS.Read
 /** The files of a directory by their names, those of directories in it as well; a file is itself. */
 async function filesBelow(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch((error: unknown) => {
-    throw invalidArgument("--file", `cannot read ${path}: ${messageOf(error)}`);
+    throw invalidArgument("--file", messageOf(explained(error, path)));
   });
   if (!found.isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });

@@ -14,9 +14,10 @@ import type { Command } from "commander";
 import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
 import type { Method } from "../../../lib/grpc/connection.js";
 import { quote } from "../../../lib/names.js";
+import { nearest } from "../../../lib/nearest.js";
+import { explained } from "../../../lib/tree/dir.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asList, LanguageArgument, outputOption, type Registrar, withExamples } from "../command.js";
-import { nearest } from "../../../lib/nearest.js";
 import { describeSymbol, signature } from "../output/describe-symbol.js";
 import type { StructuredForm } from "../output/forms.js";
 import type { ListForm } from "../output/list-form.js";
@@ -133,7 +134,7 @@ async function readRequest({ io }: Session, word: string | undefined): Promise<J
   if (word === "-") source = await readStream(io.terminal.input);
   else if (word?.startsWith("@") === true) {
     source = await readFile(word.slice(1), "utf8").catch((error: unknown) => {
-      throw invalidArgument("json", `cannot read the request: ${messageOf(error)}`);
+      throw invalidArgument("json", messageOf(explained(error, word.slice(1))));
     });
   }
   try {

@@ -38,9 +38,9 @@ function shortTitle(title: string): string {
 
 function noColumn(word: string, name: string, titles: readonly string[]): ZorError {
   const near = nearest(name.toUpperCase(), titles);
-  const guess = near === undefined ? "" : `did you mean ${near}? `;
+  const guess = near === undefined ? ". " : `; did you mean ${near}? `;
   return invalidArgument(
     "--sort-by",
-    `${quote(name)} is no column of ${word}; ${guess}There are ${listed(titles, titles.length)}`,
+    `${quote(name)} is no column of ${word}${guess}There are ${listed(titles, titles.length)}`,
   );
 }

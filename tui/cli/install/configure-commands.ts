@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { invalidArgument, messageOf } from "../../../lib/errors.js";
 import type { SshTarget } from "../../../lib/ssh/target.js";
+import { explained } from "../../../lib/tree/dir.js";
 import { repeatable, withExamples, withNotes } from "../command.js";
 import { EditedFile } from "../editor.js";
 import type { Session } from "../session.js";
@@ -47,7 +48,7 @@ export async function readEdit({ set, unset, file, edit }: ConfigureFlags): Prom
 
 async function readGiven(file: string): Promise<string> {
   return readFile(file, "utf8").catch((error: unknown) => {
-    throw invalidArgument("--file", `${file} cannot be read: ${messageOf(error)}`);
+    throw invalidArgument("--file", messageOf(explained(error, file)));
   });
 }
 

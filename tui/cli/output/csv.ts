@@ -1,7 +1,7 @@
 import { escapeText } from "../../kit/text/escape.js";
 
-/** What a spreadsheet would take for a formula; numbers with a sign are none. */
-const formula = /^[=+\-@\t\r]/;
+/** What a spreadsheet would take for a formula; numbers with a sign are none, nor is a sign alone, which tables show where nothing is known. */
+const formula = /^[=+\-@\t\r]./s;
 const number = /^[+-]?\d+(?:[.,]\d+)?%?$/;
 
 /**

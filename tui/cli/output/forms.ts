@@ -10,6 +10,8 @@ const expressions = {
   "jsonpath=": { placeholder: "jsonpath=EXPRESSION", parse: parseJsonPath },
   "template=": { placeholder: "template=TEMPLATE", parse: parseTemplate },
 } as const;
+/** What others call a form, and what it is here. */
+const otherWords: readonly (readonly [string, ExpressionPrefix])[] = [["go-template=", "template="]];
 
 type ExpressionPrefix = keyof typeof expressions;
 
@@ -31,12 +33,14 @@ export function parseForm(text: string, plain: readonly string[]): OutputFormat 
   if (plain.includes(text)) return text as OutputFormat;
   // Lists were printed with "text" once.
   if (text === "text" && plain.includes("table")) return "table";
+  const other = otherWords.find(([word]) => text.startsWith(word));
+  if (other !== undefined) return parseForm(`${other[1]}${text.slice(other[0].length)}`, plain);
   const prefix = prefixOf(text);
   if (prefix === undefined || !plain.includes("json")) {
     const all = [...plain, ...(plain.includes("json") ? expressionForms : [])];
     throw invalidArgument(
       "--output",
-      `${quote(text)} is no form of output; Allowed choices are ${listed(all, all.length)}`,
+      `${quote(text)} is no form of output. Allowed choices are ${listed(all, all.length)}`,
     );
   }
   expressions[prefix].parse(text.slice(prefix.length));

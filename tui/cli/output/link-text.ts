@@ -8,12 +8,12 @@ import {
   LinkTransport,
   LoopPolicy,
 } from "../../../proto/gen/zor/v1/link.js";
-import { formatAge, formatAgeOf, formatBits, formatBytes, formatLoss, formatRtt } from "../../kit/format.js";
 import { pathName } from "../../kinds/link/facts.js";
 import { linkStateName } from "../../kinds/link/states.js";
-import { shortName } from "../../kit/resource-name.js";
-import { impairmentDetails } from "../../kit/impairment-text.js";
 import { protectionText } from "../../kinds/link/words.js";
+import { formatAge, formatAgeOf, formatBits, formatBytes, formatLoss, formatRtt } from "../../kit/format.js";
+import { impairmentDetails } from "../../kit/impairment-text.js";
+import { shortName } from "../../kit/resource-name.js";
 
 type Field = readonly [label: string, value: string];
 

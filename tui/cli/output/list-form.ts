@@ -96,12 +96,12 @@ function columnNamed<T>(option: string, all: readonly Column<T>[], name: string,
   if (found !== undefined) return found;
   const titles = all.map(({ title }) => title);
   const near = nearest(name.toUpperCase(), titles);
-  const guess = near === undefined ? "" : `did you mean ${near}? `;
+  const guess = near === undefined ? ". " : `; did you mean ${near}? `;
   const known = `${guess}There are ${listed(titles)}`;
-  if (make === undefined) throw invalidArgument(option, `${quote(name)} is no column; ${known}`);
+  if (make === undefined) throw invalidArgument(option, `${quote(name)} is no column${known}`);
   // Paths of fields are of small letters; what is not one was meant as a title.
   if (near !== undefined || !/^[a-z][\w.]*/.test(name))
-    throw invalidArgument(option, `${quote(name)} is no column; ${known}, and fields such as labels.site`);
+    throw invalidArgument(option, `${quote(name)} is no column${known}, and fields such as labels.site`);
   return make(name);
 }
 

@@ -3,8 +3,8 @@ import type { Session } from "../session.js";
 import { csvLine } from "./csv.js";
 import { isStructured } from "./forms.js";
 import { type ColumnMaker, type ListForm, shownColumns, sortedRows } from "./list-form.js";
-import { tableOptions } from "./table-options.js";
 import { type Column, Table } from "./table.js";
+import { tableOptions } from "./table-options.js";
 
 /** A list in all its forms. */
 export interface Listed<T> {

@@ -1,7 +1,7 @@
 import { type Environment, understandsEscapes } from "../../../lib/terminal.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import { escapeText } from "../../kit/text/escape.js";
 import type { TerminalOutput } from "../../client/raw-terminal.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { cutText } from "../../kit/text/text-width.js";
 import { ToldSteps } from "./told-steps.js";
 

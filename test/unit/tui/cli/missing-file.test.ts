@@ -1,0 +1,19 @@
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { expect, it } from "vitest";
+import { kindNamed } from "../../../../lib/kinds/kinds.js";
+import { readManifests } from "../../../../tui/cli/apply/manifest.js";
+import { resourceFromFile } from "../../../../tui/cli/input/resource-file.js";
+
+const missing = join(import.meta.dirname, "no-such-file.yaml");
+const input = Readable.from([]);
+
+it.each<[string, () => Promise<unknown>]>([
+  ["apply and diff", () => readManifests([missing], input)],
+  ["create", () => resourceFromFile(kindNamed("lan"), missing, input)],
+])("a file that is not there is told of by %s in words, without the system's", async (_, read) => {
+  await expect(read()).rejects.toMatchObject({
+    message: expect.stringMatching(/no-such-file\.yaml does not exist$/),
+    reason: "INVALID_FIELD",
+  });
+});
