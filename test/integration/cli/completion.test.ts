@@ -181,7 +181,7 @@ describe("what may follow on a command line", () => {
   it("is in the form that each shell puts in: in its open quotes, or with backslashes", async () => {
     const bash = (line: string) => complete([line], ["--shell", "bash", "--breaks", " \t\n\"'@><=;|&(:"]);
     expect(await bash("zor query 'label.owner=")).toContain('label.owner="ana maria"');
-    expect(await bash('zor query "label.owner=')).toContain('label.owner=\\"ana maria\\"');
+    expect(await bash('zor query "label.owner=')).toContain('label.owner=\\"ana maria\\""');
     expect(await bash("zor get vms --filter label.owner=")).toEqual(['\\"ana\\ maria\\"', ":4"]);
     expect(await bash("zor query state=ru")).toEqual(["running", ":4"]);
     expect(await bash("zor query mem")).toContain("mem\\>");
