@@ -41,6 +41,7 @@ const unit = (name: string, include: readonly string[], exclude: readonly string
     include: [...include],
     exclude: [...exclude],
     isolate,
+    setupFiles: ["test/helpers/imports-settled.ts"],
     // Many of them wait.
     maxWorkers: 2,
     testTimeout: 60_000,
