@@ -178,7 +178,10 @@ export class Reached {
 
   /** Reads what it uses. @throws {ZorError} */
   async readStatistics(options: CallOptions): Promise<InstanceStatistics> {
-    const { ability, instance, handle } = this.#able("statistics", "tell what they use; zor top and zor history have what is measured of it");
+    const { ability, instance, handle } = this.#able(
+      "statistics",
+      "tell what they use; zor top and zor history have what is measured of it",
+    );
     return attempt(this.#record, "read the statistics of", () => ability.readStatistics(instance, handle, options));
   }
 
