@@ -11,6 +11,11 @@ export function nearest(text: string, words: Iterable<string>): string | undefin
   return best;
 }
 
+/** What goes between what is wrong and a sentence of what there is: a question for the word that may be meant, else the end of a sentence. */
+export function askedFor(near: string | undefined): string {
+  return near === undefined ? ". " : `; did you mean ${near}? `;
+}
+
 /** Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`; `limit` or more is not told apart. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;

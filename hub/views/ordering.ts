@@ -1,12 +1,12 @@
+import { OrderedRows } from "../../lib/list/ordered-rows.js";
 import type { SortValue } from "../../lib/query/sort-keys.js";
 import { compareSorted } from "../../lib/query/sort-keys.js";
 import { sortedRuns } from "../kit/sorted-runs.js";
 import type { Work } from "../kit/turns.js";
-import { OrderedRows } from "../../lib/list/ordered-rows.js";
 import type { Row, RowTable } from "./row-table.js";
 
 /** Rows that are gone through before a call may get in between. */
-const stride = 512;
+export const stride = 512;
 
 /** A row where it stands: what it was sorted by then. It never changes: a row that is sorted otherwise has another entry. */
 export interface Entry {

@@ -1,11 +1,8 @@
 import { resourceExhausted } from "../../lib/errors.js";
 import type { Work } from "../kit/turns.js";
-import type { Selection } from "./ordering.js";
+import { type Selection, stride } from "./ordering.js";
 import type { ReadView } from "./read-view.js";
 import type { Row } from "./row-table.js";
-
-/** Rows that are gone through before a call may get in between. */
-const stride = 512;
 
 /** Sums of columns by column. */
 export type Sums = Readonly<Record<string, number>>;

@@ -10,7 +10,7 @@ import { noFigures } from "./no-figures.js";
 import { Ordering, Selection } from "./ordering.js";
 import { type ReadView, readView } from "./read-view.js";
 import type { Row } from "./row-table.js";
-import { type HeldSums, type Sums, Summings } from "./summing.js";
+import { type HeldSums, Summings, type Sums } from "./summing.js";
 import { candidatesOf, type FactSource, Tables } from "./tables.js";
 import { Window } from "./window.js";
 
@@ -131,7 +131,7 @@ export class Views {
         const end = Math.min(offset + view.window.rows, matched);
         const before = window.length;
         const rows = isNews ? window.take(selection.slice(offset, end)) : [];
-        const counted = this.#totals(view, selection, sums.totals);
+        const counted = this.#totals(view, selection, matched, sums.totals);
         const said = JSON.stringify(counted);
         const position = { epoch: this.#log.epoch, revision: this.#log.revision };
         const response = WatchViewResponse.fromPartial({ position, offset, length: Math.max(0, end - offset), rows });
@@ -166,10 +166,9 @@ export class Views {
     return isOurs ? { names: known, revision: position.revision } : { names: [], revision: 0n };
   }
 
-  #totals({ kinds, parent, limit }: ReadView, selection: Selection, sums: Sums): ViewTotals {
+  #totals({ kinds, parent }: ReadView, { counts }: Selection, matched: number, sums: Sums): ViewTotals {
     const total = kinds.reduce((sum, { table }) => sum + this.#log.index(table.kind).count(parent), 0);
-    const { states, kinds: byKind } = selection.counts;
-    const matched = Math.min(selection.size, limit);
+    const { states, kinds: byKind } = counts;
     return { matched, total, states: sortedObject(states), kinds: sortedObject(byKind), sums };
   }
 

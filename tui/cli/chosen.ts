@@ -34,12 +34,16 @@ export function asChosen(command: Command, all = "all of them; with --host those
     .addOption(selectorOption());
 }
 
+/** Whether options say what resources are like. */
+export function choose({ all, filter, selector }: ChosenOptions): boolean {
+  return all === true || filter !== "" || (selector ?? "") !== "";
+}
+
 /** Whether resources are not named but chosen. @throws {ZorError} INVALID_ARGUMENT when they are both, or neither. */
-export function areChosen(names: readonly string[], { all, filter, selector }: ChosenOptions): boolean {
-  const chosen = all === true || filter !== "" || (selector ?? "") !== "";
+export function areChosen(names: readonly string[], options: ChosenOptions): boolean {
+  const chosen = choose(options);
   if (names.length > 0 !== chosen) return chosen;
-  const what = chosen ? "name them, or give --filter, --selector or --all, not both" : undefined;
-  throw invalidArgument("names", what ?? "name them, or give --filter, --selector or --all");
+  throw invalidArgument("names", `name them, or give --filter, --selector or --all${chosen ? ", not both" : ""}`);
 }
 
 /** The query that options of choice are, which a kind must be able to answer. @throws {ZorError} INVALID_ARGUMENT */

@@ -11,7 +11,7 @@ import {
   type StandardVerb,
 } from "../../lib/kinds/verbs.js";
 import { quote } from "../../lib/names.js";
-import { nearest } from "../../lib/nearest.js";
+import { askedFor, nearest } from "../../lib/nearest.js";
 import { listed } from "../../lib/words.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import { tuiKinds } from "../kinds/index.js";
@@ -54,8 +54,10 @@ export function parseKind(word: string, verb: StandardVerb): Kind {
   if (kind !== undefined && known.includes(kind)) return kind;
   const plurals = known.map(({ plural }) => plural);
   const near = nearest(word, [...known.flatMap(({ singular }) => singular), ...plurals]);
-  const guess = near === undefined ? ". " : `; did you mean ${near}? `;
-  throw invalidArgument("kind", `${quote(word)} is not a kind of resource${guess}The kinds are ${listed(plurals)}`);
+  throw invalidArgument(
+    "kind",
+    `${quote(word)} is not a kind of resource${askedFor(near)}The kinds are ${listed(plurals)}`,
+  );
 }
 
 /** The method of a kind for a verb. @throws {ZorError} INVALID_ARGUMENT when the API has none. */

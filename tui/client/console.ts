@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { messageOf } from "../../lib/errors.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import type { ConsoleOpened, ConsoleSession } from "../../proto/gen/zor/v1/console_service.js";
-import { shortName } from "../kit/resource-name.js";
+import { shortIdentity, shortName } from "../kit/resource-name.js";
 import { escapeText } from "../kit/text/escape.js";
 import { type ConsoleInput, consoleInput } from "./console-input.js";
 import { type ConsoleEnd, followConsole } from "./follow-console.js";
@@ -126,5 +126,5 @@ function banner(name: string, { writable, others }: ConsoleOpened, readOnly: boo
 
 /** "ana", or "bob (looks)". */
 export function sessionText({ caller, writable }: Pick<ConsoleSession, "caller" | "writable">): string {
-  return `${escapeText(caller.replace(/^zor:\/\/\w+\//, ""))}${writable ? "" : " (looks)"}`;
+  return `${escapeText(shortIdentity(caller))}${writable ? "" : " (looks)"}`;
 }

@@ -3,7 +3,7 @@ import type { Fleet } from "./fleet/fleet.js";
 import { hubOf } from "./hubs.js";
 import type { TuiKind } from "./kind.js";
 import { hostsOf, pluralOf } from "./kind-table.js";
-import { shortName } from "./resource-name.js";
+import { shortIdentity, shortName } from "./resource-name.js";
 import type { Row } from "./row.js";
 
 /** One thing that would change, and what that takes along. */
@@ -175,7 +175,7 @@ function ofOthers(count: number, others: ReadonlyMap<string, number>): string {
   const theirs = [...others.values()].reduce((sum, each) => sum + each, 0);
   if (theirs === 0) return "";
   const [only = ""] = others.keys();
-  const who = others.size === 1 ? only.replace(/^zor:\/\/\w+\//, "") : "somebody else";
+  const who = others.size === 1 ? shortIdentity(only) : "somebody else";
   return theirs === count ? ` of ${who}` : ` (${theirs} of ${who})`;
 }
 

@@ -11,6 +11,11 @@ export function shortName(name: string): string {
     .join("/");
 }
 
+/** Of an identity, "zor://user/ana", its id alone. Not escaped. */
+export function shortIdentity(identity: string): string {
+  return identity.replace(/^zor:\/\/\w+\//, "");
+}
+
 /** The last segment of a resource name. */
 export function idOf(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);

@@ -1,6 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { text as readStream } from "node:stream/consumers";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { type Document, isMap, isSeq, LineCounter, type Node, parseAllDocuments } from "yaml";
 import { invalidArgument, messageOf } from "../../../lib/errors.js";
@@ -12,6 +11,7 @@ import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
 import { explained } from "../../../lib/tree/dir.js";
 import type { MessageJson } from "../../kit/input/fields.js";
+import { readGiven } from "../input/read-given.js";
 import { offsetOf } from "../input/resource-file.js";
 import { kindOfFullName, parseNewName } from "../resolve.js";
 
@@ -43,9 +43,7 @@ export async function readManifests(paths: readonly string[], input: NodeJS.Read
   for (const path of paths) {
     for (const file of path === "-" ? ["-"] : await filesBelow(path)) {
       const place = file === "-" ? "standard input" : file;
-      const source = await (file === "-" ? readStream(input) : readFile(file, "utf8")).catch((error: unknown) => {
-        throw invalidArgument("--file", messageOf(explained(error, place)));
-      });
+      const source = await readGiven("--file", file, input);
       if (source.length > largestFileBytes) throw invalidArgument("--file", `${place} is larger than 16 MiB`);
       manifests.push(...parseManifests(place, source));
     }

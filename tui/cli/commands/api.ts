@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { text as readStream } from "node:stream/consumers";
 import {
   type DescMessage,
@@ -15,9 +14,9 @@ import { invalidArgument, messageOf, notFound } from "../../../lib/errors.js";
 import type { Method } from "../../../lib/grpc/connection.js";
 import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
-import { explained } from "../../../lib/tree/dir.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asList, LanguageArgument, outputOption, type Registrar, withExamples } from "../command.js";
+import { readGiven } from "../input/read-given.js";
 import { describeSymbol, signature } from "../output/describe-symbol.js";
 import type { StructuredForm } from "../output/forms.js";
 import type { ListForm } from "../output/list-form.js";
@@ -132,11 +131,7 @@ function defineCall(api: Command, open: Registrar["open"]): void {
 async function readRequest({ io }: Session, word: string | undefined): Promise<JsonValue> {
   let source = word ?? "{}";
   if (word === "-") source = await readStream(io.terminal.input);
-  else if (word?.startsWith("@") === true) {
-    source = await readFile(word.slice(1), "utf8").catch((error: unknown) => {
-      throw invalidArgument("json", messageOf(explained(error, word.slice(1))));
-    });
-  }
+  else if (word?.startsWith("@") === true) source = await readGiven("json", word.slice(1));
   try {
     return JSON.parse(source) as JsonValue;
   } catch (error) {

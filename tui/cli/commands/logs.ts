@@ -3,15 +3,15 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { parseId, quote } from "../../../lib/names.js";
 import { LogSource } from "../../../proto/gen/zor/v1/log_service.js";
-import { harmless, type LogLine, LogLines } from "../../kit/text/log-lines.js";
 import { type LogPlace, readLog } from "../../client/logs.js";
-import { parsePast } from "../../kit/input/past.js";
 import { parseWhole } from "../../kit/input/key-values.js";
+import { parsePast } from "../../kit/input/past.js";
 import { parseSerialPort } from "../../kit/input/serial-port.js";
 import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
-import { outputOption, type Registrar, repeatable, ResourceArgument, withExamples, withNotes } from "../command.js";
+import { harmless, type LogLine, LogLines } from "../../kit/text/log-lines.js";
+import { asChosen, type ChosenOptions, choose, chosenNames } from "../chosen.js";
+import { outputOption, type Registrar, ResourceArgument, repeatable, withExamples, withNotes } from "../command.js";
 import { jsonText } from "../output/structured.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
@@ -111,8 +111,8 @@ async function namesOf(
   given: readonly string[],
   options: LogsOptions,
 ): Promise<readonly string[] | undefined> {
-  const { all = false, filter, selector = "", agent, hub = false } = options;
-  if (given.length === 0 && !all && filter === "" && selector === "") return [];
+  const { agent, hub = false } = options;
+  if (given.length === 0 && !choose(options)) return [];
   const names = await chosenNames(session, kindNamed("instance"), given, options);
   return names.length > 0 || agent.length > 0 || hub ? names : undefined;
 }

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { invalidArgument } from "../../../lib/errors.js";
+import { codecOf } from "../../../lib/kinds/codecs.js";
 import { findKind, findRule, type Kind, kindNamed, leavesEvent, ruledMethods } from "../../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../../lib/kinds/resource.js";
-import { codecOf } from "../../../lib/kinds/codecs.js";
 import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
 import { OperationServiceService } from "../../../proto/gen/zor/v1/operation_service.js";
@@ -27,10 +27,10 @@ import {
 import { listKind } from "../kinds.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
+import { followWave } from "../wave/follow-wave.js";
+import { printChanges } from "../wave/print-changes.js";
 import { type BeginOptions, beginWave, confirmWave } from "../wave/run-wave.js";
 import { asWave, type SpecOptions, specOf } from "../wave/spec-options.js";
-import { printChanges } from "../wave/print-changes.js";
-import { followWave } from "../wave/follow-wave.js";
 import { describeWave } from "../wave/wave-text.js";
 
 interface RunOptions extends SpecOptions, ChosenOptions {
@@ -125,8 +125,7 @@ async function runWave(session: Session, verb: string, names: readonly string[],
   if (kind === undefined) throw invalidArgument("--kind", `${quote(options.kind)} is no kind of resource`);
   const method = methodOf(kind, verb);
   const areNamed = !areChosen(names, options);
-  const find = areNamed ? namedOf(session, kind, names, options.host) : chosenOf(session, kind, options);
-  const resources = await find;
+  const resources = await (areNamed ? namedOf(session, kind, names, options.host) : chosenOf(session, kind, options));
   if (resources.length === 0) return;
   const targets = await confirmWave(session, { kind, verb, resources, areNamed }, options);
   if (targets.length > 0) await beginWave(session, specOf(method, targets, options), options);

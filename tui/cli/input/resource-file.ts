@@ -1,12 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { text as readStream } from "node:stream/consumers";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { invalidArgument, messageOf } from "../../../lib/errors.js";
 import { jsonToBytes } from "../../../lib/grpc/json.js";
 import { codecOf, type NamedMessage } from "../../../lib/kinds/codecs.js";
 import type { Kind } from "../../../lib/kinds/kinds.js";
-import { explained } from "../../../lib/tree/dir.js";
+import { readGiven } from "./read-given.js";
 
 const largestFileBytes = 1024 * 1024;
 
@@ -17,9 +15,7 @@ const largestFileBytes = 1024 * 1024;
  */
 export async function resourceFromFile(kind: Kind, file: string, input: NodeJS.ReadableStream): Promise<NamedMessage> {
   const place = file === "-" ? "standard input" : file;
-  const source = await (file === "-" ? readStream(input) : readFile(file, "utf8")).catch((error: unknown) => {
-    throw invalidArgument("--file", messageOf(explained(error, place)));
-  });
+  const source = await readGiven("--file", file, input);
   if (source.length > largestFileBytes) throw invalidArgument("--file", `${place} is larger than 1 MiB`);
   return parseResource(kind, place, source);
 }

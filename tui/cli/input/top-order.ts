@@ -1,6 +1,6 @@
 import { invalidArgument, type ZorError } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import { nearest } from "../../../lib/nearest.js";
+import { askedFor, nearest } from "../../../lib/nearest.js";
 import { listed } from "../../../lib/words.js";
 import { type TopKey, type TopOrder, topViews } from "../../kit/top/views.js";
 import { parseSortBy, type SortWord } from "../output/list-form.js";
@@ -38,9 +38,8 @@ function shortTitle(title: string): string {
 
 function noColumn(word: string, name: string, titles: readonly string[]): ZorError {
   const near = nearest(name.toUpperCase(), titles);
-  const guess = near === undefined ? ". " : `; did you mean ${near}? `;
   return invalidArgument(
     "--sort-by",
-    `${quote(name)} is no column of ${word}${guess}There are ${listed(titles, titles.length)}`,
+    `${quote(name)} is no column of ${word}${askedFor(near)}There are ${listed(titles, titles.length)}`,
   );
 }

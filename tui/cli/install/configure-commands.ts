@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { invalidArgument, messageOf } from "../../../lib/errors.js";
+import { invalidArgument } from "../../../lib/errors.js";
 import type { SshTarget } from "../../../lib/ssh/target.js";
-import { explained } from "../../../lib/tree/dir.js";
 import { repeatable, withExamples, withNotes } from "../command.js";
 import { EditedFile } from "../editor.js";
+import { readGiven } from "../input/read-given.js";
 import type { Session } from "../session.js";
 import { readSettings } from "./configure.js";
 import { Remote, type RemoteOptions } from "./remote.js";
@@ -42,14 +41,8 @@ export async function readEdit({ set, unset, file, edit }: ConfigureFlags): Prom
     throw invalidArgument("--edit", "goes without -f, --set and --unset");
   if (edit !== true && file === undefined && set.length + unset.length === 0)
     throw invalidArgument("settings", "say what to change: --set KEY=VALUE, --unset KEY, -f FILE or --edit");
-  const text = file === undefined ? undefined : await readGiven(file);
+  const text = file === undefined ? undefined : await readGiven("--file", file);
   return { text, set: set.map(parseSetting), unset: unset.map((key) => parseKey("--unset", key)) };
-}
-
-async function readGiven(file: string): Promise<string> {
-  return readFile(file, "utf8").catch((error: unknown) => {
-    throw invalidArgument("--file", messageOf(explained(error, file)));
-  });
 }
 
 /** A machine whose settings a person edits. */

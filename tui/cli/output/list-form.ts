@@ -1,6 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
-import { nearest } from "../../../lib/nearest.js";
+import { askedFor, nearest } from "../../../lib/nearest.js";
 import { listed } from "../../../lib/words.js";
 import type { OutputFormat } from "./forms.js";
 import type { Column } from "./table.js";
@@ -96,8 +96,7 @@ function columnNamed<T>(option: string, all: readonly Column<T>[], name: string,
   if (found !== undefined) return found;
   const titles = all.map(({ title }) => title);
   const near = nearest(name.toUpperCase(), titles);
-  const guess = near === undefined ? ". " : `; did you mean ${near}? `;
-  const known = `${guess}There are ${listed(titles)}`;
+  const known = `${askedFor(near)}There are ${listed(titles)}`;
   if (make === undefined) throw invalidArgument(option, `${quote(name)} is no column${known}`);
   // Paths of fields are of small letters; what is not one was meant as a title.
   if (near !== undefined || !/^[a-z][\w.]*/.test(name))

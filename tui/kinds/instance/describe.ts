@@ -5,17 +5,18 @@ import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import { formatMib } from "../../kit/format.js";
+import { portText } from "../../kit/port-text.js";
+import { shortIdentity } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { ageText, labelText, stateCell } from "../../kit/table/columns.js";
 import { diskLines } from "./describe-disks.js";
 import { hardwareLines } from "./describe-hardware.js";
-import { crunLines } from "./drivers/crun-lines.js";
-import { describeDomain } from "./drivers/libvirt.js";
 import { lifecycleLines } from "./describe-lifecycle.js";
-import { describeEngine } from "./drivers/engines.js";
 import { scheduleLines } from "./describe-schedules.js";
+import { crunLines } from "./drivers/crun-lines.js";
+import { describeEngine } from "./drivers/engines.js";
+import { describeDomain } from "./drivers/libvirt.js";
 import { heardOf, nicsOf } from "./nics.js";
-import { portText } from "../../kit/port-text.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
 /** What is known of an instance. */
@@ -81,7 +82,7 @@ function heardLines(addresses: readonly string[]): readonly DescribeLine[] {
 /** "ana", or "bob (looks, port 1)". */
 function consoleText({ caller, writable, port }: ConsoleSession): string {
   const facts = [...(writable ? [] : ["looks"]), ...(port === 0 ? [] : [`port ${port}`])];
-  return `${caller.replace(/^zor:\/\/\w+\//, "")}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
+  return `${shortIdentity(caller)}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
 }
 
 function driverLines(row: Row<Instance>): readonly DescribeLine[] {

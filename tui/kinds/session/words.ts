@@ -1,4 +1,5 @@
 import { type Session, SessionType } from "../../../proto/gen/zor/v1/session.js";
+import { shortIdentity } from "../../kit/resource-name.js";
 
 /** What somebody is at: "console", "port 1", "sh as lab". */
 export function placeText({ type, port, program, user }: Session): string {
@@ -18,5 +19,5 @@ function asText(program: string, user: string): string {
 
 /** "ana" */
 export function ownerText({ caller }: Pick<Session, "caller">): string {
-  return caller.replace(/^zor:\/\/\w+\//, "");
+  return shortIdentity(caller);
 }

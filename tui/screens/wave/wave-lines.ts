@@ -1,5 +1,5 @@
-import { mayFail } from "../../../lib/wave-budget.js";
 import { countedNames } from "../../../lib/counted-names.js";
+import { mayFail } from "../../../lib/wave-budget.js";
 import { counted } from "../../../lib/words.js";
 import { OperationState } from "../../../proto/gen/zor/v1/operation.js";
 import { type Wave, type WaveItem, WaveItemState } from "../../../proto/gen/zor/v1/wave.js";
@@ -8,7 +8,7 @@ import { waveVerb } from "../../kinds/operation/wave-spec.js";
 import { countsOf, itemStates, itemStyle } from "../../kinds/operation/wave-states.js";
 import { formatAge } from "../../kit/format.js";
 import type { PickLine } from "../../kit/pick-page.js";
-import { shortName } from "../../kit/resource-name.js";
+import { shortIdentity, shortName } from "../../kit/resource-name.js";
 import type { StateStyle } from "../../kit/states.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { cutLine, type Line, type Segment } from "../../kit/text/segment.js";
@@ -60,7 +60,7 @@ function waveStyle({ state, paused }: Pick<Wave, "state" | "paused">): StateStyl
 function stateSegments(wave: Wave): readonly Segment[] {
   const { symbol, word, tone } = waveStyle(wave);
   const why = wave.pauseReason === "" ? "" : `: ${plainText(wave.pauseReason)}`;
-  const who = plainText(wave.caller.replace(/^zor:\/\/\w+\//, ""));
+  const who = plainText(shortIdentity(wave.caller));
   return [
     { text: `${waveTitle(wave)}  `, tone: "strong" },
     { text: `${symbol} ${word}${why}`, tone },
