@@ -1,5 +1,4 @@
-// Forms load it, and the flags of kinds, when they are first opened. A file of tests that ends meanwhile would leave those after it, which share
-// its modules, waiting for ever, or without them.
+// Forms load it when they are first opened. A file of tests that ends meanwhile would leave those after it, which share its modules, waiting for ever.
 import "../../../lib/kinds/comments.js";
 import { pino } from "pino";
 import { Controller } from "../../../tui/app/controller.js";
@@ -20,8 +19,6 @@ import { Consoles } from "../../../tui/screens/console/consoles.js";
 import { Requests } from "../../../tui/screens/requests.js";
 import { TableScreen } from "../../../tui/screens/table/table-screen.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
-
-await Promise.all(tuiKinds.map(({ commands }) => commands?.()));
 
 /** The terminal program without a terminal. */
 export interface TestProgram {
