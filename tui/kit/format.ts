@@ -54,8 +54,15 @@ export function formatAgeOf(moment: Date | undefined, now: Date): string {
 
 /** A round trip: "85us", "0.42ms", "12.3ms", "1.20s", or "-" when not measured. */
 export function formatRtt(rtt: Duration | undefined): string {
-  if (rtt === undefined) return "-";
-  const milliseconds = toMs(rtt);
+  return rtt === undefined ? "-" : shortTime(toMs(rtt));
+}
+
+/** Milliseconds: "85us", "12.3ms", "1.20s", and from a minute on as ages are, "3m12s". */
+export function formatMs(milliseconds: number): string {
+  return milliseconds < 60_000 ? shortTime(milliseconds) : formatAge(milliseconds);
+}
+
+function shortTime(milliseconds: number): string {
   if (milliseconds < 0.1) return `${Math.round(milliseconds * 1000)}us`;
   if (milliseconds < 10) return `${milliseconds.toFixed(2)}ms`;
   if (milliseconds < 1000) return `${milliseconds.toFixed(1)}ms`;

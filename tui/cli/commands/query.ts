@@ -9,7 +9,6 @@ import type { QueryTree } from "../../../lib/query/tree.js";
 import {
   type ViewRow,
   ViewServiceService,
-  type ViewValue,
   WatchViewRequest,
   WatchViewResponse,
 } from "../../../proto/gen/zor/v1/view_service.js";
@@ -25,6 +24,7 @@ import { pointingOut } from "../output/point-out.js";
 import { printList, RowPrinter } from "../output/print-list.js";
 import { responseJson } from "../output/proto-json.js";
 import type { Column } from "../output/table.js";
+import { viewTexts } from "../output/view-value.js";
 import type { Session } from "../session.js";
 
 interface QueryOptions extends ListForm {
@@ -183,6 +183,7 @@ function noteGone(session: Session, known: Map<string, ViewRow>, there: Readonly
 }
 
 function columnsOf(fields: readonly string[]): readonly Column<ViewRow>[] {
+  const textOf = viewTexts(fields);
   const kindOf = ({ resource }: ViewRow): string => (resource === undefined ? "" : (findPackedKind(resource) ?? ""));
   return [
     { title: "KIND", rank: 1, value: kindOf },
@@ -193,7 +194,7 @@ function columnsOf(fields: readonly string[]): readonly Column<ViewRow>[] {
         title: field.toUpperCase(),
         rank: 2,
         shrinkTo: 12,
-        value: ({ values }) => textOf(values[at]),
+        value: (row) => textOf(kindOf(row), row.values[at], at),
         sortKey: ({ values }) => values[at]?.value?.value ?? "",
       }),
     ),
@@ -203,10 +204,4 @@ function columnsOf(fields: readonly string[]): readonly Column<ViewRow>[] {
 function stateOf({ resource }: ViewRow): string {
   const found = resource === undefined ? undefined : unpack(resource);
   return found === undefined ? "" : stateReader(found.kind)(found.value);
-}
-
-function textOf(value: ViewValue | undefined): string {
-  const found = value?.value;
-  if (found === undefined) return "-";
-  return found.$case === "text" ? found.value : String(Math.round(found.value * 1000) / 1000);
 }
