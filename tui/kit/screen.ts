@@ -49,8 +49,8 @@ export interface Screen {
   say?(): Spoken;
   /** What the cursor is on, or what is described. */
   subject(): Row | undefined;
-  /** What an action would act on. */
-  targets(): readonly Row[];
+  /** What an action would act on: see {@link targetsOf}. Default: its subject, where there is one. */
+  targets?(): readonly Row[];
   /** Those of its targets that it does not show now. Default: none. */
   unseen?(): readonly Row[];
   /** Takes a step back within the screen; false: there is none, the screen is closed instead. */
@@ -81,6 +81,13 @@ export interface Screen {
   again?(): Screen;
   /** The line of the command line that opens it, "instances alpha /web". Default: none does. */
   line?(): string | undefined;
+}
+
+/** What an action on a screen would act on. */
+export function targetsOf(screen: Screen): readonly Row[] {
+  if (screen.targets !== undefined) return screen.targets();
+  const row = screen.subject();
+  return row === undefined ? [] : [row];
 }
 
 /** Lines that all fit. */

@@ -1,5 +1,6 @@
 import type { Controller } from "../app/controller.js";
 import type { Command } from "../kit/keys/command.js";
+import { targetsOf } from "../kit/screen.js";
 import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import { ownCommands } from "./own-commands.js";
@@ -94,7 +95,7 @@ export class Meaning {
     if (screen.kind === undefined || action === undefined) return;
     if (session.readOnly) this.#reader.fail("read-only: nothing can be changed from here");
     else if (argument !== "") requests.ask(screen.kind, action, this.#rows.find(argument));
-    else if (this.#reader.isSure) requests.ask(screen.kind, action, screen.targets());
+    else if (this.#reader.isSure) requests.ask(screen.kind, action, targetsOf(screen));
     else this.#askWhich(verb);
   }
 }

@@ -3,30 +3,31 @@ import { measuredKinds } from "../../lib/figures/subject-kind.js";
 import type { Action } from "../kit/action.js";
 import type { Command } from "../kit/keys/command.js";
 import { hotkeyCommands, withKeymap } from "../kit/keys/keymap.js";
-import { pluralOf } from "../kit/kind-table.js";
-import { topViews } from "../kit/top/views.js";
 import type { TuiKind } from "../kit/kind.js";
+import { pluralOf } from "../kit/kind-table.js";
 import { shortName } from "../kit/resource-name.js";
+import { targetsOf } from "../kit/screen.js";
+import { topViews } from "../kit/top/views.js";
 import { capturedKinds } from "./captures.js";
 import { openingConsoles } from "./console/opening-consoles.js";
+import { deskCommands } from "./desk-commands.js";
 import { showDetails, showNamed } from "./detail/detail-screen.js";
-import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
+import { DiagnosisScreen, diagnosedKind } from "./diagnosis/diagnosis-screen.js";
 import { formCommands } from "./form/commands.js";
 import { frameCommands } from "./frames/frame-commands.js";
 import { HelpScreen } from "./help/help-screen.js";
-import { deskCommands } from "./desk-commands.js";
-import { cableCommands } from "./map/cable-commands.js";
 import { lookCommands } from "./look-commands.js";
 import { showMachineScreen } from "./machine-screen/machine-screen.js";
+import { cableCommands } from "./map/cable-commands.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
 import { mouseCommand } from "./mouse-commands.js";
 import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
+import { rowHere } from "./row-here.js";
 import { TableScreen } from "./table/table-screen.js";
 import { HistoryScreen } from "./usage/history-screen.js";
-import { waveCommands } from "./wave/wave-commands.js";
 import { UsageScreen } from "./usage/usage-screen.js";
-import { rowHere } from "./row-here.js";
+import { waveCommands } from "./wave/wave-commands.js";
 
 /**
  * The commands that are bound on every screen. One more is one more entry here, or in the folder of its screen or kind when it
@@ -247,7 +248,7 @@ export function actionCommands({ model, requests }: Program, kind: TuiKind): rea
       changes: true,
       dangerous: action.dangerous === true,
       when: () => model.screen.kind === kind,
-      run: () => requests.ask(kind, action, model.screen.targets()),
+      run: () => requests.ask(kind, action, targetsOf(model.screen)),
     }));
 }
 

@@ -1,15 +1,16 @@
 import type { Command } from "../kit/keys/command.js";
 import type { TuiKind } from "../kit/kind.js";
+import { targetsOf } from "../kit/screen.js";
 import { eventCommands } from "./events/event-commands.js";
 import { LogScreen, loggedKinds } from "./log/log-screen.js";
 import type { Program } from "./program.js";
 import { PulseScreen } from "./pulse/pulse-screen.js";
+import { rolloutCommands } from "./rollout/rollout-commands.js";
+import { rowHere } from "./row-here.js";
 import { instanceOf, kindsWithSnapshots, SnapshotTree } from "./snapshots/snapshot-tree.js";
 import { TreeScreen } from "./tree/tree-screen.js";
-import { rolloutCommands } from "./rollout/rollout-commands.js";
 import { waysCommands } from "./ways/ways-commands.js";
 import { XrayTree } from "./xray/xray-tree.js";
-import { rowHere } from "./row-here.js";
 
 /** The commands, bound on every screen, that open screens about many things at once. */
 export function lookCommands(program: Program): readonly Command[] {
@@ -56,7 +57,7 @@ export function lookCommands(program: Program): readonly Command[] {
       group: "Look",
       when: () => loggedKinds.has(kind()?.kind ?? "") && !(model.screen instanceof LogScreen),
       run: () => {
-        const names = model.screen.targets().map(({ name }) => name);
+        const names = targetsOf(model.screen).map(({ name }) => name);
         if (names.length > 0) model.push(new LogScreen(program, names));
         else rowHere(model, "follow the log of");
       },

@@ -6,6 +6,8 @@ import type { Pending } from "./pending.js";
 export interface FleetView {
   /** The resource of that kind and name. */
   find(kind: string, name: string): Row | undefined;
+  /** The resource of that name, of whatever kind. */
+  findByName(name: string): Row | undefined;
   /** Everything of a kind. */
   rowsOf(kind: string): Iterable<Row>;
   /** How many there are on a host of each kind that is counted, none left out but those of which there are none. */

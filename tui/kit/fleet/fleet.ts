@@ -114,6 +114,11 @@ export class Fleet implements FleetView {
     return this.#tables.get(kind)?.find(name);
   }
 
+  findByName(name: string): Row | undefined {
+    const kind = this.kindOfName(name);
+    return kind === undefined ? undefined : this.find(kind, name);
+  }
+
   rowsOf(kind: string): Iterable<Row> {
     return this.#tables.get(kind)?.rows() ?? [];
   }

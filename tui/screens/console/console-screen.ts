@@ -5,14 +5,14 @@ import type { Row } from "../../kit/row.js";
 import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
 import type { Segment } from "../../kit/text/segment.js";
 import type { Program } from "../program.js";
+import { rowHere } from "../row-here.js";
 import { prefixCommands } from "../typing/prefix-commands.js";
+import { TypedKeys } from "../typing/typed-keys.js";
 import { attachPlain } from "./attach-whole.js";
 import { consoleCommands } from "./console-commands.js";
 import { isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
 import { drawConsoles, labelOf, tabsOf } from "./draw-consoles.js";
-import { TypedKeys } from "../typing/typed-keys.js";
-import { rowHere } from "../row-here.js";
 
 /** Singular of what has consoles; hosts have shells. */
 const consoleKind = "instance";
@@ -83,11 +83,6 @@ export class ConsoleScreen implements Screen {
   subject(): Row | undefined {
     const { here } = this.consoles;
     return here === undefined ? undefined : this.#program.model.fleet.find(this.kind.kind, here.place.name);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
   }
 
   again(): Screen {

@@ -10,13 +10,13 @@ import type { Row } from "../../kit/row.js";
 import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
 import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { words } from "../../kit/spoken/words.js";
-import { plainText } from "../../kit/text/plain-text.js";
 import { markText, saysText } from "../../kit/text/find-text.js";
+import { plainText } from "../../kit/text/plain-text.js";
 import type { Line } from "../../kit/text/segment.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
-import { type DetailLine, detailPage, type DrawnDetail, moreLines, yamlPage } from "./detail-page.js";
 import { rowHere } from "../row-here.js";
+import { type DetailLine, type DrawnDetail, detailPage, moreLines, yamlPage } from "./detail-page.js";
 
 /** Everything known of one resource, for people or as YAML: sections fold, what it has to do with is gone to. */
 export class DetailScreen implements Screen {
@@ -71,11 +71,6 @@ export class DetailScreen implements Screen {
 
   subject(): Row | undefined {
     return this.#program.model.fleet.find(this.kind.kind, this.name);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
   }
 
   back(): boolean {

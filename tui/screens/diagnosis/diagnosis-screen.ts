@@ -68,11 +68,6 @@ export class DiagnosisScreen implements Screen {
     return this.#program.model.fleet.find(diagnosedKind, this.#link);
   }
 
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
-  }
-
   closed(): void {
     this.#left.abort();
   }

@@ -3,8 +3,8 @@ import { messageOf } from "../../../lib/errors.js";
 import type { NamedMessage } from "../../../lib/kinds/codecs.js";
 import { describeLines } from "../../kit/describe/describe-lines.js";
 import { text as describeText } from "../../kit/describe/line.js";
-import type { Command } from "../../kit/keys/command.js";
 import { textOf } from "../../kit/keys/chord.js";
+import type { Command } from "../../kit/keys/command.js";
 import { Page } from "../../kit/page.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
@@ -102,10 +102,6 @@ export class FormScreen implements Screen {
 
   subject(): Row | undefined {
     return undefined;
-  }
-
-  targets(): readonly Row[] {
-    return [];
   }
 
   press(chord: string): void {

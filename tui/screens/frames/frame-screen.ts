@@ -63,8 +63,4 @@ export class FrameScreen implements Screen {
   subject(): undefined {
     return undefined;
   }
-
-  targets(): readonly never[] {
-    return [];
-  }
 }

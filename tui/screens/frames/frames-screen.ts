@@ -107,11 +107,6 @@ export class FramesScreen implements Screen, FrameList {
     return this.#program.model.fleet.find(this.kind.kind, this.name);
   }
 
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
-  }
-
   back(): boolean {
     if (this.#buffer.filter.text === "") return false;
     this.#buffer.setFilter(parseLogFilter(""));

@@ -1,12 +1,12 @@
 import { findKindBySingular } from "../../../lib/kinds/kinds.js";
-import { commandGroups, keyName, type Command } from "../../kit/keys/command.js";
-import { pluralOf } from "../../kit/kind-table.js";
+import { type Command, commandGroups, keyName } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
+import { pluralOf } from "../../kit/kind-table.js";
 import { Page } from "../../kit/page.js";
 import type { Row } from "../../kit/row.js";
 import { type Body, pageBody, type Screen } from "../../kit/screen.js";
-import { cutLine, type Line } from "../../kit/text/segment.js";
 import { plainText } from "../../kit/text/plain-text.js";
+import { cutLine, type Line } from "../../kit/text/segment.js";
 import { fitText } from "../../kit/text/text-width.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
@@ -73,10 +73,6 @@ export class HelpScreen implements Screen {
 
   subject(): Row | undefined {
     return undefined;
-  }
-
-  targets(): readonly Row[] {
-    return [];
   }
 
   #lines(width: number): readonly Line[] {

@@ -1,7 +1,7 @@
 import { messageOf } from "../../../lib/errors.js";
 import { counted, listed } from "../../../lib/words.js";
-import { parsePast } from "../../kit/input/past.js";
 import { formatTime } from "../../kit/format.js";
+import { parsePast } from "../../kit/input/past.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -101,11 +101,6 @@ export class LogScreen implements Screen {
     const [only = ""] = this.#names;
     const kind = this.#names.length === 1 ? kinds.findByName(only) : undefined;
     return kind === undefined ? undefined : fleet.find(kind.kind, only);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
   }
 
   back(): boolean {

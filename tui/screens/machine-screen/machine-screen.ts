@@ -8,13 +8,13 @@ import { type Body, fixedBody, type Screen } from "../../kit/screen.js";
 import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
-import { prefixCommands } from "../typing/prefix-commands.js";
-import { pasteForGuest, TypedKeys } from "../typing/typed-keys.js";
 import { back } from "../move-commands.js";
 import { Paced } from "../paced.js";
 import type { Program } from "../program.js";
-import type { MachineView } from "./screen-opener.js";
 import { rowHere } from "../row-here.js";
+import { prefixCommands } from "../typing/prefix-commands.js";
+import { pasteForGuest, TypedKeys } from "../typing/typed-keys.js";
+import type { MachineView } from "./screen-opener.js";
 
 /** From one frame to the next. */
 const frameMs = 100;
@@ -88,11 +88,6 @@ export class MachineScreen implements Screen {
 
   subject(): Row | undefined {
     return this.#program.model.fleet.find(this.kind.kind, this.name);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
   }
 
   typed(data: string): string {

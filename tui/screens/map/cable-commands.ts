@@ -3,6 +3,7 @@ import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Command } from "../../kit/keys/command.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
+import { targetsOf } from "../../kit/screen.js";
 import { openEdit, openNew } from "../form/open.js";
 import type { Program } from "../program.js";
 import { type CableEnd, canEnd, endText, freeEnds, joiningOf } from "./joining.js";
@@ -51,7 +52,7 @@ export function cableCommands(program: Program): readonly Command[] {
       group: "Act",
       changes: true,
       run: () => {
-        const [one, other, ...more] = model.screen.targets();
+        const [one, other, ...more] = targetsOf(model.screen);
         const fits = one !== undefined && other !== undefined && more.length === 0;
         if (fits && canEnd(model.fleet, one.kind)) joinRows(program, one, other);
         else model.say("mark the two ends first, with space; ends of different kinds with W", "warn");

@@ -136,10 +136,6 @@ export class MenuScreen implements Screen {
     return undefined;
   }
 
-  targets(): readonly Row[] {
-    return [];
-  }
-
   #items(): readonly MenuItem[] {
     const words = this.#wanted.toLowerCase().split(/\s+/);
     return this.#menu.items().filter(({ text, detail }) => {

@@ -74,10 +74,6 @@ export class MessagesScreen implements Screen {
     return undefined;
   }
 
-  targets(): readonly Row[] {
-    return [];
-  }
-
   back(): boolean {
     const hasFilter = this.#filter !== "";
     this.#filter = "";

@@ -76,10 +76,6 @@ export class OutputScreen implements Screen {
     return undefined;
   }
 
-  targets(): readonly Row[] {
-    return [];
-  }
-
   closed(): void {
     this.#left.abort();
   }

@@ -1,15 +1,15 @@
 import { messageOf } from "../../../lib/errors.js";
 import type { Busy } from "../../kit/busy/busy.js";
 import { countOf } from "../../kit/fleet/summary.js";
-import type { Command } from "../../kit/keys/command.js";
 import { formatAge } from "../../kit/format.js";
+import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { type PickLine, PickPage } from "../../kit/pick-page.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, Screen } from "../../kit/screen.js";
 import type { Spoken } from "../../kit/spoken/spoken.js";
 import { spokenPage } from "../../kit/spoken/spoken-page.js";
-import { TroubleReader, type Troubled } from "../../kit/trouble/trouble-reader.js";
+import { type Troubled, TroubleReader } from "../../kit/trouble/trouble-reader.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
@@ -109,16 +109,9 @@ export class PulseScreen implements Screen {
   }
 
   subject(): Row | undefined {
-    const { model } = this.#program;
     const [type, name = ""] = (this.#page.picked ?? "").split(" ");
     if (type !== "trouble" && type !== "consumer") return undefined;
-    const kind = model.kinds.findByName(name);
-    return kind === undefined ? undefined : model.fleet.find(kind.kind, name);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
+    return this.#program.model.fleet.findByName(name);
   }
 
   back(): boolean {

@@ -112,11 +112,6 @@ export class TreeScreen implements Screen {
     return this.#node()?.row;
   }
 
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
-  }
-
   back(): boolean {
     if (this.#filter.text === "") return false;
     this.#setFilter("");

@@ -74,11 +74,6 @@ export class HistoryScreen implements Screen {
     return this.#program.model.fleet.find(this.kind.kind, this.#name);
   }
 
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
-  }
-
   back(): boolean {
     if (this.#cursorMs === undefined) return false;
     this.#cursorMs = undefined;

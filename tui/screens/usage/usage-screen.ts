@@ -87,11 +87,6 @@ export class UsageScreen implements Screen {
     return row === undefined || kind === undefined ? undefined : model.fleet.find(kind.kind, row.resource);
   }
 
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
-  }
-
   click({ line, isDouble }: { readonly line: number; readonly isDouble: boolean }): void {
     const index = this.#top + line - 1;
     if (line === 0 || index >= this.#read().length) return;

@@ -56,15 +56,7 @@ export class WaveScreen implements Screen {
   }
 
   subject(): Row | undefined {
-    const { model } = this.#program;
-    const name = this.#page.picked ?? "";
-    const kind = model.kinds.findByName(name);
-    return kind === undefined ? undefined : model.fleet.find(kind.kind, name);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
+    return this.#program.model.fleet.findByName(this.#page.picked ?? "");
   }
 
   closed(): void {

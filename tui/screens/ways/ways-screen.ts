@@ -1,8 +1,8 @@
 import { counted } from "../../../lib/words.js";
 import type { Session } from "../../../proto/gen/zor/v1/session.js";
+import { ownerText, placeText } from "../../kinds/session/words.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
-import { ownerText, placeText } from "../../kinds/session/words.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { Looks } from "../../kit/map/looks.js";
 import { type PickLine, PickPage } from "../../kit/pick-page.js";
@@ -72,15 +72,7 @@ export class WaysScreen implements Screen {
   }
 
   subject(): Row | undefined {
-    const { model } = this.#program;
-    const name = (this.#page.picked ?? "").split(" ")[1] ?? "";
-    const kind = model.kinds.findByName(name);
-    return kind === undefined ? undefined : model.fleet.find(kind.kind, name);
-  }
-
-  targets(): readonly Row[] {
-    const row = this.subject();
-    return row === undefined ? [] : [row];
+    return this.#program.model.fleet.findByName((this.#page.picked ?? "").split(" ")[1] ?? "");
   }
 
   #forwardId(): number | undefined {

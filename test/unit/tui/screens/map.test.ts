@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { KnownResource } from "../../../../lib/kinds/resource.js";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { LinkState } from "../../../../proto/gen/zor/v1/link.js";
-import type { Body } from "../../../../tui/kit/screen.js";
+import { type Body, targetsOf } from "../../../../tui/kit/screen.js";
 import { lineWidth } from "../../../../tui/kit/text/segment.js";
 import { hostOn, instanceOn, largeLab, linkBetween, smallLab } from "../../../fakes/topology.js";
 import { makeProgram, type TestProgram } from "../program.js";
@@ -109,11 +109,11 @@ describe("the map of a fleet", () => {
   it("shows all of a cable that stands for several only as one, and acts on none", () => {
     const { press, at, model, body } = onMap(smallLab(), ["2", "end", "b", "-"]);
     for (let turn = 0; pointedAt(body()) !== "✗ 3 links" && turn < 5; turn += 1) press("tab");
-    expect(model.screen.targets()).toEqual([]);
+    expect(targetsOf(model.screen)).toEqual([]);
     expect(body().aside).toBe("3 links: backup, demo, tail; + shows them");
     press("enter");
     expect(at()).toMatch(/^links\//);
-    expect(model.screen.targets()).toHaveLength(1);
+    expect(targetsOf(model.screen)).toHaveLength(1);
   });
 
   it("says in a line what is under the cursor, with its ends and what it does", () => {

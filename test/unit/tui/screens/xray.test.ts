@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { Snapshot } from "../../../../proto/gen/zor/v1/snapshot.js";
-import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
+import { targetsOf } from "../../../../tui/kit/screen.js";
 import { textWidth } from "../../../../tui/kit/text/text-width.js";
+import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet, upsert, upsertInstance, upsertWhole } from "../steps.js";
@@ -79,7 +80,7 @@ describe("xray", () => {
     press("/", ..."vm1", "enter");
     expect(linesOf(program).filter((line) => line.includes("vm1"))).not.toHaveLength(0);
     while (!selected(program).includes("port eth0 of vm1")) press("j");
-    expect(model.screen.targets().map(({ name }) => name)).toEqual(["hosts/alpha/instances/vm1"]);
+    expect(targetsOf(model.screen).map(({ name }) => name)).toEqual(["hosts/alpha/instances/vm1"]);
     expect(controller.commands.find(({ keys }) => keys.includes("s"))?.title).toBe("start");
     press("s");
     await eventually(() => expect(gateway.calls).toContain("start hosts/alpha/instances/vm1"));
