@@ -16,6 +16,8 @@ export type Changes =
 /** Which slots changed last, in bounded space. */
 export class ChangeLog {
   #version = 0;
+  /** By slot, the version that its last change made; 0: it never changed. */
+  #changed = new Float64Array();
   readonly #slots: number[] = [];
   readonly #hosts: string[] = [];
 
@@ -29,6 +31,26 @@ export class ChangeLog {
     this.#slots[place] = slot;
     this.#hosts[place] = host;
     this.#version += 1;
+    if (slot >= this.#changed.length) {
+      const changed = new Float64Array(Math.max(256, 2 * (slot + 1)));
+      changed.set(this.#changed);
+      this.#changed = changed;
+    }
+    this.#changed[slot] = this.#version;
+  }
+
+  /**
+   * Slots of rows that are new, different or gone after a version, each once, however long ago that was: for readers who need no more than that,
+   * and who would never be done if they began anew whenever they fell behind.
+   */
+  slotsSince(version: number): readonly number[] {
+    const changes = this.since(version);
+    if (!changes.everything) return changes.slots;
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.#changed.length; slot += 1) {
+      if ((this.#changed[slot] ?? 0) > version) slots.push(slot);
+    }
+    return slots;
   }
 
   /** What changed after the version that a reader saw last. */

@@ -214,6 +214,11 @@ export class Table implements KeptNames, RowSource {
     return this.#log.since(version);
   }
 
+  /** Slots of the rows that are new, different or gone after a version, each once, however far behind that is. */
+  slotsSince(version: number): readonly number[] {
+    return this.#log.slotsSince(version);
+  }
+
   nameAt(slot: number): string {
     const address = this.#addresses[slot] ?? 0;
     const offset = this.#slab.offsetOf(address);

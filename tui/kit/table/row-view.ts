@@ -15,6 +15,8 @@ import { type Parts, partOfRows, sortInParts } from "./sort-slots.js";
 const keptFilters = 4;
 /** What passed an earlier filter is looked through again rather than brought up to date after more changes. */
 const mostMissed = 512;
+/** More changes than these are brought in in parts. */
+const mostAtOnce = 2 * partOfRows;
 
 /** What a view shows of a table and in which order. */
 export interface ViewQuery extends Sorting {
@@ -35,6 +37,13 @@ interface Known {
 /** What passed a filter. */
 interface Passed extends Known {
   readonly filter: Filter;
+}
+
+/** What has changed between two versions of the table. */
+interface Missed {
+  readonly since: number;
+  readonly version: number;
+  readonly slots: readonly number[];
 }
 
 /** What is being made, of what was known when it was begun. */
@@ -65,6 +74,8 @@ export class RowView implements RowList {
   /** Of the filters before, the last one last. */
   #earlier: Passed[] = [];
   #making: Making | undefined;
+  /** What has changed since, if that is so much that it is brought in in parts; undefined: nothing is being brought in. */
+  #bringing: Parts<void> | undefined;
   /** What was shown before the order that is being made. */
   #before: OrderedSlots | undefined;
   /** The row that is looked at. */
@@ -87,7 +98,7 @@ export class RowView implements RowList {
     if (!isSameOrder) {
       this.#before = query.scope === before.scope ? this.#shown : undefined;
       this.#order = orderOf(query);
-      this.#all = undefined;
+      [this.#all, this.#bringing] = [undefined, undefined];
     } else if (this.#passed !== undefined) this.#earlier.push(this.#passed);
     if (!isSameOrder || query.faultsOnly !== before.faultsOnly || query.columns !== before.columns) this.#earlier = [];
     if (query.columns !== before.columns) this.#looked.forgetAll();
@@ -108,9 +119,10 @@ export class RowView implements RowList {
     // All rows are in order first, and then those that pass are picked of them.
     for (let step = 0; step < 2; step += 1) {
       // What is looked through stays as it is meanwhile.
-      if (this.#all !== undefined && this.#making?.found === undefined) this.#follow(this.#all, context);
+      const isFree = this.#making?.found === undefined && this.#bringing === undefined;
+      if (this.#all !== undefined && isFree) this.#follow(this.#all, context);
       if (this.isWhole) break;
-      if (this.#making === undefined) this.#begin(context);
+      if (this.#making === undefined && !this.#isKnown) this.#begin(context);
       if (this.work()) break;
     }
     return this;
@@ -123,14 +135,14 @@ export class RowView implements RowList {
 
   /** Rows that pass as they were shown last, if they are still looked for; else those of a glance. */
   seen(context: CellContext): RowList {
-    return this.#making === undefined ? this.glance(context) : this;
+    return this.#making === undefined && this.#bringing === undefined ? this.glance(context) : this;
   }
 
   /** Goes on with what is not whole; false: there is nothing to go on with, before the next glance. */
   work(): boolean {
     const making = this.#making;
-    const step = making?.parts.next();
-    if (making === undefined || step === undefined) return false;
+    if (making === undefined) return this.#bringOn();
+    const step = making.parts.next();
     if (step.done !== true) return true;
     this.#making = undefined;
     const known = { slots: step.value, version: making.version };
@@ -142,6 +154,11 @@ export class RowView implements RowList {
   }
 
   get isWhole(): boolean {
+    return this.#isKnown && this.#bringing === undefined;
+  }
+
+  /** What passes is known, as it was a while ago at least. */
+  get #isKnown(): boolean {
     return this.#all !== undefined && (this.#isOpen || this.#passed !== undefined);
   }
 
@@ -189,31 +206,44 @@ export class RowView implements RowList {
     return this.#shown ?? this.#making?.first;
   }
 
-  /** Brings what is known up to date; what is too far behind is forgotten. */
+  /** Brings what is known up to date, at once if that is little. */
   #follow(all: Known, context: CellContext): void {
-    const since = all.version;
-    if (this.#table.version === since && (this.#passed === undefined || this.#passed.version === since)) return;
-    const changes = this.#table.changesSince(since);
-    if (changes.everything) {
-      this.#before = this.#shown;
-      [this.#all, this.#passed, this.#making, this.#earlier] = [undefined, undefined, undefined, []];
-      this.#looked.forgetAll();
-      return;
-    }
-    for (const slot of changes.slots) {
+    const { version } = this.#table;
+    if (all.version === version && (this.#passed === undefined || this.#passed.version === version)) return;
+    const since = Math.min(all.version, this.#passed?.version ?? all.version);
+    const slots = this.#table.slotsSince(since);
+    this.#bringing = this.#broughtIn(all, { since, version, slots }, context);
+    if (slots.length > mostAtOnce) return;
+    let isMore = true;
+    while (isMore) isMore = this.#bringOn();
+  }
+
+  /** Goes on with bringing in what has changed; false: there is no more of that. */
+  #bringOn(): boolean {
+    if (this.#bringing === undefined) return false;
+    if (this.#bringing.next().done !== true) return true;
+    this.#bringing = undefined;
+    return false;
+  }
+
+  /** What there is stays in order all the while, those that are moved later where they were. */
+  *#broughtIn(all: Known, { since, version, slots }: Missed, context: CellContext): Parts<void> {
+    for (const [at, slot] of slots.entries()) {
+      if (at > 0 && at % partOfRows === 0) yield;
       this.#looked.forget(slot);
       all.slots.put(slot, this.#renewed(slot, all.slots.of(slot), context));
     }
-    all.version = changes.version;
+    all.version = version;
     const passed = this.#passed;
-    if (passed === undefined) return;
-    const missed = passed.version === since ? changes : this.#table.changesSince(passed.version);
-    if (missed.everything) {
-      this.#passed = undefined;
-      return;
+    // What is further behind is judged when this is done.
+    if (passed === undefined || passed.version < since) return;
+    for (const [at, slot] of slots.entries()) {
+      if (at > 0 && at % partOfRows === 0) yield;
+      // Another filter is judged by itself.
+      if (this.#passed !== passed) return;
+      this.#judge(passed.slots, all.slots.of(slot), slot, context);
     }
-    for (const slot of missed.slots) this.#judge(passed.slots, all.slots.of(slot), slot, context);
-    passed.version = all.version;
+    passed.version = version;
   }
 
   #judge(slots: OrderedSlots, entry: Entry | undefined, slot: number, context: CellContext): void {
@@ -237,7 +267,7 @@ export class RowView implements RowList {
     if (same !== undefined) {
       this.#earlier = this.#earlier.filter((each) => each !== same);
       this.#passed = { ...same, filter };
-      this.#follow(this.#all, context);
+      if (this.#bringing === undefined) this.#follow(this.#all, context);
       return;
     }
     const wider = recent.filter((each) => narrows(each.filter, filter));

@@ -25,8 +25,8 @@ const states = [
   InstanceState.INSTANCE_STATE_STOPPED,
   InstanceState.INSTANCE_STATE_FAILED,
 ];
-/** More than are looked at in one part. */
-const many = 1400;
+/** More than are looked at in one part, and than are brought in at once when they change. */
+const many = 2400;
 
 function makeFleet(): Fleet {
   const fleet = new Fleet(kinds, 0);
@@ -70,8 +70,9 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("scope" as const), isOn: fc.boolean() }),
   fc.record({ do: fc.constant("faults" as const), isOn: fc.boolean() }),
   fc.record({ do: fc.constant("glance" as const), parts: fc.nat(3) }),
-  // So many changes at once that nobody can follow them.
-  fc.record({ do: fc.constant("storm" as const) }),
+  // More changes at once than are remembered one by one, of few rows or of all.
+  fc.record({ do: fc.constant("storm" as const), rows: fc.constantFrom(7, many) }),
+  fc.record({ do: fc.constant("work" as const) }),
 );
 
 it("shows after any changes, filters and orders, however far each was looked through, what a view made anew shows", () => {
@@ -87,7 +88,9 @@ it("shows after any changes, filters and orders, however far each was looked thr
           const gone = removed(`hosts/${each.host}/instances/${id}`);
           fleet.apply(each.gone ? gone : upsertInstance(each.host, id, states[each.state]), 0);
         } else if (each.do === "storm") {
-          for (let turn = 0; turn < 8300; turn += 1) fleet.apply(upsertInstance("beta", `vm${turn % 7}`), 0);
+          for (let turn = 0; turn < 8300; turn += 1) fleet.apply(upsertInstance("beta", `vm${turn % each.rows}`), 0);
+        } else if (each.do === "work") {
+          kept.work();
         } else if (each.do === "glance") {
           const seen = kept.glance(context(fleet));
           const shown = names(seen);
@@ -110,6 +113,27 @@ it("shows after any changes, filters and orders, however far each was looked thr
     }),
     { numRuns: 20 },
   );
+});
+
+it("comes to an end of a sort and of a filter, however many changes come with each part of the work", () => {
+  const fleet = makeFleet();
+  const table = fleet.table("instance");
+  const context = { fleet, nowMs: 0 };
+  let turn = 0;
+  const storm = (): void => {
+    for (const version = table.version; table.version - version < 8300; turn += 1)
+      fleet.apply(upsertInstance("beta", `vm${turn % 1000}`, states[turn % 3]), 0);
+  };
+  for (const query of [usual, { ...usual, sortBy: columnOf("state") }, { ...usual, filter: parseFilter("vm1") }]) {
+    const view = new RowView(table, query);
+    // Rows are looked at twice at most: to be put in order or picked, and once more for what has changed meanwhile.
+    for (let part = 0; part < 20 && !view.glance(context).isWhole; part += 1) {
+      view.work();
+      storm();
+    }
+    expect(view.isWhole).toBe(true);
+    expect(names(view.read(context))).toEqual(names(new RowView(table, query).read(context)));
+  }
 });
 
 it("shows the first rows that pass before all were looked at, and keeps the cursor on its row meanwhile", () => {
