@@ -1,6 +1,7 @@
 import { counted } from "../../../lib/words.js";
 import type { Session } from "../../../proto/gen/zor/v1/session.js";
 import { ownerText, placeText } from "../../kinds/session/words.js";
+import { FollowedRows } from "../../kit/fleet/followed-rows.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
@@ -22,6 +23,9 @@ export class WaysScreen implements Screen {
   readonly commands: readonly Command[];
   readonly #program: Program;
   readonly #page: PickPage;
+  /** Undefined: there is no such kind. */
+  readonly #exposes: FollowedRows | undefined;
+  readonly #sessions: FollowedRows | undefined;
   #width = 80;
   /** The port that is closed when it is asked for once more. */
   #asked: number | undefined;
@@ -29,6 +33,10 @@ export class WaysScreen implements Screen {
   constructor(program: Program) {
     this.#program = program;
     this.#page = new PickPage(() => this.#lines());
+    const { fleet, kinds } = program.model;
+    const followed = (kind: string): FollowedRows | undefined =>
+      kinds.find(kind) === undefined ? undefined : new FollowedRows(fleet.table(kind));
+    [this.#exposes, this.#sessions] = [followed("expose"), followed("session")];
     const group = "Look";
     this.commands = [
       ...pageCommands(program.model, this.#page),
@@ -113,52 +121,64 @@ export class WaysScreen implements Screen {
 
   #forwardLines(): readonly PickLine[] {
     const { forwards, model } = this.#program;
-    return forwards.all.map(({ id, name, remote, address, counts, sinceMs, trouble }) => {
-      const { open, taken } = counts;
-      const facts = `${open} open, ${counted(taken, "connection")} so far, for ${formatAge(model.nowMs - sinceMs)}`;
-      return this.#line(`forward ${name} ${id}`, [
-        { text: `${fitText(address, 22)} → ` },
-        { text: fitText(plainText(`${shortName(name)}:${remote}`), 28, "left", "middle"), tone: "strong" },
-        { text: ` ${facts}`, tone: "dim" },
-        { text: trouble === "" ? "" : `  ! ${plainText(trouble)}`, tone: "warn" },
-      ]);
-    });
+    return forwards.all.map(({ id, name, remote, address, counts, sinceMs, trouble }) =>
+      this.#line(`forward ${name} ${id}`, () => {
+        const { open, taken } = counts;
+        const facts = `${open} open, ${counted(taken, "connection")} so far, for ${formatAge(model.nowMs - sinceMs)}`;
+        return [
+          { text: `${fitText(address, 22)} → ` },
+          { text: fitText(plainText(`${shortName(name)}:${remote}`), 28, "left", "middle"), tone: "strong" },
+          { text: ` ${facts}`, tone: "dim" },
+          { text: trouble === "" ? "" : `  ! ${plainText(trouble)}`, tone: "warn" },
+        ];
+      }),
+    );
   }
 
   #exposeLines(): readonly PickLine[] {
     const { fleet, kinds, context } = this.#program.model;
     const kind = kinds.find("expose");
-    if (kind === undefined) return [];
+    if (kind === undefined || this.#exposes === undefined) return [];
     const looks = new Looks(fleet);
     // What its table tells first of it is told here as well.
     const told = kind.columns.filter(({ id, importance }) => importance >= 8 && id !== "state");
-    return [...fleet.rowsOf(kind.kind)].map((row) => {
-      const { symbol, word, tone } = looks.styleOfRow(row);
-      return this.#line(`expose ${row.name}`, [
-        { text: `${symbol} ${word}  `, tone },
-        { text: told.map((column) => plainText(column.cell(row, context).text)).join("  ") },
-      ]);
-    });
+    return Array.from(this.#exposes.rows, (row) =>
+      this.#line(`expose ${row.name}`, () => {
+        const { symbol, word, tone } = looks.styleOfRow(row);
+        return [
+          { text: `${symbol} ${word}  `, tone },
+          { text: told.map((column) => plainText(column.cell(row, context).text)).join("  ") },
+        ];
+      }),
+    );
   }
 
   #sessionLines(): readonly PickLine[] {
-    const { fleet } = this.#program.model;
     // Rows of this kind hold sessions.
-    return [...fleet.rowsOf("session")].map((row) => this.#sessionLine(row as Row<Session>));
+    return Array.from(this.#sessions?.rows ?? [], (row) =>
+      this.#line(`session ${row.name}`, () => this.#sessionText(row as Row<Session>)),
+    );
   }
 
-  #sessionLine({ name, resource }: Row<Session>): PickLine {
+  #sessionText({ resource }: Row<Session>): readonly Segment[] {
     const { target, writable, createTime } = resource;
     const how = `${writable ? "types" : "looks"} at ${plainText(placeText(resource))}`;
-    return this.#line(`session ${name}`, [
+    return [
       { text: fitText(plainText(ownerText(resource)), 22) },
       { text: `   ${fitText(plainText(shortName(target)), 28, "left", "middle")}`, tone: "strong" },
       { text: ` ${how}, for ${ageText(createTime, this.#program.model.context)}`, tone: "dim" },
-    ]);
+    ];
   }
 
-  #line(key: string, segments: readonly Segment[]): PickLine {
-    return { key, line: cutLine([{ text: "   " }, ...segments], this.#width) };
+  /** What is not on the screen is not put into words. */
+  #line(key: string, segments: () => readonly Segment[]): PickLine {
+    const width = this.#width;
+    return {
+      key,
+      get line() {
+        return cutLine([{ text: "   " }, ...segments()], width);
+      },
+    };
   }
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { codecOf } from "../../../../lib/kinds/codecs.js";
 import { Expose, ExposeState } from "../../../../proto/gen/zor/v1/expose.js";
 import { Session, SessionType } from "../../../../proto/gen/zor/v1/session.js";
 import { eventually } from "../../../helpers/eventually.js";
@@ -92,6 +93,29 @@ describe("ways into instances", () => {
     press("esc");
     for (const width of [60, 80, 200]) {
       for (const line of shown(program, width).split("\n")) expect(line.length).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it("decode what they show, and once as long as it stays as it is", () => {
+    const program = onInstance();
+    const { press, model } = program;
+    const session = (at: number, caller: string) => ({
+      kind: "session" as const,
+      value: Session.fromPartial({ name: `hosts/alpha/sessions/s${at}`, caller, target: vm0 }),
+    });
+    for (let at = 0; at < 300; at += 1) model.fleet.apply(upsert(session(at, `zor://user/u${at}`)), model.nowMs);
+    press(":", ..."forwards", "enter");
+    const decode = vi.spyOn(codecOf("session"), "decode");
+    try {
+      for (let turn = 0; turn < 5; turn += 1) expect(shown(program)).toContain("u3 ");
+      const first = decode.mock.calls.length;
+      expect(first).toBeGreaterThan(0);
+      expect(first).toBeLessThanOrEqual(20);
+      model.fleet.apply(upsert(session(3, "zor://user/eve")), model.nowMs);
+      expect(shown(program)).toContain("eve ");
+      expect(decode.mock.calls.length).toBe(first + 1);
+    } finally {
+      decode.mockRestore();
     }
   });
 });
