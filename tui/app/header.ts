@@ -23,12 +23,16 @@ function connectionLine(model: Model, width: number): Line {
   const rate = fleet.eventsPerSecond(model.nowMs);
   const state = connectionState(model);
   const rateText = { text: `  ${rate.toFixed(1)} ev/s `, tone: "dim" } as const;
-  const server = session.agentOf === undefined ? "" : `agent of ${session.agentOf}, `;
-  const address: Segment = { text: `  ${plainText(`${server}${session.address}`)}`, tone: "dim" };
-  // While the hub is away the text on the right changes its width all the time: the address must not come and go.
+  const server = session.agentOf === undefined ? "" : `agent of ${session.agentOf}`;
+  // While the hub is away the text on the right changes its width all the time: what stands on the left must not come and go.
   const rightWidth = fleet.connection.phase === "live" ? lineWidth([...state, rateText]) : widestTrouble;
-  const fits = lineWidth([...left, address]) + rightWidth < width;
-  return spreadLine(fits ? [...left, address] : left, [...state, rateText], width);
+  // That this is one host and no fleet must be known where there is no room for its address any more.
+  const texts = [[server, session.address], [server]].map((parts) => parts.filter((part) => part !== "").join(", "));
+  const fitting = texts
+    .filter((text) => text !== "")
+    .map((text): Segment => ({ text: `  ${plainText(text)}`, tone: "dim" }))
+    .find((text) => lineWidth([...left, text]) + rightWidth < width);
+  return spreadLine(fitting === undefined ? left : [...left, fitting], [...state, rateText], width);
 }
 
 /** Symbol, word and age; never an age that could be taken for fresh when it is not. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../../helpers/eventually.js";
 import { killed } from "../../helpers/killed.js";
 import { DemoTerminals, expectToFit, leave, select, sizes } from "./demo-terminals.js";
 
@@ -31,6 +32,8 @@ describe.each(sizes)("the agent of a host past a hub that was killed, at $column
       await terminal.sees(/vm1 +alpha +\S paused/, 120_000);
     } finally {
       process.kill(supervisor?.pid ?? 0, "SIGCONT");
+      // Whatever failed, the next size begins with a hub.
+      await eventually(async () => expect((await fleet.demo.status()).hub.pid ?? 0).toBeGreaterThan(0));
     }
     // What was done without the hub is known to it.
     await terminal.press(":", `ctx ${context}`, "Enter");
