@@ -19,6 +19,8 @@ export interface Vocabulary {
   readonly contexts?: readonly string[];
   /** Words that the user has made up. Default: none. */
   readonly aliases?: readonly string[];
+  /** Names of what there is that `typed` may be the beginning of. Default: none. */
+  names?(typed: string): readonly string[];
 }
 
 /** Aliases may begin with other aliases, to this depth. */
@@ -49,7 +51,9 @@ export function parseCommandLine(line: string, vocabulary: Vocabulary): TypedCom
   const head = (slash < 0 ? line : line.slice(0, slash)).trim();
   const filter = slash < 0 ? "" : line.slice(line.indexOf("/", slash) + 1).trim();
   const [word = "", argument] = head.split(/\s+/);
-  const command = commands.find(({ words }) => words?.includes(word) === true);
+  const named = commands.filter(({ words }) => words?.includes(word) === true);
+  // Of several the one that can be given here.
+  const command = named.find(({ when }) => when?.() !== false) ?? named[0];
   // A path may have what would begin a filter in it.
   if (command !== undefined) return { type: "command", command, argument: line.trim().slice(word.length).trim() };
   const kind = kinds.findByWord(word.toLowerCase());
@@ -68,7 +72,7 @@ export function parseCommandLine(line: string, vocabulary: Vocabulary): TypedCom
 
 /** What may follow what is typed: whole lines, the best first. */
 export function completions(line: string, vocabulary: Vocabulary): readonly string[] {
-  const { kinds, commands, hosts, contexts = [], aliases = [] } = vocabulary;
+  const { kinds, commands, hosts, contexts = [], aliases = [], names } = vocabulary;
   const [word = "", argument] = line.split(/\s+/, 2);
   if (argument === undefined) {
     if (word === "") return [];
@@ -76,15 +80,17 @@ export function completions(line: string, vocabulary: Vocabulary): readonly stri
     return words.filter((candidate) => candidate.startsWith(word) && candidate !== word);
   }
   const command = commands.find(({ words }) => words?.includes(word) === true);
-  if (command !== undefined) return argumentsOf(command, word, line.slice(word.length).trimStart());
+  if (command !== undefined) {
+    const typed = line.slice(word.length).trimStart();
+    return argumentsOf(command.ofRow === true ? (names?.(typed) ?? []) : (command.choices?.(typed) ?? []), word, typed);
+  }
   if (kinds.findByWord(word) === undefined || argument.startsWith("/")) return [];
   return [...hosts, ...contexts.map((name) => `@${name}`)]
     .filter((place) => place.startsWith(argument) && place !== argument)
     .map((place) => `${word} ${place}`);
 }
 
-function argumentsOf(command: Command, word: string, typed: string): readonly string[] {
-  const choices = command.choices?.(typed) ?? [];
+function argumentsOf(choices: readonly string[], word: string, typed: string): readonly string[] {
   return choices.filter((choice) => choice.startsWith(typed) && choice !== typed).map((choice) => `${word} ${choice}`);
 }
 

@@ -1,4 +1,4 @@
-import { type Command, commandId } from "../kit/keys/command.js";
+import { type Command, commandId, lineOf } from "../kit/keys/command.js";
 import { keymapFaults, type PlacedCommand, whyNoKey } from "../kit/keys/keymap.js";
 import { everyCommand } from "../screens/every-command.js";
 import type { Program } from "../screens/program.js";
@@ -61,10 +61,10 @@ export function keysPage(placed: readonly PlacedCommand[]): string {
 }
 
 function rowOf(command: Command): string {
-  const { keys, title, words = [], argument, dangerous, changes } = command;
+  const { keys, title, dangerous, changes } = command;
   const shown = keys.map((key) => `\`${key === "|" ? "\\|" : key === "`" ? "backtick" : key}\``).join(" ");
-  const [word] = words;
-  const line = word === undefined ? "" : `\`:${[word, argument ?? ""].join(" ").trim().replaceAll("|", "\\|")}\``;
+  const typed = lineOf(command);
+  const line = typed === undefined ? "" : `\`:${typed.replaceAll("|", "\\|")}\``;
   const note = dangerous === true ? " (asks first)" : changes === true ? " (not in read-only mode)" : "";
   return `| ${shown} | ${title.replaceAll("|", "\\|")}${note} | ${line} | \`${commandId(command)}\` |`;
 }

@@ -8,7 +8,9 @@ import { goToContext } from "../screens/context-commands.js";
 import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import type { RememberedSort } from "../settings/remembered.js";
+import { namesFrom } from "../screens/named-rows.js";
 import { completions, expandAlias, parseCommandLine, type Vocabulary } from "./command-line.js";
+import { giveCommand } from "./give-command.js";
 
 type Question = Prompt & { readonly type: "question" };
 /** Where a text of any length is typed. */
@@ -178,7 +180,7 @@ export class Prompts {
         break;
       }
       case "command":
-        typed.command.run({ chord: "", argument: typed.argument });
+        giveCommand(this.#program, typed.command, typed.argument);
         break;
       case "unknown":
         model.say(typed.message, "warn");
@@ -192,6 +194,7 @@ export class Prompts {
     const hosts = kinds.presence === undefined ? [] : [...fleet.rowsOf(kinds.presence.kind)].map((row) => row.id);
     const { aliases } = this.#program.settings.values;
     const contexts = this.#program.contexts.list();
-    return { kinds, commands, hosts: hosts.sort(), contexts, aliases: Object.keys(aliases) };
+    const names = (typed: string): readonly string[] => namesFrom(this.#model, typed);
+    return { kinds, commands, hosts: hosts.sort(), contexts, aliases: Object.keys(aliases), names };
   }
 }

@@ -58,6 +58,11 @@ export class Meaning {
   #run(command: Command, argument: string, given: string): void {
     const isKey = command.keys.includes(given) && command.words?.includes(given) !== true;
     const name = isKey ? given : (namesOf(command)[0] ?? given);
+    // What follows a word that filters, as "filter vm", is what is filtered by.
+    if (argument !== "" && command.keys.includes("/")) {
+      this.#reader.narrow(argument.replace(/^\//, "").trim());
+      return;
+    }
     const takesRow = argument !== "" && command.argument === undefined;
     if (!takesRow && isForOne(this.#program, command) && !this.#reader.isSure) {
       this.#askWhich(name);

@@ -239,7 +239,7 @@ export class Reader implements Reading {
       this.#listing = new Listing(this.#spoken());
       this.#say(this.#forms.said);
     } else if (line === "") this.#enter();
-    else if (line.startsWith("/")) this.#filter(line.slice(1).trim());
+    else if (line.startsWith("/")) this.narrow(line.slice(1).trim());
     else if (/^\d+$/.test(line)) this.#pick(Number(line));
     else {
       const given = line.replace(/^:\s*/, "");
@@ -309,14 +309,21 @@ export class Reader implements Reading {
     this.news.follow(model.screen, () => this.#spoken());
   }
 
-  #filter(text: string): void {
-    const fault = filterBy(this.#controller, this.program.model, text);
+  narrow(text: string): void {
+    const { model } = this.program;
+    const before = model.screen.subject()?.name;
+    const fault = filterBy(this.#controller, model, text);
+    const found = model.screen.subject()?.name;
     if (fault !== undefined) {
       this.fail(fault);
-      return;
+    } else if (model.screen instanceof TableScreen || found === undefined || found === before) {
+      this.#hasPicked = false;
+      this.list();
+    } else {
+      // A search that leads somewhere.
+      this.where();
+      this.choose(found);
     }
-    this.#hasPicked = false;
-    this.list();
   }
 
   #answer(prompt: Prompt, text: string): void {

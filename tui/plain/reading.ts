@@ -27,6 +27,8 @@ export interface Reading {
   back(): void;
   /** Puts the cursor on a row of the table. */
   choose(name: string, isSilent?: boolean): void;
+  /** Filters the screen, or searches in it. */
+  narrow(text: string): void;
   /** Marks rows, or takes marks away. */
   mark(text: string, isMarked: boolean): void;
 }

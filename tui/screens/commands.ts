@@ -21,6 +21,7 @@ import { showMachineScreen } from "./machine-screen/machine-screen.js";
 import { cableCommands } from "./map/cable-commands.js";
 import { MapScreen, showMap } from "./map/map-screen.js";
 import { mouseCommand } from "./mouse-commands.js";
+import { namesFrom } from "./named-rows.js";
 import type { Program } from "./program.js";
 import { reachBack } from "./reach-back.js";
 import { rowHere } from "./row-here.js";
@@ -77,6 +78,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       keys: [],
       words: ["describe"],
       argument: "NAME",
+      choices: (typed) => namesFrom(model, typed),
       title: "details: alpha, alpha/vm1, demo",
       group: "Look",
       run: ({ argument }) => {
@@ -118,6 +120,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       id: "capture",
       keys: ["f"],
       words: ["capture"],
+      ofRow: true,
       title: "capture the frames of what is under the cursor into a file here; again: stop",
       group: "Look",
       when: () => capturedKinds.has(kind()?.kind ?? ""),
@@ -140,6 +143,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       id: "map",
       keys: ["b"],
       words: ["map"],
+      ofRow: true,
       title: "the big picture: a map of hosts, lans and cables",
       group: "Look",
       hint: { word: "map", rank: 14 },
@@ -152,6 +156,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       id: "history",
       keys: ["h"],
       words: ["history", "charts"],
+      ofRow: true,
       title: "what the thing under the cursor used lately, in charts",
       group: "Look",
       when: () => isMeasured(kind()?.kind),
@@ -164,6 +169,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       id: "screen",
       keys: ["w"],
       words: ["screen"],
+      ofRow: true,
       title: "the screen of a machine in half blocks, and its keyboard",
       group: "Act",
       hint: { word: "view", rank: 12 },
@@ -178,6 +184,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       id: "ssh",
       keys: ["t"],
       words: ["ssh"],
+      ofRow: true,
       title: "log in by ssh, without an address; its end comes back",
       group: "Act",
       hint: { word: "ssh", rank: 13 },

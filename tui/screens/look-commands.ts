@@ -32,6 +32,7 @@ export function lookCommands(program: Program): readonly Command[] {
     {
       keys: ["ctrl-x"],
       words: ["xray"],
+      ofRow: true,
       title: "the fleet as a tree: hosts, lans, what is plugged into them, and what that has",
       group: "Look",
       hint: { word: "xray", rank: 16 },
@@ -40,6 +41,7 @@ export function lookCommands(program: Program): readonly Command[] {
     {
       keys: ["ctrl-t"],
       words: ["tree"],
+      ofRow: true,
       title: "the snapshots of an instance as a tree: which came from which, and where it is now",
       group: "Look",
       when: () => kindsWithSnapshots.has(kind()?.kind ?? ""),
@@ -53,6 +55,7 @@ export function lookCommands(program: Program): readonly Command[] {
     {
       keys: ["l"],
       words: ["log"],
+      ofRow: true,
       title: "follow the log: what instances say on their consoles, or hosts' agents; of all that are marked together",
       group: "Look",
       when: () => loggedKinds.has(kind()?.kind ?? "") && !(model.screen instanceof LogScreen),

@@ -20,6 +20,8 @@ export interface Command {
   readonly words?: readonly string[];
   /** What may follow the word, for the help: "NAME". */
   readonly argument?: string;
+  /** It is done to what is under the cursor; what is named behind its word is gone to first. */
+  readonly ofRow?: boolean;
   /** What the argument may be, for completion; what begins otherwise than `typed` is left out afterwards. */
   choices?(typed: string): readonly string[];
   readonly title: string;
@@ -32,6 +34,8 @@ export interface Command {
   readonly dangerous?: boolean;
   /** Whether it can be given where the person is now. Default: always. */
   when?(): boolean;
+  /** Said where it cannot be given: "ping is for instances: go to one first". Default: what it does. */
+  readonly whyNot?: string;
   /** Does it: `chord` is the key that was pressed, `argument` what followed the word, empty when nothing did. */
   run(given: { readonly chord: string; readonly argument: string }): void;
 }
@@ -59,6 +63,13 @@ export function commandId({ id, words, title }: Command): string {
       .toLowerCase()
       .replaceAll(/[^a-z0-9]+/g, "-")
   );
+}
+
+/** A word of the command line with what may follow it, without the ":"; undefined: the command has none. */
+export function lineOf({ words = [], argument, ofRow }: Command): string | undefined {
+  const [word] = words;
+  const after = argument ?? (ofRow === true ? "[NAME]" : "");
+  return word === undefined ? undefined : `${word} ${after}`.trim();
 }
 
 /** A key as people read it. */

@@ -2,6 +2,7 @@ import { counted } from "../../../lib/words.js";
 import type { Fleet } from "../fleet/fleet.js";
 import { shortName } from "../resource-name.js";
 import { type Spoken, type SpokenLine, spokenLines } from "../spoken/spoken.js";
+import { words } from "../spoken/words.js";
 import { plainText } from "../text/plain-text.js";
 import { type MapGraph, type MapHost, type MapThing, ownerOf } from "./graph.js";
 import { Looks } from "./looks.js";
@@ -23,7 +24,7 @@ export function mapWords(graph: MapGraph, fleet: Fleet, pick: (name: string) => 
     const what = [
       `from ${from ?? "nothing"} to ${to ?? "nothing"}`,
       ...impaired,
-      ...figures.filter((each) => each !== ""),
+      ...figures.map(words).filter((each) => each !== ""),
     ];
     return line(
       thing.name,

@@ -2,6 +2,9 @@ import type { Line } from "../text/segment.js";
 
 /** Between two words these say something. */
 const spelled: readonly (readonly [RegExp, string])[] = [
+  // What goes each way through a cable: "→2kb/s ←0".
+  [/(?<=^|\s)\u2192(?=\S)/gu, "there "],
+  [/(?<=\S)\s*\u2190(?=\S)/gu, ", back "],
   [/(?<=\S)\s*(?:\u2192|->)\s*(?=\S)/gu, " to "],
   [/(?<=\S)\s*\u2194\s*(?=\S)/gu, " with "],
   [/\s*\u00b7\s*/gu, ", "],

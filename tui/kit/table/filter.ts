@@ -9,6 +9,7 @@ import { findQueryField, type QueryField } from "../../../lib/query/query-field.
 import type { Comparison, Query, QueryTree, QueryValue } from "../../../lib/query/tree.js";
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import type { CellContext } from "../fleet/fleet-view.js";
+import { shortName } from "../resource-name.js";
 import { labelsOf, type Row } from "../row.js";
 import type { Column } from "./column.js";
 
@@ -78,9 +79,9 @@ export interface Subject {
 /** Whether something passes a filter. */
 export type FilterTest = (subject: Subject, context: CellContext) => boolean;
 
-/** All that words are looked for in, in small letters, a line for each column that can be searched. */
+/** All that words are looked for in, in small letters: the name as it is said everywhere, "alpha/vm1", and a line for each column that can be searched. */
 export function searchedText(row: Row, columns: readonly Column[], context: CellContext): string {
-  let text = "";
+  let text = shortName(row.name);
   for (const column of columns) {
     if (column.searched === undefined) continue;
     const found = column.searched(row, context);

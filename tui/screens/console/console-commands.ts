@@ -1,3 +1,4 @@
+import { askText } from "../../kit/ask-text.js";
 import type { Command } from "../../kit/keys/command.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
@@ -80,17 +81,18 @@ export function consoleCommands(program: Program, screen: ConsoleControl): reado
     },
     {
       keys: ["/"],
+      argument: "TEXT",
       title: "search what the guest said; small letters find large ones",
       group: "Look",
       hint: { word: "search", rank: 5 },
-      run: () => {
-        model.prompt = {
+      run: ({ argument }) => {
+        askText(model, argument, {
           ...{ type: "input", text: "", title: "search", choices: [] },
           go: (text) => {
             here()?.find(text);
             if (here()?.search?.count === 0) model.say(`"${text}" was not said`, "warn");
           },
-        };
+        });
       },
     },
     {

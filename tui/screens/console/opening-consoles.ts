@@ -11,7 +11,10 @@ export function openingConsoles(program: Program): readonly Command[] {
   const hasConsole = (): boolean => model.screen.kind?.hasConsole === true;
   return [
     {
+      id: "the-console",
       keys: ["c"],
+      words: ["console"],
+      ofRow: true,
       title: "the console: what is typed goes to the guest, after Ctrl-] to zor again",
       group: "Act",
       hint: { word: "console", rank: 7 },
@@ -23,6 +26,7 @@ export function openingConsoles(program: Program): readonly Command[] {
       id: "shell",
       keys: ["c"],
       words: ["shell"],
+      ofRow: true,
       title: "a shell on the host, where its own settings allow that",
       group: "Act",
       hint: { word: "shell", rank: 7 },
@@ -33,6 +37,7 @@ export function openingConsoles(program: Program): readonly Command[] {
     {
       keys: ["o"],
       words: ["only-look"],
+      ofRow: true,
       title: "only look at the console, nothing is typed",
       group: "Look",
       when: hasConsole,
@@ -67,6 +72,7 @@ export function openingConsoles(program: Program): readonly Command[] {
     {
       keys: [],
       words: ["attach"],
+      ofRow: true,
       title: "give the whole terminal to the console; Ctrl-] comes back",
       group: "Act",
       changes: true,

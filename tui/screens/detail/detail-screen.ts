@@ -1,3 +1,4 @@
+import { askText } from "../../kit/ask-text.js";
 import { saidLine } from "../../kit/describe/line.js";
 import { yamlOf } from "../../kit/describe/yaml.js";
 import { formatAge } from "../../kit/format.js";
@@ -198,13 +199,14 @@ export class DetailScreen implements Screen {
       { keys: ["tab"], title: "fold every section, or none", group, run: () => this.#foldAll() },
       {
         keys: ["/"],
+        argument: "TEXT",
         title: "search; n and N go to the next and the one before",
         group,
         hint: { word: "search", rank: 3 },
-        run: () => {
+        run: ({ argument }) => {
           const text = this.#search;
           const apply = (typed: string): void => this.#setSearch(typed);
-          model.prompt = { ...{ type: "filter", text, before: text, apply }, help: "text to search for" };
+          askText(model, argument, { ...{ type: "filter", text, before: text, apply }, help: "text to search for" });
         },
       },
       {
@@ -232,16 +234,17 @@ export function showDetails(program: Program, yaml: boolean): void {
   else if (kind !== undefined) model.push(new DetailScreen(program, kind, row.name, yaml));
 }
 
-/** Opens what has that name or short name; says so where nothing has. */
-export function showNamed(program: Program, id: string): void {
+/** Opens what has that name or short name; says so where nothing has, and is false then. */
+export function showNamed(program: Program, id: string): boolean {
   const { model } = program;
   for (const kind of model.kinds.all) {
     const name = findByShortName(model.fleet.rowsOf(kind.kind), id);
     if (name === undefined) continue;
     model.push(new DetailScreen(program, kind, name));
-    return;
+    return true;
   }
   model.say(`there is no "${id}"; names look like alpha, alpha/vm1 or demo`, "warn");
+  return false;
 }
 
 /** Opens the resource of that full name, if its kind is known. */

@@ -43,6 +43,7 @@ export function formCommands(program: Program): readonly Command[] {
     {
       keys: ["E"],
       words: ["edit"],
+      ofRow: true,
       title: "change it, in a form; E again: as YAML in the editor",
       group: "Act",
       hint: { word: "edit", rank: 9 },
@@ -56,6 +57,7 @@ export function formCommands(program: Program): readonly Command[] {
     {
       keys: ["C"],
       words: ["clone"],
+      ofRow: true,
       title: "make another one like it, in a form",
       group: "Act",
       changes: true,

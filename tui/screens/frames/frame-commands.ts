@@ -10,6 +10,7 @@ export function frameCommands(program: Program): readonly Command[] {
     {
       keys: ["ctrl-k"],
       words: ["frames"],
+      ofRow: true,
       title: "live: the frames that pass what is under the cursor, decoded",
       group: "Look",
       when: () => capturedKinds.has(model.screen.kind?.kind ?? "") && !(model.screen instanceof FramesScreen),

@@ -1,5 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { counted } from "../../../lib/words.js";
+import { askText } from "../../kit/ask-text.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { shortName } from "../../kit/resource-name.js";
@@ -248,15 +249,16 @@ export class FramesScreen implements Screen, FrameList {
       },
       {
         keys: ["/"],
+        argument: "WORDS",
         title: "filter the frames that are here: words, !word, ~regex",
         group: "Look",
         hint: { word: "filter", rank: 4 },
-        run: () => {
+        run: ({ argument }) => {
           const before = this.#buffer.filter.text;
-          model.prompt = {
+          askText(model, argument, {
             ...{ type: "filter", text: before, before },
             apply: (text) => this.#buffer.setFilter(parseLogFilter(text)),
-          };
+          });
         },
       },
       {
@@ -266,14 +268,14 @@ export class FramesScreen implements Screen, FrameList {
         title: "begin anew, with those frames only that pass a filter of tcpdump: icmp or port 53",
         group: "Look",
         hint: { word: "begin anew", rank: 5 },
-        run: () => {
-          model.prompt = {
+        run: ({ argument }) => {
+          askText(model, argument, {
             ...{ type: "input", text: this.#wanted, title: "only frames that are", choices: [] },
             go: (text) => {
               this.#wanted = text;
               this.#begin();
             },
-          };
+          });
         },
       },
       {

@@ -1,5 +1,6 @@
 import { findKindBySingular } from "../../../lib/kinds/kinds.js";
-import { type Command, commandGroups, keyName } from "../../kit/keys/command.js";
+import { askText } from "../../kit/ask-text.js";
+import { type Command, commandGroups, keyName, lineOf } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { pluralOf } from "../../kit/kind-table.js";
 import { Page } from "../../kit/page.js";
@@ -30,14 +31,16 @@ export class HelpScreen implements Screen {
       {
         id: "help.search",
         keys: ["/"],
+        argument: "WORDS",
         title: "search: only what has these words",
         group: "Look",
         hint: { word: "search", rank: 1 },
-        run: () => {
-          const apply = (text: string): void => {
-            this.#wanted = text;
+        run: ({ argument }) => {
+          const text = this.#wanted;
+          const apply = (typed: string): void => {
+            this.#wanted = typed;
           };
-          program.model.prompt = { type: "filter", text: this.#wanted, before: this.#wanted, help: "words", apply };
+          askText(program.model, argument, { type: "filter", text, before: text, help: "words", apply });
         },
       },
     ];
@@ -123,10 +126,9 @@ function keyLine({ keys, title, dangerous }: Command): Line {
   return helpLine(shown, dangerous === true ? `${title} (asks first)` : title);
 }
 
-function wordLine({ words, argument, title }: Command): readonly Line[] {
-  const [word] = words ?? [];
-  if (word === undefined) return [];
-  return [helpLine(argument === undefined ? `:${word}` : `:${word} ${argument}`, title, 32)];
+function wordLine(command: Command): readonly Line[] {
+  const line = lineOf(command);
+  return line === undefined ? [] : [helpLine(`:${line}`, command.title, 32)];
 }
 
 function tableLine(kind: TuiKind): Line {

@@ -1,5 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import { counted, listed } from "../../../lib/words.js";
+import { askText } from "../../kit/ask-text.js";
 import { formatTime } from "../../kit/format.js";
 import { parsePast } from "../../kit/input/past.js";
 import type { Command } from "../../kit/keys/command.js";
@@ -210,8 +211,8 @@ export class LogScreen implements Screen {
     model.changed();
   }
 
-  #askSince(): void {
-    this.#program.model.prompt = {
+  #askSince(given: string): void {
+    askText(this.#program.model, given, {
       ...{ type: "input", text: "", title: "since when, such as 10m, 2h or 2026-01-31T10:00; all" },
       choices: ["5m", "15m", "1h", "6h", "1d", "all"],
       go: (text) => {
@@ -219,22 +220,22 @@ export class LogScreen implements Screen {
         this.#since = text === "all" ? "" : text;
         this.#again();
       },
-    };
+    });
   }
 
-  #askFilter(): void {
+  #askFilter(given: string): void {
     const { text } = this.#buffer.filter;
     const apply = (typed: string): void => this.#buffer.setFilter(parseLogFilter(typed));
-    this.#program.model.prompt = { ...{ type: "filter", text, before: text, apply }, help: logFilterHelp };
+    askText(this.#program.model, given, { ...{ type: "filter", text, before: text, apply }, help: logFilterHelp });
   }
 
-  #askFile(): void {
+  #askFile(given: string): void {
     const { model } = this.#program;
-    model.prompt = {
+    askText(model, given, {
       ...{ type: "input", text: savedName(this.#names.map(nameText), model.nowMs), title: "save what is shown as" },
       choices: [],
       go: (path) => void this.#save(path),
-    };
+    });
   }
 
   async #save(path: string): Promise<void> {
@@ -272,10 +273,11 @@ export class LogScreen implements Screen {
       },
       {
         keys: ["/"],
+        argument: "WORDS",
         title: `only lines with ${logFilterHelp}`,
         group,
         hint: { word: "filter", rank: 3 },
-        run: () => this.#askFilter(),
+        run: ({ argument }) => this.#askFilter(argument),
       },
       {
         keys: ["W"],
@@ -306,10 +308,11 @@ export class LogScreen implements Screen {
       },
       {
         keys: ["S"],
+        argument: "TIME",
         title: "since when: 10m, 2h, a time, all",
         group,
         hint: { word: "since", rank: 5 },
-        run: () => this.#askSince(),
+        run: ({ argument }) => this.#askSince(argument),
       },
       {
         keys: ["m"],
@@ -329,10 +332,11 @@ export class LogScreen implements Screen {
       },
       {
         keys: ["ctrl-s"],
+        argument: "FILE",
         title: "save the lines that are shown to a file",
         group,
         hint: { word: "save", rank: 6 },
-        run: () => this.#askFile(),
+        run: ({ argument }) => this.#askFile(argument),
       },
     ];
   }

@@ -36,6 +36,7 @@ export function cableCommands(program: Program): readonly Command[] {
     {
       keys: ["W"],
       words: ["cable"],
+      ofRow: true,
       title: "mark an end of a new cable; on another thing: draw it from there to here",
       group: "Act",
       changes: true,

@@ -67,10 +67,11 @@ export function mapCommands({ model }: Program, map: MapControl, search: MapSear
     {
       id: "map.search",
       keys: ["/"],
+      argument: "WORDS",
       title: "find: words or a query, as in tables; the cursor goes there, whatever has to be opened",
       group: look,
       hint: { word: "find", rank: 2 },
-      run: () => search.ask(),
+      run: ({ argument }) => search.ask(argument),
     },
     {
       id: "map.search-next",

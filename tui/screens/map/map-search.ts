@@ -1,4 +1,5 @@
 import { QueryError } from "../../../lib/query/query-error.js";
+import { askText } from "../../kit/ask-text.js";
 import type { Zoom } from "../../kit/map/scene.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
@@ -43,18 +44,12 @@ export class MapSearch {
     return this.#filter.text;
   }
 
-  /** Asks what to look for. */
-  ask(): void {
-    const { model } = this.#program;
+  /** Asks what to look for, where nothing was given. */
+  ask(given: string): void {
     this.#from = this.#map.at();
     const apply = (text: string): void => this.#look(text);
-    model.prompt = {
-      type: "filter",
-      text: "",
-      before: "",
-      help: "words, state=failed, ~letters: what to go to",
-      apply,
-    };
+    const help = "words, state=failed, ~letters: what to go to";
+    askText(this.#program.model, given, { type: "filter", text: "", before: "", help, apply });
   }
 
   /** Goes to the next that matches (1), or to the one before (-1). */
@@ -79,7 +74,8 @@ export class MapSearch {
   facts(cursor: string): Line {
     if (this.text === "") return [];
     const at = this.#found.indexOf(cursor);
-    const count = at < 0 ? `${this.#found.length}` : `${at + 1} of ${this.#found.length}`;
+    const all = this.#found.length;
+    const count = at >= 0 ? `${at + 1} of ${all}` : all === 0 ? "matches nothing" : `${all}`;
     return [
       { text: ` /${plainText(this.text)} ${count}`, tone: "warn" },
       ...(this.#fault === "" ? [] : [{ text: ` ${plainText(this.#fault)}`, tone: "bad" } as const]),

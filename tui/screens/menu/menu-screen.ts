@@ -1,3 +1,4 @@
+import { askText } from "../../kit/ask-text.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, BodyLine, Screen } from "../../kit/screen.js";
@@ -54,15 +55,16 @@ export class MenuScreen implements Screen {
       {
         id: "menu.filter",
         keys: ["/"],
+        argument: "WORDS",
         title: "only what has these words",
         group: "Look",
         hint: { word: "filter", rank: 3 },
-        run: () => {
+        run: ({ argument }) => {
           const text = this.#wanted;
           const apply = (typed: string): void => {
             [this.#wanted, this.#cursor] = [typed, 0];
           };
-          program.model.prompt = { type: "filter", text, before: text, help: "words", apply };
+          askText(program.model, argument, { type: "filter", text, before: text, help: "words", apply });
         },
       },
       {

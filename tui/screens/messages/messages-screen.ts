@@ -1,3 +1,4 @@
+import { askText } from "../../kit/ask-text.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { Message } from "../../kit/message-log.js";
@@ -31,18 +32,19 @@ export class MessagesScreen implements Screen {
       {
         id: "messages.filter",
         keys: ["/"],
+        argument: "WORDS",
         title: "filter: words that a message or its level has",
         group: "Look",
         hint: { word: "filter", rank: 3 },
-        run: () => {
-          model.prompt = {
+        run: ({ argument }) => {
+          askText(model, argument, {
             type: "filter",
             text: this.#filter,
             before: this.#filter,
             apply: (text) => {
               this.#filter = text;
             },
-          };
+          });
         },
       },
     ];

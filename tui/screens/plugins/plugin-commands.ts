@@ -13,20 +13,26 @@ export function pluginCommands(program: Program): readonly Command[] {
     id: `plugin.${word}`,
     keys: plugin.keys,
     words: [word],
+    ofRow: plugin.kinds.length > 0,
     title: `${plugin.title} (a plugin)`,
     group: "Act",
     changes: plugin.changes,
     dangerous: plugin.confirm,
     when: () => plugin.kinds.length === 0 || plugin.kinds.includes(program.model.screen.kind?.kind ?? ""),
+    whyNot: whyNot(word, plugin),
     run: () => begin(program, word, plugin),
   }));
+}
+
+function whyNot(word: string, { kinds }: Plugin): string {
+  return `${word} is for ${kinds.join(", ")}: go to one first`;
 }
 
 function begin(program: Program, word: string, plugin: Plugin): void {
   const { model } = program;
   const row = plugin.kinds.length === 0 ? undefined : model.screen.subject();
   if (plugin.kinds.length > 0 && (row === undefined || !plugin.kinds.includes(row.kind))) {
-    model.say(`${word} is for ${plugin.kinds.join(", ")}: go to one first`, "warn");
+    model.say(whyNot(word, plugin), "warn");
     return;
   }
   ask(program, { word, plugin, row, inputs: {} });

@@ -1,4 +1,5 @@
 import { messageOf } from "../../../lib/errors.js";
+import { askText } from "../../kit/ask-text.js";
 import type { SavedView } from "../../settings/settings-files.js";
 import type { Command } from "../../kit/keys/command.js";
 import { pluralOf } from "../../kit/kind-table.js";
@@ -275,13 +276,15 @@ export class TableScreen implements Screen {
       {
         id: "filter",
         keys: ["/"],
+        argument: "FILTER",
         title: "filter: words, key=value, key!=value, !word",
         group: "Look",
         hint: { word: "filter", rank: 3 },
-        run: () => {
+        run: ({ argument }) => {
           const text = table.filterText;
           const complete = filterCompleter(table.kind, { fleet: model.fleet, nowMs: model.nowMs });
-          model.prompt = { type: "filter", text, before: text, complete, apply: (typed) => table.setFilter(typed) };
+          const apply = (typed: string): void => table.setFilter(typed);
+          askText(model, argument, { type: "filter", text, before: text, complete, apply });
         },
       },
       {

@@ -1,4 +1,5 @@
 import { QueryError } from "../../../lib/query/query-error.js";
+import { askText } from "../../kit/ask-text.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
@@ -230,12 +231,14 @@ export class TreeScreen implements Screen {
       { keys: ["-", "_"], title: "close everything", group, run: () => this.#turnAll(false) },
       {
         keys: ["/"],
+        argument: "WORDS",
         title: "only what matches, with what it is in",
         group,
         hint: { word: "filter", rank: 3 },
-        run: () => {
+        run: ({ argument }) => {
           const { text } = this.#filter;
-          model.prompt = { type: "filter", text, before: text, apply: (typed) => this.#setFilter(typed) };
+          const apply = (typed: string): void => this.#setFilter(typed);
+          askText(model, argument, { type: "filter", text, before: text, apply });
         },
       },
       {

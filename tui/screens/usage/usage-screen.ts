@@ -1,5 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
 import type { Watched } from "../../../lib/figures/decoder.js";
+import { askText } from "../../kit/ask-text.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
@@ -205,13 +206,14 @@ export class UsageScreen implements Screen {
       {
         id: "filter",
         keys: ["/"],
+        argument: "NAME",
         title: "only names that hold this",
         group,
         hint: { word: "filter", rank: 3 },
-        run: () => {
+        run: ({ argument }) => {
           const text = this.#state.filter;
           const apply = (typed: string): void => this.#turn({ ...this.#state, filter: typed.trim() });
-          model.prompt = { type: "filter", text, before: text, help: "a part of a name", apply };
+          askText(model, argument, { type: "filter", text, before: text, help: "a part of a name", apply });
         },
       },
       {

@@ -46,6 +46,21 @@ describe("reading in lines", () => {
     expect(tell("list")[0]).toBe("instances, 4 of 8, /state=stopped");
     expect(tell("/")[0]).toBe("instances, 8");
     expect(tell("instances beta /vm2")).toHaveLength(2);
+    expect(tell("instances")[0]).toBe("instances, 8");
+    expect(tell("filter vm1")[0]).toBe("instances, 2 of 8, /vm1");
+    expect(tell("filter /state=stopped")[0]).toBe("instances, 4 of 8, /state=stopped");
+    expect(tell("filter cpu>>3").join(" ")).toMatch(/the filter is not understood/);
+  });
+
+  it("takes what follows a word that searches for what is searched, on every screen", () => {
+    const { tell, model } = makePlain();
+    tell("map");
+    expect(tell("find vm9")[0]).toMatch(/^map, .*\/vm9 matches nothing/);
+    expect(tell("find vm1 host=beta").join(" ")).toMatch(/^map, .*\/vm1 host=beta 1 of 1 beta\/vm1/);
+    expect(model.screen.subject()?.name).toBe("hosts/beta/instances/vm1");
+    tell("xray");
+    expect(tell("filter vm3").join(" ")).toMatch(/vm3/);
+    expect(model.prompt).toBeUndefined();
   });
 
   it("acts only on what was named, and says what it changes before it does", async () => {

@@ -11,6 +11,7 @@ it.each([
   ["  ! the hub is lost", "the hub is lost"],
   ["0.42ms · 3%", "0.42ms, 3%"],
   ["[x] STATE", "on, STATE"],
+  ["→2.1kb/s ←0", "there 2.1kb/s, back 0"],
 ])("says %j as it is read aloud", (drawn, said) => {
   expect(words(drawn)).toBe(said);
 });

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import type { Command } from "../../../../tui/kit/keys/command.js";
+import type { Prompt } from "../../../../tui/kit/prompt.js";
+import { everyCommand } from "../../../../tui/screens/every-command.js";
+import { makeProgram, type TestProgram } from "../program.js";
+import { feedFleet } from "../steps.js";
+
+function onHosts(readOnly = false): TestProgram & { line(text: string): void } {
+  const made = makeProgram({ readOnly });
+  feedFleet(made.model, { hosts: 2, instancesPerHost: 2, nowMs: made.model.nowMs });
+  return { ...made, line: (text) => made.press(":", ...text, "enter") };
+}
+
+describe("a name behind a word of the command line", () => {
+  it("is what the command is about, whatever is under the cursor", () => {
+    const { line, model, program } = onHosts();
+    expect(model.screen.subject()?.name).toBe("hosts/alpha");
+    line("shell beta");
+    expect(program.consoles.all.map(({ place }) => place.name)).toEqual(["hosts/beta"]);
+  });
+
+  it("leads to an instance from a table of hosts", () => {
+    const { line, done } = onHosts();
+    line("ssh beta/vm0");
+    expect(done.join()).toBe("ssh hosts/beta/instances/vm0");
+  });
+
+  it("that there is not changes nothing, and opens nothing", () => {
+    const { line, model, program } = onHosts();
+    const { screen } = model;
+    line("shell gamma");
+    expect([model.screen, program.consoles.all]).toEqual([screen, []]);
+    expect(model.notice?.text).toContain('there is no "gamma"');
+  });
+
+  it("of a kind that the command is not for is said, and the screen stays", () => {
+    const { line, model, program } = onHosts();
+    const { screen } = model;
+    line("shell alpha/vm0");
+    expect([model.screen, program.consoles.all]).toEqual([screen, []]);
+    expect(model.notice?.text).toBe(
+      "shell is nothing for alpha/vm0: a shell on the host, where its own settings allow that",
+    );
+  });
+
+  it("is refused where a word takes none", () => {
+    const { line, model, done } = onHosts();
+    line("quit alpha");
+    expect(done).toEqual([]);
+    expect(model.notice?.text).toContain("quit takes nothing behind it");
+  });
+
+  it("is completed", () => {
+    const { press, controller } = onHosts();
+    press(":", ..."shell be");
+    expect(controller.completions().lines).toContain("shell beta");
+    press("ctrl-u", ..."describe alpha/vm");
+    expect(controller.completions().lines).toEqual(["describe alpha/vm0", "describe alpha/vm1"]);
+  });
+});
+
+describe("a word of the command line", () => {
+  it("does nothing where its key does nothing", () => {
+    const { line, model, program } = onHosts();
+    line("instances");
+    line("shell");
+    expect(program.consoles.all).toEqual([]);
+    expect(model.notice?.text).toMatch(/^shell is nothing here: a shell on the host/);
+  });
+});
+
+describe("a command that asks for a text", () => {
+  const { program, model } = makeProgram();
+  feedFleet(model, { hosts: 2, instancesPerHost: 2, nowMs: model.nowMs });
+  const asks = (command: Command, argument: string): boolean => {
+    model.prompt = undefined;
+    command.run({ chord: "", argument });
+    return asksText(model.prompt);
+  };
+  const asking = everyCommand(program).filter(
+    ({ command }) => command.keys.includes("/") || command.argument !== undefined,
+  );
+
+  it("is known to everybody who tells what may follow its word", () => {
+    const silent = everyCommand(program).filter(
+      ({ command }) =>
+        command.argument === undefined && command.ofRow !== true && command.group === "Look" && asks(command, ""),
+    );
+    expect(silent.map(({ place, command }) => `${place}: ${command.title}`)).toEqual([]);
+  });
+
+  it.each(asking.filter(({ command }) => command.keys.includes("/")))(
+    "asks nothing $place where the text is given",
+    ({ command }) => {
+      expect(asks(command, "")).toBe(true);
+      expect(asks(command, "vm")).toBe(false);
+    },
+  );
+});
+
+/** The prompt may have been opened by what was run. */
+function asksText(prompt: Prompt | undefined): boolean {
+  return prompt?.type === "filter" || prompt?.type === "input";
+}
