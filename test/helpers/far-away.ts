@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 
 /** A port that leads to another one of this machine as if that were far away: each byte takes `delayMs` there, and back. */
 export class FarAway implements AsyncDisposable {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Calls } from "../../lib/grpc/connection.js";
 import type { Image } from "../../proto/gen/zor/v1/image.js";
-import { ImageServiceService, type ImportImageRequest, ImportBegin } from "../../proto/gen/zor/v1/image_service.js";
+import { ImageServiceService, ImportBegin, type ImportImageRequest } from "../../proto/gen/zor/v1/image_service.js";
 
 /** An import of bytes; what is not said has its default. */
 export interface TestImport extends Partial<ImportBegin> {

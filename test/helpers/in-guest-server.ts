@@ -1,6 +1,6 @@
 import type { Connectable } from "../../agent/drivers/abilities/connect.js";
-import type { FromServer } from "../../agent/network/socket-stream.js";
 import type { DriverInstance, RecoveryHandle } from "../../agent/drivers/driver.js";
+import type { FromServer } from "../../agent/network/socket-stream.js";
 import { AsyncQueue } from "../../lib/async-queue.js";
 
 /** What a dialogue with a server inside gave. */

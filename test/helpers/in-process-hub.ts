@@ -1,19 +1,15 @@
-import type { Views } from "../../hub/views/views.js";
-import { findService, type ResourceTypes } from "../../lib/kinds/codecs.js";
-import { freePort } from "./free-port.js";
-import { recordHandlers, updateRecord } from "./in-process-kinds.js";
-import { consoles, execs } from "./in-process-streams.js";
-import { addViews } from "./in-process-views.js";
 import type { Server } from "@grpc/grpc-js";
+import type { Views } from "../../hub/views/views.js";
 import { authorize } from "../../lib/auth/policy.js";
 import { failedPrecondition, notFound } from "../../lib/errors.js";
 import { addReflection } from "../../lib/grpc/reflection.js";
 import { createGrpcServer, createServerTls, listen } from "../../lib/grpc/server.js";
 import { type Handlers, implementService } from "../../lib/grpc/service.js";
+import { findService, type ResourceTypes } from "../../lib/kinds/codecs.js";
+import type { AnyResource } from "../../lib/kinds/resource.js";
 import { listPage } from "../../lib/list/list.js";
 import { Operations } from "../../lib/operations.js";
 import type { Identity } from "../../lib/tls/identity.js";
-import type { AnyResource } from "../../lib/kinds/resource.js";
 import { WatchLog } from "../../lib/watch/watch-log.js";
 import { ConsoleServiceService } from "../../proto/gen/zor/v1/console_service.js";
 import { ExecServiceService } from "../../proto/gen/zor/v1/exec_service.js";
@@ -28,6 +24,10 @@ import { DiagnoseLinkResponse, LinkServiceService } from "../../proto/gen/zor/v1
 import { OperationServiceService } from "../../proto/gen/zor/v1/operation_service.js";
 import { TokenServiceService } from "../../proto/gen/zor/v1/token_service.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import { freePort } from "./free-port.js";
+import { recordHandlers, updateRecord } from "./in-process-kinds.js";
+import { consoles, execs } from "./in-process-streams.js";
+import { addViews } from "./in-process-views.js";
 
 interface ListFields {
   readonly pageSize: number;

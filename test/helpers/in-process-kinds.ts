@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { alreadyExists, notFound } from "../../lib/errors.js";
 import { applyUpdate, changeableFields, newEtag } from "../../lib/kinds/change.js";
-import { type AnyService, codecOf, type Codec, type NamedMessage, type ResourceMeta } from "../../lib/kinds/codecs.js";
+import { type AnyService, type Codec, codecOf, type NamedMessage, type ResourceMeta } from "../../lib/kinds/codecs.js";
 import { findKindBySingular, findRule, type Kind } from "../../lib/kinds/kinds.js";
 import { responseField } from "../../lib/kinds/verbs.js";
 import { listPage } from "../../lib/list/list.js";

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { connect } from "node:net";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
 import { freePort } from "./free-port.js";
@@ -37,6 +38,8 @@ export class SshServer implements AsyncDisposable {
   readonly commands: string[] = [];
   readonly #server: ssh2.Server;
   readonly #clients = new Set<Connection>();
+  /** Commands under way, by what ends them. Not every lost connection closes its channels. */
+  readonly #running = new Map<ChildProcess, Connection>();
 
   private constructor(options: SshServerOptions, port: number) {
     this.port = port;
@@ -71,6 +74,12 @@ export class SshServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.drop();
     await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+    await Promise.all([...this.#running.keys()].map(ended));
+  }
+
+  #ended(client: Connection): void {
+    this.#clients.delete(client);
+    for (const [child, of] of this.#running) if (of === client) child.kill("SIGKILL");
   }
 
   #serve(client: Connection, options: SshServerOptions): void {
@@ -78,7 +87,7 @@ export class SshServer implements AsyncDisposable {
     let sessions = 0;
     this.#clients.add(client);
     client.on("error", () => undefined);
-    client.on("close", () => this.#clients.delete(client));
+    client.on("close", () => this.#ended(client));
     const methods = [
       ...(keys.length > 0 ? (["publickey"] as const) : []),
       asks ? ("keyboard-interactive" as const) : ("password" as const),
@@ -112,10 +121,12 @@ export class SshServer implements AsyncDisposable {
         sessions += 1;
         accept().on("exec", (acceptExec, _reject, { command }) => {
           this.commands.push(command);
-          const onEnd = (): void => {
+          const child = run(acceptExec(), forced ?? command, { path, banner });
+          this.#running.set(child, client);
+          child.once("close", () => {
+            this.#running.delete(child);
             sessions -= 1;
-          };
-          run(acceptExec(), forced ?? command, { path, banner, onEnd });
+          });
         });
       });
       client.on("tcpip", (accept, reject, { destIP, destPort }) => {
@@ -145,8 +156,8 @@ export function newKey(passphrase?: string): { readonly private: string; readonl
 function run(
   channel: ServerChannel,
   command: string,
-  { path, banner, onEnd }: Pick<SshServerOptions, "path" | "banner"> & { readonly onEnd: () => void },
-): void {
+  { path, banner }: Pick<SshServerOptions, "path" | "banner">,
+): ChildProcess {
   const usual = process.env["PATH"] ?? "";
   const child = spawn("sh", ["-c", command], {
     env: { ...process.env, PATH: path === undefined ? usual : `${path}:${usual}` },
@@ -163,9 +174,15 @@ function run(
   channel.on("error", () => undefined);
   channel.on("close", () => child.kill());
   child.once("close", (code, signal) => {
-    onEnd();
     if (code === null) channel.exit(signal?.replace("SIG", "") ?? "TERM");
     else channel.exit(code);
     channel.end();
   });
+  return child;
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const closed = once(child, "close");
+  child.kill("SIGKILL");
+  await closed;
 }

@@ -95,8 +95,14 @@ export class Terminal implements AsyncDisposable {
     await this.tmux("send-keys", ...keys);
   }
 
+  /** Resolves when the program can see it: tmux draws what it has in the new size a quarter of a second before it tells the terminal. */
   async resize(columns: number, rows: number): Promise<void> {
     await this.tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`);
+    const tty = await this.fact("pane_tty");
+    await eventually(async () => {
+      const size = (await run("stty", ["-F", tty, "size"])).stdout.trim();
+      if (size !== `${rows} ${columns}`) throw new Error(`the terminal has ${size}, not ${rows} ${columns}`);
+    });
   }
 
   /** A fact of the pane in tmux's format language: "cursor_flag", "alternate_on". */

@@ -1,4 +1,4 @@
-import { failedPrecondition, type FieldViolation } from "../../../lib/errors.js";
+import { type FieldViolation, failedPrecondition } from "../../../lib/errors.js";
 import { type DeviceNumber, findDisk, findLoopDevices } from "./disk-devices.js";
 import type { HostCgroups } from "./host-cgroups.js";
 

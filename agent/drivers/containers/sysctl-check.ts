@@ -1,5 +1,6 @@
 import type { FieldViolation } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
+import { sharedSysctls } from "./shared-sysctls.js";
 
 const maxSysctls = 256;
 const maxNameLength = 128;
@@ -20,6 +21,11 @@ export function checkSysctls(field: string, sysctls: Readonly<Record<string, str
       const remedy =
         'only those of its own namespaces can be set, such as "net.ipv4.ip_forward", "kernel.shmmax" or "fs.mqueue.msg_max"';
       return [{ field, description: `${quote(name)} is not a sysctl of a container: ${remedy}` }];
+    }
+    if (sharedSysctls.includes(name)) {
+      return [
+        { field, description: `${quote(name)} is the whole host's in every net namespace: its owner can set it there` },
+      ];
     }
     if (/^[\t\x20-\x7e]+$/.test(value) && value.length <= maxValueLength) return [];
     const description = `must be 1 to ${maxValueLength} printable ASCII characters`;

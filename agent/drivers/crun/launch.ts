@@ -2,15 +2,16 @@ import { join } from "node:path";
 import { failedPrecondition, invalidFields } from "../../../lib/errors.js";
 import { endProcess, findIdentity, type ProcessIdentity } from "../../../lib/process.js";
 import type { InstanceNetwork } from "../../network/instance-networks.js";
+import { limitsTraffic } from "../containers/disk-traffic.js";
+import { grantDevices, grantMounts } from "../containers/host-access.js";
+import { sharedSysctlPaths } from "../containers/shared-sysctls.js";
 import type { CallOptions, DriverInstance, Progress } from "../driver.js";
 import { applyLimits } from "./apply-limits.js";
 import { checkTmpfs, writeBundle } from "./bundle.js";
 import { type CrunHost, keeperOf } from "./crun-host.js";
-import { grantDevices, grantMounts } from "../containers/host-access.js";
-import { limitsTraffic } from "../containers/disk-traffic.js";
+import { handOverGroups } from "./leftovers.js";
 import { buildResources, sizeOf } from "./limits.js";
 import { checkFirstProgram } from "./program-check.js";
-import { handOverGroups } from "./leftovers.js";
 import { openRootfsImage } from "./rootfs.js";
 import { planRun } from "./run-plan.js";
 import { containerId, optionsOf } from "./subject.js";
@@ -85,6 +86,7 @@ export async function launchContainer(
       command: plan.command,
       environment: { ...container, ...plan.environment },
       writableNetSysctls: runtime.name === "crun",
+      sharedSysctlPaths: sharedSysctlPaths(),
       netnsPath: join("/run/netns", network.netns),
       cgroupsPath: `/${id}`,
       resources,

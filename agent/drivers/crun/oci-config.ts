@@ -38,6 +38,8 @@ export interface OciConfigOptions extends Privileges, OciIdentity {
   readonly sysctls: Readonly<Record<string, string>>;
   /** "/proc/sys/net" can be mounted anew. runc refuses that: it then stays read-only. */
   readonly writableNetSysctls: boolean;
+  /** What stays read-only there all the same: see {@link sharedSysctlPaths}. */
+  readonly sharedSysctlPaths: readonly string[];
   /** Path of the net namespace to join. */
   readonly netnsPath: string;
   readonly cgroupsPath: string;
@@ -174,10 +176,15 @@ export function buildOciConfig(options: OciConfigOptions): object {
       cgroupsPath: options.cgroupsPath,
       resources: { ...options.resources, ...devicesOf(options) },
       ...(options.devices.length === 0 ? {} : { devices: options.devices.map(toOciDevice) }),
-      ...(walls === "none" ? {} : { maskedPaths, readonlyPaths, seccomp: buildSeccomp(options.capabilities, walls) }),
+      ...(walls === "none" ? {} : wallsOf(options, walls)),
       sysctl: options.sysctls,
     },
   };
+}
+
+function wallsOf({ capabilities, sharedSysctlPaths }: OciConfigOptions, walls: "all" | "init"): object {
+  const seccomp = buildSeccomp(capabilities, walls);
+  return { maskedPaths, readonlyPaths: [...readonlyPaths, ...sharedSysctlPaths], seccomp };
 }
 
 function mountsOf(options: OciConfigOptions): readonly OciMount[] {

@@ -67,6 +67,7 @@ const attempts: readonly (readonly [string, string, number])[] = [
   ["a program for everybody's core files", 'put("/proc/sys/kernel/core_pattern", "|/bin/sh")', EROFS],
   ["a magic key", 'put("/proc/sysrq-trigger", "h")', EROFS],
   ["memory of the machine by sysctl", 'put("/proc/sys/vm/drop_caches", "1")', EROFS],
+  ["a switch of the machine in its net namespace", 'put("/proc/sys/net/netfilter/nf_hooks_lwtunnel", "1")', EROFS],
   ["files of the machine by sysctl", 'put("/proc/sys/fs/file-max", "1")', EROFS],
   ["a power state", 'put("/sys/power/state", "x")', EROFS],
   ["a fault of the kernel on purpose", 'put("/sys/kernel/profiling", "1")', EROFS],

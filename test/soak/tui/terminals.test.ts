@@ -60,7 +60,11 @@ describe.each(sizes)("a terminal of $columns x $rows", (size) => {
     ] as const) {
       await terminal.press(":", word, "Enter");
       const before = body(await terminal.sees(shown));
-      for (let turn = 0; turn < 50; turn += 1) await terminal.resize(40 + ((turn * 97) % 261), 8 + ((turn * 53) % 93));
+      for (let turn = 0; turn < 50; turn += 1) {
+        // Not awaited by its program.
+        const [columns, rows] = [40 + ((turn * 97) % 261), 8 + ((turn * 53) % 93)];
+        await terminal.tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`);
+      }
       await terminal.resize(size.columns, size.rows);
       if (word === "pulse") await terminal.sees(shown);
       else await eventually(async () => expect(body(await terminal.screen())).toEqual(before));

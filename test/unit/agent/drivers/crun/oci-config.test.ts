@@ -19,6 +19,7 @@ const options: OciConfigOptions = {
   agentLimits: { openFiles: 20_000, processes: 1000, oomScoreAdjustment: 0, capabilities: ["NET_RAW"] },
   sysctls: { "net.ipv4.ip_forward": "1" },
   writableNetSysctls: true,
+  sharedSysctlPaths: ["/proc/sys/net/netfilter/nf_hooks_lwtunnel"],
   netnsPath: "/run/netns/zor-alpha.0123456789",
   cgroupsPath: "/zor-u1",
   resources: { memory: { limit: 67_108_864 } },
@@ -118,6 +119,14 @@ describe("the configuration of a container", () => {
   ])("keeps the sysctls of its net namespace writable where the runtime can: %s", (writableNetSysctls, mounted) => {
     const { mounts } = build({ writableNetSysctls });
     expect(mounts.map(({ destination }) => destination).filter((path) => path.startsWith("/proc/"))).toEqual(mounted);
+  });
+
+  it("keeps what is the machine's among them read-only", () => {
+    const { linux, mounts } = build({});
+    expect(mounts.map(({ destination }) => destination)).toContain("/proc/sys/net");
+    expect(linux.readonlyPaths).toEqual(
+      expect.arrayContaining(["/proc/sys", "/proc/sys/net/netfilter/nf_hooks_lwtunnel"]),
+    );
   });
 
   it.each([
