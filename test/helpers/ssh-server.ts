@@ -79,7 +79,7 @@ export class SshServer implements AsyncDisposable {
 
   #ended(client: Connection): void {
     this.#clients.delete(client);
-    for (const [child, of] of this.#running) if (of === client) child.kill("SIGKILL");
+    for (const [child, of] of this.#running) if (of === client) kill(child);
   }
 
   #serve(client: Connection, options: SshServerOptions): void {
@@ -162,6 +162,7 @@ function run(
   const child = spawn("sh", ["-c", command], {
     env: { ...process.env, PATH: path === undefined ? usual : `${path}:${usual}` },
     stdio: "pipe",
+    detached: true,
   });
   if (banner !== undefined && banner !== "") {
     channel.write(banner);
@@ -172,7 +173,7 @@ function run(
   child.stdout.pipe(channel, { end: false });
   child.stderr.pipe(channel.stderr, { end: false });
   channel.on("error", () => undefined);
-  channel.on("close", () => child.kill());
+  channel.on("close", () => kill(child));
   child.once("close", (code, signal) => {
     if (code === null) channel.exit(signal?.replace("SIG", "") ?? "TERM");
     else channel.exit(code);
@@ -183,6 +184,17 @@ function run(
 
 async function ended(child: ChildProcess): Promise<void> {
   const closed = once(child, "close");
-  child.kill("SIGKILL");
+  kill(child);
   await closed;
+}
+
+/** With all that it began. */
+function kill({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // It has ended, and so has what it began.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
