@@ -89,8 +89,12 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   // Whoever stopped the program from outside had the terminal: it may look like anything.
   process.on("SIGCONT", () => void suspend(async () => undefined));
   const terminal = terminalSettings(process.env);
+  const words = `zor tui was killed; what it had to say is in ${escapeText(options.logFile ?? "its log")}`;
+  const kept = { sequences: leftOn, words };
+  keeper = TerminalKeeper.begun(process.env, kept, terminal);
   // A key that is typed before the first frame is there must not be echoed into it: everything would be drawn a line off.
   if (process.stdin.isTTY) process.stdin.setRawMode(true);
+  keeper?.hold();
   process.stdout.write("\r");
   process.stdout.on("drain", () => canvas.refresh());
   const painter = new Painter({ model, controller, look, settings, canvas, size: terminalSize });
@@ -122,11 +126,10 @@ export async function runTui(options: TuiOptions): Promise<Ending> {
   );
   process.stdout.on("resize", () => painter.paint());
   painter.start();
-  // What is drawn first does not wait for it.
+  // Without the launcher; what is drawn first does not wait for it.
   setImmediate(() => {
-    if (stop.signal.aborted) return;
-    const words = `zor tui was killed; what it had to say is in ${escapeText(options.logFile ?? "its log")}`;
-    keeper = TerminalKeeper.begin({ sequences: leftOn, words }, terminal);
+    if (stop.signal.aborted || keeper !== undefined) return;
+    keeper = TerminalKeeper.begin(kept, terminal);
     if (!suspended) keeper.hold();
   });
   process.on("exit", () => keeper?.release());
