@@ -10,7 +10,7 @@ import { prefixCommands } from "../typing/prefix-commands.js";
 import { TypedKeys } from "../typing/typed-keys.js";
 import { attachPlain } from "./attach-whole.js";
 import { consoleCommands } from "./console-commands.js";
-import { isShell } from "./console-session.js";
+import { type ConsoleSession, isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
 import { drawConsoles, labelOf, tabsOf } from "./draw-consoles.js";
 
@@ -76,7 +76,7 @@ export class ConsoleScreen implements Screen {
       lines: lines.map((cells) => ({ line: [{ text: cells.text() }], cells })),
       extent: { top: 0, shown: lines.length, length: lines.length },
       facts: [...tabsOf(this.consoles), ...this.#facts()],
-      aside: isTyping ? "what is typed goes to the guest; Ctrl-] and then a key is for zor" : this.#aside(),
+      aside: isTyping ? whereTypedGoes(here) : this.#aside(),
     };
   }
 
@@ -99,6 +99,11 @@ export class ConsoleScreen implements Screen {
 
   typed(data: string): string {
     const { here } = this.consoles;
+    // A key for whatever was in the guest; where nothing is, it is the way out that it is everywhere.
+    if (here?.state.phase === "ended" && data === "\x1b") {
+      this.leaveTyping();
+      return data;
+    }
     const { typed, rest } = this.#keys.read(data);
     if (here?.state.phase === "ended") {
       if (typed.some((each) => each.type === "keys" && each.data.includes("\r"))) here.open();
@@ -155,7 +160,8 @@ export class ConsoleScreen implements Screen {
     if (here === undefined) return [];
     const { search, scrolled } = here;
     const facts: Segment[] = [];
-    if (this.isTyping) facts.push({ text: " typing", tone: "good" });
+    const { phase } = here.state;
+    if (this.isTyping && (phase === "open" || phase === "opening")) facts.push({ text: " typing", tone: "good" });
     if (scrolled > 0) facts.push({ text: ` ${scrolled} lines up`, tone: "warn" });
     if (search !== undefined) facts.push({ text: ` /${search.text} ${search.at} of ${search.count}`, tone: "accent" });
     return facts;
@@ -167,6 +173,12 @@ export class ConsoleScreen implements Screen {
     const { others } = here.state.facts;
     return others.length === 0 ? "" : `also attached: ${others.join(", ")}`;
   }
+}
+
+function whereTypedGoes({ state, place }: ConsoleSession): string {
+  if (state.phase === "ended") return "what is typed goes nowhere: enter opens it again, esc leaves";
+  const where = state.phase === "lost" ? "nowhere until it is back" : isShell(place) ? "to the host" : "to the guest";
+  return `what is typed goes ${where}; Ctrl-] and then a key is for zor`;
 }
 
 /** Opens the console of what is under the cursor, or goes to it when it is open. */

@@ -3,6 +3,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Segment } from "../../kit/text/segment.js";
 import { cutText } from "../../kit/text/text-width.js";
+import { wrapText } from "../../kit/text/wrap-text.js";
 import { type ConsoleSession, isShell } from "./console-session.js";
 import type { Consoles } from "./consoles.js";
 
@@ -50,10 +51,15 @@ function drawOne(session: ConsoleSession, { width, height, isTyping }: ConsolesV
   const lines = session.draw({ showCursor: session.state.phase === "open" && (isTyping || session.scrolled === 0) });
   const words = stateWords(session);
   if (words === "") return lines;
-  // Over its last line: what stands there is old.
-  const told = new CellLine(width);
-  told.write(0, cutText(` ${plainText(words)} `, width), cellFlags.inverse);
-  return [...lines.slice(0, -1), told];
+  // Over its last lines: what stands there is old. Why it is so and what to do must be read to its end.
+  const told = wrapText(plainText(words), Math.max(1, width - 2)).slice(0, Math.max(1, Math.floor(height / 2)));
+  return [...lines.slice(0, -told.length), ...told.map((text) => stateLine(text, width))];
+}
+
+function stateLine(text: string, width: number): CellLine {
+  const line = new CellLine(width);
+  line.write(0, cutText(` ${text} `, width), cellFlags.inverse);
+  return line;
 }
 
 /** What is to be said of a console that is not open; "" of one that is. */

@@ -211,6 +211,26 @@ describe("a console in a pane", () => {
     expect(shown(program)).toContain("attaching to alpha/vm0");
   });
 
+  it("is left with esc once it ended, and says meanwhile that what is typed goes nowhere", async () => {
+    const program = onInstances();
+    const guest = opened(program);
+    guest.end("the instance stopped");
+    await sees(program, "what is typed goes nowhere: enter opens it again, esc leaves");
+    expect(shown(program)).not.toContain(" typing|");
+    expect(program.controller.typed("\x1b")).toBe("\x1b");
+    program.press("esc");
+    expect(program.model.screen).not.toBeInstanceOf(ConsoleScreen);
+  });
+
+  it("says why it cannot be opened to its end, on as many lines as that takes", async () => {
+    const program = onInstances();
+    const why =
+      "hosts/alpha gives nobody a shell: its administrator allows that there, with the agent's setting hostShell";
+    program.gateway.failure = unavailable("NO_SHELL", "", why);
+    program.press("1", "c");
+    await eventually(() => expect(shown(program).replaceAll(/\s+/g, " ")).toContain(`${why}; enter tries again`));
+  });
+
   it("says why it cannot be opened", async () => {
     const program = onInstances();
     program.gateway.failure = unavailable("HOST_LOST", "", "the host was lost");
