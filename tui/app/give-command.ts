@@ -1,4 +1,5 @@
 import { type Command, commandId } from "../kit/keys/command.js";
+import { shortName } from "../kit/resource-name.js";
 import { commandsHere } from "../screens/commands.js";
 import { showNamed } from "../screens/detail/detail-screen.js";
 import type { Program } from "../screens/program.js";
@@ -20,7 +21,8 @@ export function giveCommand(program: Program, command: Command, argument: string
     return;
   }
   const { screen } = model;
-  if (screen.subject()?.name !== argument && !showNamed(program, argument)) return;
+  const here = screen.subject()?.name ?? "";
+  if (here !== argument && shortName(here) !== argument && !showNamed(program, argument)) return;
   const there = commandsHere(program).find(({ words, when }) => words?.includes(word) === true && when?.() !== false);
   if (there !== undefined && !(model.session.readOnly && there.changes === true)) {
     there.run({ chord: "", argument: "" });

@@ -20,6 +20,8 @@ export interface LineEditorHooks {
   onInterrupt(): void;
   /** Ctrl-D where nothing is typed. */
   onEnd(): void;
+  /** The terminal is gone. Who is not its session's hears no signal of that. */
+  onHangUp(): void;
   /** Ctrl-Z */
   onStop(): void;
 }
@@ -54,6 +56,7 @@ export class LineEditor {
     const { input } = this.#terminal;
     emitKeypressEvents(input);
     input.on("keypress", this.#onKey);
+    input.on("end", this.#hooks.onHangUp);
     if (input.isTTY) input.setRawMode(true);
     input.resume();
     this.show();
@@ -63,6 +66,7 @@ export class LineEditor {
   pause(): void {
     const { input } = this.#terminal;
     input.off("keypress", this.#onKey);
+    input.off("end", this.#hooks.onHangUp);
     if (input.isTTY) input.setRawMode(false);
     input.pause();
     this.leave();

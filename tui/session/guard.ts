@@ -2,11 +2,14 @@ import { Console } from "node:console";
 import { Writable } from "node:stream";
 import type { Log } from "../../lib/log.js";
 
+/** Exit code when the terminal is gone. */
+export const hungUpCode = 129;
+
 /** Signals that end the program, with the exit code they give. */
 const endings = [
   ["SIGINT", 130],
   ["SIGTERM", 143],
-  ["SIGHUP", 129],
+  ["SIGHUP", hungUpCode],
 ] as const;
 
 /** Exit code after an error nobody caught. */
@@ -46,8 +49,8 @@ export function guardTerminal(onEnd: (ending: Ending) => void, onInterrupt?: () 
   process.on("uncaughtException", (error) => end({ code: crashedCode, error }));
   process.on("unhandledRejection", (error) => end({ code: crashedCode, error }));
   // After a hang-up every write fails; that must not hide the reason for the end.
-  process.stdout.on("error", () => end({ code: 129 }));
-  process.stdin.on("error", () => end({ code: 129 }));
+  process.stdout.on("error", () => end({ code: hungUpCode }));
+  process.stdin.on("error", () => end({ code: hungUpCode }));
   process.on("exit", () => {
     if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
     if (onInterrupt === undefined && process.stdout.isTTY && process.stdout.writable)

@@ -8,7 +8,7 @@ import { LineEditor } from "../plain/line-editor.js";
 import { Reader } from "../plain/reader.js";
 import type { Mouse, Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
-import { crashedCode, type Ending, guardTerminal, silence } from "./guard.js";
+import { crashedCode, type Ending, guardTerminal, hungUpCode, silence } from "./guard.js";
 import { HeapTrimmer, ownHeap } from "./heap-trimmer.js";
 import { stopUntilContinued } from "./job-control.js";
 import { makeProgram, type TuiOptions } from "./make-program.js";
@@ -152,6 +152,7 @@ function stdio(
     },
     onInterrupt: interrupt,
     onEnd: () => end({ code: exitCode.ok }),
+    onHangUp: () => end({ code: hungUpCode }),
     onStop: stop,
   };
 }

@@ -25,6 +25,17 @@ describe("a name behind a word of the command line", () => {
     expect(done.join()).toBe("ssh hosts/beta/instances/vm0");
   });
 
+  it("goes nowhere else where the command is about what is in view already", () => {
+    const { line, model, press } = onHosts();
+    press("d");
+    const { screen } = model;
+    line("log alpha");
+    press("esc");
+    expect(model.screen).toBe(screen);
+    press("esc");
+    expect(model.screens).toHaveLength(1);
+  });
+
   it("that there is not changes nothing, and opens nothing", () => {
     const { line, model, program } = onHosts();
     const { screen } = model;

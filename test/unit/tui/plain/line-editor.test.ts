@@ -3,7 +3,13 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { LineEditor } from "../../../../tui/plain/line-editor.js";
 
 /** An editor with what is written, and what it told. */
-function edit(columns = 80): { type(keys: string): void; written(): string; told: string[]; editor: LineEditor } {
+function edit(columns = 80): {
+  type(keys: string): void;
+  hangUp(): void;
+  written(): string;
+  told: string[];
+  editor: LineEditor;
+} {
   const input = Object.assign(new PassThrough(), { isTTY: false }) as unknown as NodeJS.ReadStream;
   let out = "";
   const told: string[] = [];
@@ -22,6 +28,7 @@ function edit(columns = 80): { type(keys: string): void; written(): string; told
       onLine: (line) => told.push(line),
       onInterrupt: () => told.push("^C"),
       onEnd: () => told.push("^D"),
+      onHangUp: () => told.push("hung up"),
       onStop: () => told.push("^Z"),
     },
   );
@@ -34,10 +41,21 @@ function edit(columns = 80): { type(keys: string): void; written(): string; told
   };
   written();
   // Keys are read as soon as they come.
-  return { type: (keys) => void input.emit("data", Buffer.from(keys)), written, told, editor };
+  const type = (keys: string): void => void input.emit("data", Buffer.from(keys));
+  return { type, hangUp: () => input.emit("end"), written, told, editor };
 }
 
 describe("the editor of lines", () => {
+  it("tells once that the terminal is gone, and nothing of that while somebody else has it", () => {
+    const { hangUp, told, editor } = edit();
+    editor.pause();
+    hangUp();
+    expect(told).toEqual([]);
+    editor.start();
+    hangUp();
+    expect(told).toEqual(["hung up"]);
+  });
+
   it("adds what is typed, takes it back with backspaces, and sends no other control", () => {
     const { type, written, told } = edit();
     type("hostz");
