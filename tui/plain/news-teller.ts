@@ -38,6 +38,11 @@ export class NewsTeller {
     return [...urgent, ...this.#pace.take(this.#model.nowMs)];
   }
 
+  /** Notes what has been asked for: it may have happened before anybody asks for news. */
+  expect(): void {
+    for (const [name, { verb }] of this.#model.fleet.pending) this.#waiting.set(name, verb);
+  }
+
   /** Says a screen's news from now on, if it has any. */
   follow(screen: Screen, spoken: () => Spoken): void {
     const now = spoken();

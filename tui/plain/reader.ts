@@ -108,6 +108,7 @@ export class Reader implements Reading {
     } catch (error) {
       this.fail(messageOf(error));
     }
+    this.news.expect();
     model.changed();
     if (this.#waits && model.prompt === undefined && this.isUnsaid) return;
     this.look();
@@ -288,8 +289,11 @@ export class Reader implements Reading {
   choose(name: string, isSilent = false): void {
     const { screen } = this.program.model;
     const { kind } = screen;
-    if (screen instanceof TableScreen) screen.table.select(name);
-    else if (screen.subject()?.name !== name && kind !== undefined) {
+    if (screen instanceof TableScreen) {
+      screen.table.select(name);
+      // A filter leaves it out: the cursor would stay on something else.
+      if (screen.subject()?.name !== name && kind !== undefined) this.#openTable(kind.kind, name);
+    } else if (screen.subject()?.name !== name && kind !== undefined) {
       screen.goTo?.(kind.kind, name);
       if (screen.subject()?.name !== name) this.#openTable(kind.kind, name);
     }

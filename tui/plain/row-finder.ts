@@ -45,7 +45,10 @@ export class RowFinder {
       if (row.id === text && ids.length < 2) ids.push(row);
       if ((row.id.startsWith(text) || short.startsWith(text)) && begin.length < 2) begin.push(row);
     }
-    return ids.length > 0 ? ids : begin;
+    if (ids.length > 0 || begin.length > 0) return ids.length > 0 ? ids : begin;
+    // What is named in full is meant, whatever the filter leaves out.
+    const hidden = [...fleet.rowsOf(kind.kind)].find(({ name }) => name === text || shortName(name) === text);
+    return hidden === undefined ? [] : [hidden];
   }
 
   /** A row as it is now; undefined: it is gone. */

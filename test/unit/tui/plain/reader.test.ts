@@ -81,6 +81,27 @@ describe("reading in lines", () => {
     expect(reader.news.take()).toEqual(["instance alpha/vm1: running, after start"]);
   });
 
+  it("says what was asked for and has happened, however soon", () => {
+    const { tell, model, reader } = makePlain();
+    tell("instances");
+    tell("stop 1");
+    expect(tell("y")).toEqual(["asked"]);
+    model.fleet.apply(upsertInstance("alpha", "vm0", InstanceState.INSTANCE_STATE_STOPPED), model.nowMs);
+    expect(reader.news.take()).toEqual(["instance alpha/vm0: stopped, after stop"]);
+    expect(reader.news.take()).toEqual([]);
+  });
+
+  it("finds what is named in full also where the filter leaves it out", () => {
+    const { tell, done } = makePlain();
+    tell("instances /vm0");
+    tell("console alpha/vm1");
+    expect(done).toEqual([`console ${vm1}`]);
+    tell("instances /vm0");
+    expect(tell("stop alpha/vm2")[0]).toMatch(/^Stop instance alpha\/vm2/);
+    tell("n");
+    expect(tell("stop vm2")).toEqual(["there is no vm2 here"]);
+  });
+
   it("wants the number of many typed, by ranges and marks", () => {
     const { tell, model } = makePlain();
     tell("instances");
