@@ -136,6 +136,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
           environment,
           signal,
         });
+        if (code !== 0) await goneBack(`it ended with ${code}`);
         process.stdout.write("\r\n");
       });
       return code;
@@ -257,9 +258,17 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     await gateway.showScreen(name, { input: process.stdin, output: process.stdout }, signal);
     model.say("left the screen");
   };
+  /** Waits for a key where what was said would be drawn over. @param how it ended, "": nothing is to be said of that. */
+  const goneBack = async (how: string): Promise<void> => {
+    if (!seat.clears) return;
+    process.stdout.write(`\r\n${how === "" ? "" : `${how}; `}press a key to go back\r\n`);
+    await anyKey(process.stdin, signal);
+  };
   const logIn = async (name: string): Promise<void> => {
     process.stdout.write("\r\n");
     const code = await gateway.logIn(name, signal);
+    // What ssh has said would be gone with the screen that comes back.
+    if (code !== 0) await goneBack(`ssh ended with ${code}`);
     if (code === 0) model.say("logged out");
     else model.say(`ssh ended with ${code}; zor ssh ${shortName(name)} shows why`, "warn");
     process.stdout.write("\r\n");
@@ -267,10 +276,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
   const runHere = async (words: readonly string[]): Promise<void> => {
     process.stdout.write(`\r\n$ zor ${words.join(" ")}\r\n`);
     const code = await gateway.runZor(words, signal);
-    if (seat.clears) {
-      process.stdout.write("\r\npress a key to go back\r\n");
-      await anyKey(process.stdin, signal);
-    }
+    await goneBack("");
     if (code === 0) model.say(`zor ${words.slice(0, 2).join(" ")} is done`);
     else model.say(`zor ${words.slice(0, 2).join(" ")} ended with ${code}`, "warn");
   };

@@ -154,6 +154,20 @@ describe("zor tui in a real terminal", () => {
     }
   });
 
+  it("leaves what a login that failed has said on the terminal until a key is pressed", async () => {
+    const { terminal } = await start(tui());
+    await using _ = terminal;
+    await terminal.sees(/beta +● ready/);
+    await terminal.press("2");
+    await terminal.sees("── instances 26");
+    await terminal.press("t");
+    await terminal.sees(/ssh ended with \d+; press a key to go back/);
+    await terminal.press("Escape");
+    await terminal.sees(/── instances 26[\s\S]*ssh ended with \d+; zor ssh \S+ shows why/);
+    await terminal.press("q");
+    await expectRestored(terminal, 0);
+  });
+
   it("diagnoses a link, hop by hop", async () => {
     const { terminal } = await start(tui());
     await using _ = terminal;
