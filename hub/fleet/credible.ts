@@ -125,7 +125,7 @@ function findBadReference(host: string, told: AnyResource): string | undefined {
       return undefined;
     }
     case "lan":
-      return resource.value.status?.ports.every(({ endpoint }) => isOwnOrLink(host, endpoint)) === false
+      return resource.value.status?.ports.every(({ endpoint }) => isPluggedThere(host, endpoint)) === false
         ? "what is plugged into it is not of its host"
         : undefined;
     case "a2b": {
@@ -174,6 +174,17 @@ function isOwn(host: string, name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * What may be plugged into a lan: besides what there is of a host and links, what an agent plugs in for a while on behalf of something
+ * of its own, as when somebody reaches into an instance by its lan.
+ */
+function isPluggedThere(host: string, endpoint: string): boolean {
+  if (isOwnOrLink(host, endpoint)) return true;
+  const parts = endpoint.split("/");
+  const [, , collection = ""] = parts;
+  return isOwn(host, parts.slice(0, 4).join("/")) && collection !== "" && parts.length % 2 === 0 && parts.every(isId);
 }
 
 /** Links end in lans, and hosts tell of their ends. */

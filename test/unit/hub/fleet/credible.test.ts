@@ -41,6 +41,7 @@ test.each<[string, AnyResource]>([
   ["an event of a link that ends in it", event("links/demo")],
   ["a NIC of its own in its lan", lan(`${vm1}/nics/eth0`)],
   ["a link in its lan", lan("links/demo")],
+  ["what reaches an instance by its lan", lan(`${vm1}/neighbours/neighbour-83e2d2bdd463904c/nics/eth0`)],
   ["a box between its lans", box("l1")],
 ])("an agent is believed %s", (_what, resource) => {
   expect(findLie("gamma", resource)).toBeUndefined();
@@ -49,6 +50,9 @@ test.each<[string, AnyResource]>([
 test.each<[string, AnyResource]>([
   ["an instance of another host", instance("hosts/beta/instances/vm2")],
   ["an instance of a host whose name begins alike", instance("hosts/gamma2/instances/vm2")],
+  ["what reaches an instance of another host", lan("hosts/beta/instances/vm2/neighbours/n1/nics/eth0")],
+  ["what reaches nothing that has a name", lan(`${vm1}/neighbours/../nics/eth0`)],
+  ["what reaches, without an end", lan(`${vm1}/neighbours/n1/nics`)],
   ["a name that climbs", instance("hosts/gamma/instances/../../beta/instances/vm2")],
   ["a name with more below it", instance("hosts/gamma/instances/vm1/nics/eth0")],
   ["a name of another kind", instance("hosts/gamma/lans/vm1")],
