@@ -119,7 +119,9 @@ export class DetailScreen implements Screen {
   }
 
   #leadsSomewhere(leads: NonNullable<DrawnDetail["leads"]>): boolean {
-    return leads.type !== "resource" || this.#findRow(leads.name) !== undefined;
+    if (leads.type !== "resource") return true;
+    const found = this.#findRow(leads.name);
+    return found !== undefined && found.name !== this.name;
   }
 
   #findRow(name: string): Row | undefined {
@@ -139,7 +141,7 @@ export class DetailScreen implements Screen {
     const row = this.subject();
     if (leads.type === "resource") {
       const other = this.#findRow(leads.name);
-      if (other !== undefined && other.name !== this.name) {
+      if (other !== undefined) {
         this.#program.model.push(
           new DetailScreen(this.#program, this.#program.model.kinds.get(other.kind), other.name),
         );
@@ -193,7 +195,8 @@ export class DetailScreen implements Screen {
         keys: ["enter"],
         title: "go where the line leads; fold or unfold a section",
         group,
-        hint: { word: "go, fold", rank: 1 },
+        // Of YAML most lines are neither the title of something nor another's name.
+        hint: { word: "go, fold", rank: 1, when: () => !this.#yaml || this.#hintOfLine() !== "" },
         run: () => this.#enter(),
       },
       { keys: ["tab"], title: "fold every section, or none", group, run: () => this.#foldAll() },

@@ -9,7 +9,7 @@ import type { Body, BodyLine, Screen } from "../../kit/screen.js";
 import { type Spoken, spokenLines } from "../../kit/spoken/spoken.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
-import { parseLogFilter } from "../log/log-filter.js";
+import { logFilterHelp, parseLogFilter } from "../log/log-filter.js";
 import { pageCommands } from "../move-commands.js";
 import { Paced } from "../paced.js";
 import type { Program } from "../program.js";
@@ -256,7 +256,7 @@ export class FramesScreen implements Screen, FrameList {
         run: ({ argument }) => {
           const before = this.#buffer.filter.text;
           askText(model, argument, {
-            ...{ type: "filter", text: before, before },
+            ...{ type: "filter", text: before, before, help: logFilterHelp },
             apply: (text) => this.#buffer.setFilter(parseLogFilter(text)),
           });
         },

@@ -284,7 +284,11 @@ export class LogScreen implements Screen {
         title: "wrap long lines, or cut them",
         group,
         hint: { word: "wrap", rank: 4 },
-        run: turn(() => ({ wraps: !this.#look.wraps, offset: 0 })),
+        run: () => {
+          this.#look = { ...this.#look, wraps: !this.#look.wraps, offset: 0 };
+          // Where no line is that long nothing else shows it.
+          this.#program.model.say(this.#look.wraps ? "long lines are wrapped" : "long lines are cut");
+        },
       },
       {
         keys: ["right"],

@@ -41,6 +41,7 @@ export class MessagesScreen implements Screen {
             type: "filter",
             text: this.#filter,
             before: this.#filter,
+            help: "words",
             apply: (text) => {
               this.#filter = text;
             },

@@ -137,7 +137,15 @@ describe("a description", () => {
     press("enter");
     expect(linesOf(program, 200).length).toBeLessThan(whole);
     expect(selected(program)).toContain("spec: …");
-    press("enter", "y");
+    press("enter");
+    // Its own name leads nowhere, and nothing says that it does.
+    goTo(program, `name: ${vm0}`);
+    expect(model.screen.draw(80, 40).aside).toBe("");
+    const { commands } = program.controller;
+    expect(commands.find(({ keys }) => keys.includes("enter"))?.hint?.when?.()).toBe(false);
+    press("enter");
+    expect(model.screen.title()).toBe("instance alpha/vm0 yaml");
+    press("y");
     expect(model.screen.title()).toBe("instance alpha/vm0");
     press(":", ..."describe link1", "enter", "y");
     goTo(program, "b: hosts/beta/lans/lan1");
