@@ -1,5 +1,6 @@
-// Holds what a linter does not: no file of code beyond 400 lines, no function with more than four positional arguments, and nothing named in
-// a comment or document that is not there: paths, decisions, and what {@link} leads to.
+// Holds what a linter does not: no file of code beyond 400 lines, no function with more than four positional arguments, no test that waits a
+// fixed time for what it could await, no second search by halving, and nothing named in a comment or document that is not there: paths,
+// decisions, and what {@link} leads to.
 import { readdirSync, readFileSync } from "node:fs";
 import ts from "typescript";
 
@@ -12,6 +13,8 @@ const files = new Set(all);
 const folders = new Set(all.flatMap((file) => ancestors(file)));
 const decisions = new Set(all.map((file) => /^docs\/decisions\/(\d{4})/.exec(file)?.[1]));
 const faults = [];
+/** Files that wait a fixed time. */
+const found = new Set();
 
 /** All files in a folder of the project, as paths from its root. */
 function filesIn(folder) {
@@ -36,8 +39,67 @@ const narrow = [
   ],
 ];
 
+/** Files of tests that let a time pass that is itself what is tested, and which; benches, fakes and what awaits something do as they must. */
+const times = new Map([
+  ["test/integration/c2c-faults/long-cut.long.test.ts", "the length of a cut"],
+  ["test/integration/c2c-faults/underlay.long.test.ts", "the length of a cut"],
+  ["test/integration/c2c-faults/copier.mjs", "how fast is copied"],
+  ["test/integration/capture/clocks.long.test.ts", "how far apart frames are"],
+  ["test/integration/qemu/exec.long.test.ts", "that a writer is held back all the while"],
+  ["test/soak/engines/faults.test.ts", "the moment of a crash"],
+  ["test/soak/machines/orphans.test.ts", "the moment of a crash"],
+  ["test/soak/machines/shutdown-while-booting.test.ts", "the moment of a request"],
+  ["test/soak/tui/slow-link.test.ts", "what comes while nothing happens"],
+]);
+const mayWait = /^test\/(?:bench|fakes|helpers)\//;
+
+/** Tests await what happens: a fixed wait is too short on a slow machine and too long on any other. */
+function checkWaits(file, source) {
+  if (!file.startsWith("test/") || mayWait.test(file)) return;
+  const delays = new Set(source.statements.flatMap((statement) => delaysOf(statement)));
+  const visit = (node) => {
+    if (ts.isCallExpression(node) && (delays.has(node.expression.getText()) || isWait(node))) {
+      found.add(file);
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      if (!times.has(file)) faults.push(`${file}:${line + 1}: waits a fixed time; await what happens`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+}
+
+/** Names under which a file imports the setTimeout that is awaited. */
+function delaysOf(statement) {
+  if (!ts.isImportDeclaration(statement) || statement.moduleSpecifier.text !== "node:timers/promises") return [];
+  const { namedBindings } = statement.importClause ?? {};
+  if (namedBindings === undefined) return [];
+  if (ts.isNamespaceImport(namedBindings)) return [`${namedBindings.name.text}.setTimeout`];
+  return namedBindings.elements
+    .filter(({ name, propertyName }) => (propertyName ?? name).text === "setTimeout")
+    .map(({ name }) => name.text);
+}
+
+/** Whether this is the setTimeout of `new Promise((resolve) => setTimeout(resolve, ms))`; without a time it is the next turn of the loop. */
+function isWait({ arguments: given, expression, parent }) {
+  if (expression.getText() !== "setTimeout" || given.length < 2 || !ts.isIdentifier(given[0])) return false;
+  // One that is kept is ended when something happens before.
+  if (ts.isVariableDeclaration(parent)) return false;
+  let around = parent;
+  while (around !== undefined && !ts.isFunctionLike(around)) around = around.parent;
+  const maker = around?.parent;
+  if (maker === undefined || !ts.isNewExpression(maker) || maker.expression.getText() !== "Promise") return false;
+  return around.parameters[0]?.name.getText() === given[0].text;
+}
+
+/** The one search by halving. */
+const halving = "lib/first-place.ts";
+/** A loop while one end is below the other, of which the next thing that is named is the middle of both. */
+const search = /while \((\w+) <=? (\w+)\) \{\s*(?:const|let) \w+ = [^;]*(?:>>>? 1|\/ 2)/;
+
 function checkCode(file, source) {
   const { text } = source;
+  checkWaits(file, source);
+  if (file !== halving && search.test(text)) faults.push(`${file}: searches by halving: use ${halving}`);
   for (const [call, home, why] of narrow) {
     if (file !== home && /^(?:agent|hub|lib|tui)\//.test(file) && text.includes(call)) {
       faults.push(`${file}: ${call}) ${why}: use ${home}`);
@@ -144,5 +206,7 @@ for (const file of all.filter((each) => !/(?:^|\/)gen\//.test(each))) {
   checkMentions(file, comments);
   checkLinks(file, comments, text);
 }
+for (const file of times.keys())
+  if (!found.has(file)) faults.push(`${file}: is said to wait a fixed time, and does not`);
 for (const fault of faults) console.error(fault);
 process.exit(faults.length === 0 ? 0 : 1);

@@ -1,3 +1,5 @@
+import { firstPlace } from "../first-place.js";
+
 /** A block is split when it has more, and removed when it is empty. */
 const mostOfBlock = 512;
 
@@ -76,24 +78,17 @@ export class OrderedRows<T> {
 
   /** Index of the last block that does not begin after it. */
   #blockOf(item: T): number {
-    let [low, high] = [0, this.#blocks.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const first = this.#blocks[middle]?.[0];
-      if (first !== undefined && this.#compare(first, item) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return Math.max(0, low - 1);
+    const behind = firstPlace(0, this.#blocks.length, (at) => {
+      const first = this.#blocks[at]?.[0];
+      return first === undefined || this.#compare(first, item) > 0;
+    });
+    return Math.max(0, behind - 1);
   }
 
   #lowerBound(block: readonly T[], item: T): number {
-    let [low, high] = [0, block.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const each = block[middle];
-      if (each !== undefined && this.#compare(each, item) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstPlace(0, block.length, (at) => {
+      const each = block[at];
+      return each === undefined || this.#compare(each, item) >= 0;
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { invalidArgument } from "../errors.js";
+import { firstPlace } from "../first-place.js";
 import type { Facts } from "../query/facts.js";
 import { parseFilter, type ResourceFilter } from "./filter.js";
 import { compareOrderValues, type Order, type OrderValue, orderOf, parseOrder } from "./order.js";
@@ -83,14 +84,10 @@ export function compareKeys(left: SortKey, right: SortKey, descending: readonly 
 
 /** Index of the first of sorted items that comes after a place. */
 export function firstAfter(sorted: readonly SortKey[], after: SortKey, descending: readonly boolean[]): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const key = sorted[middle];
-    if (key !== undefined && compareKeys(key, after, descending) > 0) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstPlace(0, sorted.length, (at) => {
+    const key = sorted[at];
+    return key !== undefined && compareKeys(key, after, descending) > 0;
+  });
 }
 
 type PagePlace = Pick<ListQuery, "after" | "list">;

@@ -1,3 +1,4 @@
+import { firstPlace } from "../first-place.js";
 import type { Kept } from "./kept.js";
 
 /** Resources of one kind below one parent. */
@@ -127,22 +128,12 @@ function parentOf(name: string): string {
 
 /** Index of the first of sorted texts that is not before this one. */
 function lowerBound(sorted: readonly string[], text: string): number {
-  return bound(sorted, (each) => each >= text);
+  return firstPlace(0, sorted.length, (at) => (sorted[at] ?? "") >= text);
 }
 
 /** Index of the first of sorted texts that is after this one. */
 function upperBound(sorted: readonly string[], text: string): number {
-  return bound(sorted, (each) => each > text);
-}
-
-function bound(sorted: readonly string[], isBehind: (text: string) => boolean): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBehind(sorted[middle] ?? "")) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstPlace(0, sorted.length, (at) => (sorted[at] ?? "") > text);
 }
 
 function compareTexts(left: string, right: string): number {

@@ -1,13 +1,14 @@
 // Many machines on one host, made one after the other with `zor create`, against a loop that runs the same command lines of QEMU:
 // npm run bench -- machines [--count N] [--json]. With --json standard output is one object and the table goes to standard error.
+import { watch } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { endProcess, findIdentity } from "../../lib/process.js";
 import { installationRoot } from "../../lib/program.js";
-import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { HostServiceService } from "../../proto/gen/zor/v1/host_service.js";
+import { InstanceServiceService } from "../../proto/gen/zor/v1/instance_service.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import { eventually } from "../helpers/eventually.js";
 import { makeNetns } from "../helpers/netns.js";
@@ -72,9 +73,13 @@ async function withAgent(): Promise<Figures> {
     await zor("create", "lan", `${agent.host}/lab`);
     await untilProbed(agent);
     const began = performance.now();
-    const waiting = ids.map((id) => waitForWords(join(agent.state, "instances", id)));
+    const waiting: Promise<void>[] = [];
     for (const id of ids) {
       await zor("create", "instance", `${agent.host}/${id}`, "--kernel", "micro", "--nic", "lan=lab");
+      const words = waitForWords(join(agent.state, "instances", id));
+      // Told when all are waited for.
+      words.catch(() => undefined);
+      waiting.push(words);
     }
     await Promise.all(waiting);
     const seconds = (performance.now() - began) / 1000;
@@ -134,15 +139,25 @@ async function withLoop(recorded: readonly Recorded[]): Promise<number> {
   }
 }
 
-/** Waits until the history of the machine's console has the words. */
-async function waitForWords(instance: string): Promise<void> {
-  const limit = performance.now() + 600_000;
-  for (;;) {
-    const said = await readFile(join(instance, "driver", "console.log"), "latin1").catch(() => "");
-    if (said.includes(words)) return;
-    if (performance.now() > limit) throw new Error(`the guest of ${instance} is not up: ${said.slice(-300)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+/** Waits until the history of the console of a machine that is there has the words. @throws when they do not come in ten minutes. */
+function waitForWords(instance: string): Promise<void> {
+  const driver = join(instance, "driver");
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let said = "";
+  const look = async (): Promise<void> => {
+    said = await readFile(join(driver, "console.log"), "latin1").catch(() => "");
+    if (said.includes(words)) resolve();
+  };
+  const watcher = watch(driver, () => void look()).on("error", reject);
+  const overdue = setTimeout(() => {
+    reject(new Error(`the guest of ${instance} is not up: ${said.slice(-300)}`));
+  }, 600_000);
+  // What it said before it was watched.
+  void look();
+  return promise.finally(() => {
+    watcher.close();
+    clearTimeout(overdue);
+  });
 }
 
 /** Runs a command to its end. @throws when it fails. */

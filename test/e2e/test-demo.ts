@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { DemoStatus } from "../../deploy/demo/status.js";
+import { eventually as shared } from "../helpers/eventually.js";
 import { type OwnedResult, runOwned } from "../helpers/owned.js";
 import { freshName } from "../helpers/run-tag.js";
 
@@ -75,19 +75,14 @@ export async function eventually<Result>(
   timeoutMs: number,
   look: () => Promise<Result | undefined>,
 ): Promise<Result> {
-  const deadline = performance.now() + timeoutMs;
-  let last: unknown = "nothing";
-  for (;;) {
-    try {
+  try {
+    return await shared(async () => {
       const result = await look();
-      if (result !== undefined) return result;
-      last = "nothing";
-    } catch (error) {
-      last = error;
-    }
-    if (performance.now() >= deadline)
-      throw new Error(`${what} did not happen within ${timeoutMs} ms: ${String(last)}`);
-    await delay(50);
+      if (result === undefined) throw new Error("nothing");
+      return result;
+    }, timeoutMs);
+  } catch (cause) {
+    throw new Error(`${what} did not happen within ${timeoutMs} ms: ${String(cause)}`, { cause });
   }
 }
 

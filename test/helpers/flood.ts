@@ -33,8 +33,17 @@ export async function latencyUntil(connection: Connection, until: Promise<unknow
     over = true;
   };
   until.then(end, end);
+  return latencyWhile(connection, () => !over);
+}
+
+/** Lists hosts so many times, a call every few milliseconds. */
+export function latencyOf(connection: Connection, calls: number): Promise<Latency> {
+  return latencyWhile(connection, (made) => made < calls);
+}
+
+async function latencyWhile(connection: Connection, goesOn: (made: number) => boolean): Promise<Latency> {
   const times: number[] = [];
-  while (!over) {
+  while (goesOn(times.length)) {
     const began = performance.now();
     await connection.unary(HostServiceService.listHosts, ListHostsRequest.fromPartial({}), { timeoutMs: 60_000 });
     times.push(performance.now() - began);

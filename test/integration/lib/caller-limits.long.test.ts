@@ -3,9 +3,10 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { authorize } from "../../../lib/auth/policy.js";
 import { Connection } from "../../../lib/grpc/connection.js";
+import { GuardedCall } from "../../../lib/grpc/guarded-call.js";
 import { mainLimits, type ServerLimits } from "../../../lib/grpc/limits.js";
 import { createGrpcServer, createServerTls, listen } from "../../../lib/grpc/server.js";
 import { implementService } from "../../../lib/grpc/service.js";
@@ -90,6 +91,13 @@ const fill = (log: WatchLog, count: number, bytes: number): void => {
     log.upsert({ kind: "lan", value: Lan.fromPartial({ name: `hosts/h/lans/l${index}`, labels }) });
   }
 };
+
+/** How many calls the server, which is of this process, has given up since. */
+function givenUp(): () => number {
+  const evict = vi.spyOn(GuardedCall.prototype, "evict");
+  cleanups.push(() => evict.mockRestore());
+  return () => evict.mock.calls.length;
+}
 
 describe("one caller", () => {
   it("has its watches counted over all its connections, and others are served", async () => {
@@ -197,6 +205,7 @@ describe("a watcher that answers PINGs and never reads", () => {
   it("is told from where to resume when it reads again in time", async () => {
     const { address, log } = await serve({ times: { ...impatient, endMs: 20_000 } });
     const client = await raw(eve, address, 1000);
+    const evicted = givenUp();
     const stream = client.call(watchPath, request);
     fill(log, 50, 1000);
     const received = (): Buffer =>
@@ -207,7 +216,7 @@ describe("a watcher that answers PINGs and never reads", () => {
       );
     await expect.poll(() => received().length).toBe(1000);
     // The time is over: nothing more comes, however much is allowed, but what waited and the end.
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await expect.poll(evicted, { timeout: 20_000 }).toBe(1);
     client.allow(stream, 1_000_000);
     await expect.poll(() => client.endOf(stream)).toBe("trailers");
     expect(received().length).toBeLessThan(30_000);
@@ -224,9 +233,10 @@ describe("a watcher that answers PINGs and never reads", () => {
       if (step.value.step?.$case === "snapshotEnd") break;
     }
     const before = log.revision;
+    const evicted = givenUp();
     // More than the buffers between here and there hold.
     fill(log, 400, 8000);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await expect.poll(evicted, { timeout: 20_000 }).toBe(1);
     const rest = async (): Promise<void> => {
       for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) seen.push(step.value);
     };

@@ -6,6 +6,7 @@ import {
   timeOf,
   walkPacketBlocks,
 } from "../../../lib/capture/packet-blocks.js";
+import { firstPlace } from "../../../lib/first-place.js";
 
 /** Whole packet blocks, one after the other in one buffer. */
 export interface Blocks {
@@ -173,11 +174,5 @@ function earliest(all: readonly Ready[]): readonly [number, number] {
 }
 
 function firstNotBefore({ times, next }: Run, limit: number): number {
-  let [low, high] = [next, times.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((times[middle] ?? 0) < limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstPlace(next, times.length, (at) => (times[at] ?? 0) >= limit);
 }

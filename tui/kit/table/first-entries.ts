@@ -1,3 +1,4 @@
+import { firstPlace } from "../../../lib/first-place.js";
 import type { Entry, EntryOrder } from "./ordered-slots.js";
 
 /** More than any screen has lines. */
@@ -44,13 +45,9 @@ export class FirstEntries {
   }
 
   #placeOf(entry: Entry): number {
-    let [low, high] = [0, this.#first.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const other = this.#first[middle];
-      if (other !== undefined && this.#order(other, entry) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstPlace(0, this.#first.length, (at) => {
+      const other = this.#first[at];
+      return other === undefined || this.#order(other, entry) > 0;
+    });
   }
 }

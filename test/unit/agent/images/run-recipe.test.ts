@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, expect, it, vi } from "vitest";
 import { runRecipe } from "../../../../agent/images/run-recipe.js";
 
@@ -24,7 +24,8 @@ it("fails, and nothing else does, when the process cannot be started", async () 
     });
     const failed = expect(run).rejects.toThrow("EAGAIN");
     child.emit("error", new Error("spawn EAGAIN"));
-    await delay(10);
+    // A rejection that nobody takes is told before the next turn.
+    await turn();
     child.stdout.end();
     await failed;
     expect(lost).toEqual([]);
