@@ -148,6 +148,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       group: "Look",
       hint: { word: "map", rank: 14 },
       when: () => !(model.screen instanceof MapScreen),
+      whyNot: "this is the map",
       run: () => showMap(program),
     },
     ...lookCommands(program),
@@ -198,7 +199,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
       words: ["help", "?"],
       title: "this help",
       group: "Program",
-      hint: { word: "help", rank: 0 },
+      hint: { word: "help", rank: 0, when: () => !(model.screen instanceof HelpScreen) },
       run: () => {
         if (!(model.screen instanceof HelpScreen)) model.push(new HelpScreen(program, () => allCommands(program)));
       },

@@ -27,6 +27,7 @@ export function lookCommands(program: Program): readonly Command[] {
       group: "Look",
       hint: { word: "pulse", rank: 15 },
       when: () => !(model.screen instanceof PulseScreen),
+      whyNot: "this is the pulse",
       run: () => model.push(new PulseScreen(program)),
     },
     {

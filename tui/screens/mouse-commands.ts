@@ -8,6 +8,7 @@ export function mouseCommand({ model, mouse, settings, log }: Program): Command 
     keys: [],
     words: ["mouse"],
     argument: "on|off",
+    choices: () => ["on", "off"],
     title:
       "the mouse: a click selects, twice opens, on a title sorts, the wheel scrolls; with shift the terminal selects",
     group: "Program",

@@ -1,5 +1,8 @@
 import { invalidArgument } from "../../../lib/errors.js";
 
+/** Serial ports by the names that Linux has for them. */
+export const serialPorts: readonly string[] = ["ttyS0", "ttyS1", "ttyS2", "ttyS3"];
+
 /** A serial port as people name it: "1", "ttyS1", "serial1", "console1", "console". @throws {ZorError} INVALID_ARGUMENT */
 export function parseSerialPort(flag: string, text: string): number {
   const [, digit] = /^(?:ttyS|ttyAMA|serial|console|port)?([0-3])$/i.exec(text) ?? [];

@@ -1,5 +1,5 @@
 import { messageOf } from "../../../lib/errors.js";
-import { parseSerialPort } from "../../kit/input/serial-port.js";
+import { parseSerialPort, serialPorts } from "../../kit/input/serial-port.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { Program } from "../program.js";
 import { attachWhole } from "./attach-whole.js";
@@ -47,6 +47,7 @@ export function openingConsoles(program: Program): readonly Command[] {
       keys: [],
       words: ["serial"],
       argument: "PORT",
+      choices: () => serialPorts,
       title: "the console at another serial port: ttyS1",
       group: "Act",
       changes: true,

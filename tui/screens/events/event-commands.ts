@@ -33,8 +33,8 @@ export function eventCommands(program: Program): readonly Command[] {
       argument: "10m | FROM..UNTIL",
       title: "events of a time: 10m, 2h..1h, 2026-01-31T10:00..2026-01-31T11:00; all",
       group: "Look",
-      hint: { word: "range", rank: 7 },
-      when: () => model.screen.kind?.log !== undefined,
+      choices: () => ranges,
+      hint: { word: "range", rank: 7, when: () => model.screen.kind?.log !== undefined },
       run: ({ argument }) => {
         if (argument === "") askRange(program);
         else showRange(program, argument);
@@ -80,10 +80,13 @@ function showAbout(program: Program): void {
   }
 }
 
+/** Times that are offered. */
+const ranges: readonly string[] = ["10m", "1h", "6h", "1d", "all"];
+
 function askRange(program: Program): void {
   program.model.prompt = {
     ...{ type: "input", text: "", title: "events of the last 10m, 2h..1h, 2026-01-31T10:00..2026-01-31T11:00; all" },
-    choices: ["10m", "1h", "6h", "1d", "all"],
+    choices: ranges,
     go: (text) => showRange(program, text),
   };
 }
@@ -95,17 +98,18 @@ function showRange(program: Program, text: string): void {
   if (log === undefined) return;
   const during = text === "" || text === "all" ? undefined : parseRange(text, model.nowMs);
   const { screen } = model;
-  const [scope, filter] =
-    screen instanceof TableScreen ? [screen.table.scope, screen.table.filterText] : [undefined, ""];
+  // What narrows a table of something else says nothing of events.
+  const events = screen instanceof TableScreen && screen.kind.log !== undefined ? screen.table : undefined;
+  const [scope, filter] = [events?.scope, events?.filterText ?? ""];
   const { during: _, ...rest } = scope ?? { title: "" };
   const about = rest.about === undefined ? "" : `${shortName(rest.about)}, `;
   const title = during === undefined ? about.replace(", ", "") : `${about}${text}`;
   const next: TableScope | undefined =
     title === "" ? undefined : { ...rest, title, ...(during === undefined ? {} : { during }) };
   const table = new TableScreen(program, log.kind, next, { filter });
-  if (model.screens.length === 1) model.openOnly(table);
+  if (model.screens.length === 1 && events !== undefined) model.openOnly(table);
   else {
-    model.pop();
+    if (events !== undefined) model.pop();
     model.push(table);
   }
   if (during !== undefined) void readRange(program, during);

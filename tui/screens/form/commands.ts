@@ -17,6 +17,7 @@ export function formCommands(program: Program): readonly Command[] {
       keys: ["n"],
       words: ["new"],
       argument: "KIND",
+      choices: () => model.kinds.all.map((each) => each.kind).filter((each) => canBe("create", each)),
       title: "make a new one, in a form: of the kind in view, or of KIND",
       group: "Act",
       hint: { word: "new", rank: 9, when: () => canBe("create", findKind(makesHere().kind)?.singular) },

@@ -260,7 +260,7 @@ export class FormScreen implements Screen {
         title: "add one more to the list",
         group: act,
         hint: { word: "add", rank: 6 },
-        run: change(() => cursor.add()),
+        run: change(() => cursor.add() || model.say("this is no list, which could have one more")),
       },
       {
         keys: ["ctrl-d"],

@@ -181,6 +181,7 @@ export class MachineScreen implements Screen {
         keys: ["K"],
         words: ["press"],
         argument: "KEYS",
+        choices: () => screens.commonKeys,
         title: "press keys of the machine together: ctrl-alt-delete, alt-sysrq-b",
         group: "Act",
         hint: { word: "press keys", rank: 3 },

@@ -152,8 +152,11 @@ export class MenuScreen implements Screen {
 
   #choose(): void {
     const item = this.#items()[this.#cursor];
-    if (item === undefined) return;
     const { model } = this.#program;
+    if (item === undefined) {
+      model.say("nothing to choose here");
+      return;
+    }
     if (this.#menu.stays !== true && model.screen === this) model.pop();
     item.run();
   }

@@ -28,6 +28,13 @@ export function rolloutCommands(program: Program): readonly Command[] {
   ];
 }
 
+/** What is typed with each host that may come next. */
+function moreHosts({ model: { fleet, kinds } }: Program, typed: string): readonly string[] {
+  const before = typed.slice(0, typed.length - (/\S*$/.exec(typed)?.[0].length ?? 0));
+  const hosts = kinds.presence === undefined ? [] : [...fleet.rowsOf(kinds.presence.kind)];
+  return hosts.map(({ id }) => before + id).sort();
+}
+
 function hostCommand(program: Program, verb: string, title: string): Command {
   const { model } = program;
   const run = (words: string): void => {
@@ -47,6 +54,7 @@ function hostCommand(program: Program, verb: string, title: string): Command {
     keys: [],
     words: [verb],
     argument: "HOST... [--flags]",
+    choices: (typed) => (verb === "install" ? [] : moreHosts(program, typed)),
     title,
     group: "Act",
     changes: true,

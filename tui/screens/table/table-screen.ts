@@ -19,6 +19,7 @@ import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
+import { rowHere } from "../row-here.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { columnCommands } from "./column-commands.js";
 import { emptyLines } from "./empty-lines.js";
@@ -294,7 +295,9 @@ export class TableScreen implements Screen {
         group: "Act",
         hint: { word: "mark", rank: 9 },
         when: isMarkable,
-        run: () => table.toggleMark(model.nowMs),
+        run: () => {
+          if (rowHere(model, "mark") !== undefined) table.toggleMark(model.nowMs);
+        },
       },
       {
         id: "table.mark-all",

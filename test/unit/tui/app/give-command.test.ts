@@ -113,3 +113,51 @@ describe("a command that asks for a text", () => {
 function asksText(prompt: Prompt | undefined): boolean {
   return prompt?.type === "filter" || prompt?.type === "input";
 }
+
+describe("what may follow a word", () => {
+  /** Paths, addresses, ports and filters of tcpdump: nobody knows which. */
+  const anything = new Set(["install", "forward", "save", "only"]);
+
+  it("is completed, unless it may be anything", () => {
+    const { program } = makeProgram();
+    const silent = everyCommand(program).filter(
+      ({ command: { words, argument, choices } }) =>
+        words !== undefined && argument !== undefined && choices === undefined,
+    );
+    expect(silent.map(({ command: { words } }) => words?.[0]).filter((word) => !anything.has(word ?? ""))).toEqual([]);
+  });
+
+  it.each([
+    ["new la", "new lan"],
+    ["mouse o", "mouse off"],
+    ["upgrade alpha be", "upgrade alpha beta"],
+    ["serial ttyS", "serial ttyS1"],
+    ["events-of 1", "events-of 10m"],
+  ])("%j becomes %j", (typed, whole) => {
+    const { press, controller } = onHosts();
+    press(":", ...typed);
+    expect(controller.completions().lines).toContain(whole);
+  });
+
+  it("of events is a time, from wherever that is said", () => {
+    const { line, model } = onHosts();
+    line("hosts /alpha");
+    line("events-of 10m");
+    expect(model.screen.title()).toBe("events(10m)");
+  });
+});
+
+describe("a key that can do nothing now", () => {
+  it.each([
+    ["space", "on a table without rows", "nats", "nothing to mark here"],
+    ["enter", "in a menu of nothing", "view", "nothing to choose here"],
+    ["ctrl-n", "on a field that is no list", "new lan", "this is no list, which could have one more"],
+  ])("says so: %s %s", async (key, _where, typed, said) => {
+    const { line, press, model } = onHosts();
+    const { screen } = model;
+    line(typed);
+    await expect.poll(() => model.screen).not.toBe(screen);
+    press(key);
+    expect(model.notice?.text).toBe(said);
+  });
+});
