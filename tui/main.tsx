@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { messageOf } from "../lib/errors.js";
+import { compileAddressPattern } from "../lib/net/address-pattern.js";
 import { version } from "../lib/program.js";
 import { understandsEscapes } from "../lib/terminal.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
@@ -87,6 +88,7 @@ async function main(flags: Flags): Promise<void> {
     return;
   }
   const isPlain = flags.plain === true || !understandsEscapes(process.env);
+  compileAddressPattern();
   let connections: ContextOpener | undefined;
   try {
     const logFile = flags.logFile ?? defaultLogFile(process.env);

@@ -7,6 +7,8 @@ const byPlural = new Map<string, Kind>();
 const byType = new Map<string, Kind>();
 const byWord = new Map<string, Kind>();
 const rules = new Map<string, MethodRule>();
+/** Paths by kind and verb. */
+const pathsByVerb = new Map<string, string[]>();
 
 /** More kinds and the methods of their services, in the form that `npm run gen` makes. */
 export interface KindAdditions {
@@ -31,7 +33,13 @@ export function addKinds({ kinds, methods }: KindAdditions): void {
   for (const [path, rule] of Object.entries(methods)) {
     if (rules.has(path)) throw new Error(`there is a rule of ${path} already`);
     rules.set(path, rule);
+    const key = verbKey(rule);
+    pathsByVerb.set(key, [...(pathsByVerb.get(key) ?? []), path]);
   }
+}
+
+function verbKey({ kind, verb }: Pick<MethodRule, "kind" | "verb">): string {
+  return `${kind} ${verb}`;
 }
 
 addKinds({ kinds: kindTable, methods: methodTable });
@@ -90,6 +98,11 @@ export function findRule(path: string): MethodRule | undefined {
 export function leavesEvent({ access, verb, reads = false }: MethodRule): boolean {
   if (reads || verb === "get" || verb === "list") return false;
   return access !== "viewer" && access !== "hub";
+}
+
+/** Paths of the methods that do something to resources of a kind. */
+export function methodsOf(kind: string, verb: MethodRule["verb"]): readonly string[] {
+  return pathsByVerb.get(verbKey({ kind, verb })) ?? [];
 }
 
 /** Paths of all methods that have a rule. */

@@ -1,5 +1,5 @@
 import { type AnyMethod, findService } from "./codecs.js";
-import { findRule, type MethodRule, ruledMethods } from "./kinds.js";
+import { findRule, type MethodRule, methodsOf } from "./kinds.js";
 
 /** A method that does to resources of a kind what its name says, whatever the kind. */
 export interface StandardMethod {
@@ -12,12 +12,11 @@ export type StandardVerb = Exclude<MethodRule["verb"], "custom">;
 
 /** The method that lists, gets, creates, updates or deletes resources of a kind; undefined: there is none. */
 export function findStandardMethod(kind: string, verb: StandardVerb): StandardMethod | undefined {
-  for (const path of ruledMethods()) {
+  for (const path of methodsOf(kind, verb)) {
     const rule = findRule(path);
-    if (rule?.kind !== kind || rule.verb !== verb) continue;
     const [, service = ""] = path.split("/");
     const method = Object.values(findService(service) ?? {}).find((each) => each.path === path);
-    if (method !== undefined) return { method, rule };
+    if (rule !== undefined && method !== undefined) return { method, rule };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { exitWhenFlushed } from "../../lib/exit.js";
+import { compileAddressPattern } from "../../lib/net/address-pattern.js";
 import { exitCode } from "./exit-codes.js";
 import { formatError } from "./output/print-error.js";
 import { runCli } from "./run.js";
@@ -29,6 +30,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => undefined);
 
 async function main(): Promise<void> {
+  compileAddressPattern();
   const code = await runCli(process.argv.slice(2), {
     terminal: { input: process.stdin, output: process.stdout },
     errors: process.stderr,

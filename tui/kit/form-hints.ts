@@ -31,6 +31,10 @@ export interface FormHints {
   suggest?(path: string, place: FormPlace): readonly string[] | undefined;
   /** Members of a choice of messages that the host cannot have, with the reason. */
   cannot?(path: string, place: FormPlace): ReadonlyMap<string, string>;
-  /** What the command line says otherwise than field by field. */
-  say?(resource: MessageJson): CommandPart;
+  /**
+   * What the command line says otherwise than field by field.
+   * @param assignmentsOf what the JSON of a message says, field by field, of its type by full name; handed over, since lists of resources are shown
+   *   without the descriptors that it reads.
+   */
+  say?(resource: MessageJson, assignmentsOf: (json: MessageJson, type: string) => readonly string[]): CommandPart;
 }

@@ -2,7 +2,6 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { Host } from "../../../proto/gen/zor/v1/host.js";
 import type { FormHints } from "../../kit/form-hints.js";
 import type { MessageJson } from "../../kit/input/fields.js";
-import { assignmentsOf } from "../../kit/input/say-fields.js";
 
 const drivers = ["qemu", "crun", "docker", "podman", "libvirt"] as const;
 
@@ -48,7 +47,7 @@ export const instanceForm: FormHints = {
     }
     return reasons;
   },
-  say: (resource) => {
+  say: (resource, assignmentsOf) => {
     const spec = asMessage(resource["spec"]);
     const driver = drivers.find((name) => spec[name] !== undefined);
     if (driver === undefined) return { words: [], flags: [], rest: resource };

@@ -27,7 +27,7 @@ function wordsOf(form: Form, change: ResourceChange): readonly [string, ...strin
     const texts = change.paths.map((path) => `${path}=${valueAt(json, path)}`);
     return ["zor", "set", kind.singular, name, ...texts];
   }
-  const { words, flags, rest } = hints.say?.(json) ?? { words: [], flags: [], rest: json };
+  const { words, flags, rest } = hints.say?.(json, assignmentsOf) ?? { words: [], flags: [], rest: json };
   const { labels = {}, annotations = {}, ...others } = rest;
   // What of the spec is said by words and flags leaves nothing of it.
   if (isMessage(others["spec"]) && Object.keys(others["spec"]).length === 0) delete others["spec"];
