@@ -3,6 +3,7 @@ import { nearest } from "../../../lib/nearest.js";
 import type { Command } from "../../kit/keys/command.js";
 import type { Row } from "../../kit/row.js";
 import type { Program } from "../program.js";
+import { rowHere } from "../row-here.js";
 import { canBe, openClone, openEdit, openNew } from "./open.js";
 
 /** The commands that open forms. */
@@ -51,7 +52,7 @@ export function formCommands(program: Program): readonly Command[] {
       changes: true,
       when: () => canBe("update", here()),
       run: () => {
-        const row = model.screen.subject();
+        const row = rowHere(model, "edit");
         if (row !== undefined) openEdit(program, row);
       },
     },
@@ -64,7 +65,7 @@ export function formCommands(program: Program): readonly Command[] {
       changes: true,
       when: () => canBe("create", here()),
       run: () => {
-        const row = model.screen.subject();
+        const row = rowHere(model, "clone");
         if (row !== undefined) openClone(program, row);
       },
     },

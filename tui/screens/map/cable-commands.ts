@@ -6,6 +6,7 @@ import type { Row } from "../../kit/row.js";
 import { targetsOf } from "../../kit/screen.js";
 import { openEdit, openNew } from "../form/open.js";
 import type { Program } from "../program.js";
+import { rowHere } from "../row-here.js";
 import { type CableEnd, canEnd, endText, freeEnds, joiningOf } from "./joining.js";
 
 /** Marks an end of a cable; with one marked, draws the cable from there to this one. */
@@ -42,7 +43,7 @@ export function cableCommands(program: Program): readonly Command[] {
       changes: true,
       when: () => canEnd(model.fleet, model.screen.kind?.kind ?? ""),
       run: () => {
-        const row = model.screen.subject();
+        const row = rowHere(model, "draw a cable from");
         if (row !== undefined) markEnd(program, row);
       },
     },

@@ -259,6 +259,9 @@ export class TableScreen implements Screen {
     const { model } = this.#program;
     // Marks are for what can be acted on.
     const isMarkable = () => this.kind.actions.length > 0;
+    const mark = (how: () => void) => (): void => {
+      if (rowHere(model, "mark") !== undefined) how();
+    };
     return [
       ...moveCommands({
         move: (by) => table.move(by, model.nowMs),
@@ -295,9 +298,7 @@ export class TableScreen implements Screen {
         group: "Act",
         hint: { word: "mark", rank: 9 },
         when: isMarkable,
-        run: () => {
-          if (rowHere(model, "mark") !== undefined) table.toggleMark(model.nowMs);
-        },
+        run: mark(() => table.toggleMark(model.nowMs)),
       },
       {
         id: "table.mark-all",
@@ -305,7 +306,7 @@ export class TableScreen implements Screen {
         title: "mark all rows the filter shows, or none",
         group: "Act",
         when: isMarkable,
-        run: () => table.toggleAllMarks(model.nowMs),
+        run: mark(() => table.toggleAllMarks(model.nowMs)),
       },
       {
         id: "table.mark-range",
@@ -313,7 +314,7 @@ export class TableScreen implements Screen {
         title: "mark all rows from the last mark to here",
         group: "Act",
         when: isMarkable,
-        run: () => table.markRange(model.nowMs),
+        run: mark(() => table.markRange(model.nowMs)),
       },
       {
         id: "table.mark-others",
@@ -321,7 +322,7 @@ export class TableScreen implements Screen {
         title: "mark what is not marked, and the other way round",
         group: "Act",
         when: isMarkable,
-        run: () => table.invertMarks(model.nowMs),
+        run: mark(() => table.invertMarks(model.nowMs)),
       },
       {
         id: "table.faults",

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Command } from "../../../../tui/kit/keys/command.js";
 import type { Prompt } from "../../../../tui/kit/prompt.js";
 import { everyCommand } from "../../../../tui/screens/every-command.js";
+import { tuiKinds } from "../../../../tui/kinds/index.js";
+import { TableScreen } from "../../../../tui/screens/table/table-screen.js";
 import { makeProgram, type TestProgram } from "../program.js";
 import { feedFleet } from "../steps.js";
 
@@ -150,6 +152,9 @@ describe("what may follow a word", () => {
 describe("a key that can do nothing now", () => {
   it.each([
     ["space", "on a table without rows", "nats", "nothing to mark here"],
+    ["E", "on a table without rows", "nats", "nothing to edit here"],
+    ["C", "on a table without rows", "nats", "nothing to clone here"],
+    ["W", "on a table without rows", "taps", "nothing to draw a cable from here"],
     ["enter", "in a menu of nothing", "view", "nothing to choose here"],
     ["ctrl-n", "on a field that is no list", "new lan", "this is no list, which could have one more"],
   ])("says so: %s %s", async (key, _where, typed, said) => {
@@ -159,5 +164,31 @@ describe("a key that can do nothing now", () => {
     await expect.poll(() => model.screen).not.toBe(screen);
     press(key);
     expect(model.notice?.text).toBe(said);
+  });
+});
+
+describe("a key that acts on what is under the cursor", () => {
+  it.each(tuiKinds.map(({ kind }) => kind))("says that there is nothing on an empty table of %ss", (kind) => {
+    const open = (): TestProgram => {
+      const made = makeProgram();
+      made.model.openOnly(new TableScreen(made.program, kind));
+      return made;
+    };
+    const silent = open()
+      // A new one needs nothing that is there.
+      .controller.commands.filter(({ group, keys: [key] }) => group === "Act" && key !== undefined && key !== "n")
+      .filter(({ keys: [chord = ""] }) => {
+        const { press, model, done, gateway } = open();
+        const { screen } = model;
+        press(chord);
+        const { notice, prompt } = model;
+        return (
+          notice === undefined &&
+          prompt === undefined &&
+          model.screen === screen &&
+          done.length + gateway.calls.length === 0
+        );
+      });
+    expect(silent.map(({ keys, title }) => `${keys[0] ?? ""}: ${title}`)).toEqual([]);
   });
 });
