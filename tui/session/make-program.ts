@@ -1,5 +1,5 @@
-import { counted } from "../../lib/words.js";
 import type { Log } from "../../lib/log.js";
+import { counted } from "../../lib/words.js";
 import { Controller, type FirstScreen } from "../app/controller.js";
 import { keyFaults } from "../app/keymap-text.js";
 import { runBehind, runProgram } from "../client/run-program.js";
@@ -17,8 +17,8 @@ import type { EditedText } from "../screens/form/changes.js";
 import { Cabling } from "../screens/map/cabling.js";
 import type { Mouse, Program } from "../screens/program.js";
 import { type ActionRunner, Requests } from "../screens/requests.js";
-import { TableScreen } from "../screens/table/table-screen.js";
 import { Rollouts } from "../screens/rollout/rollouts.js";
+import { TableScreen } from "../screens/table/table-screen.js";
 import { Forwards } from "../screens/ways/forwards.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
@@ -147,7 +147,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     olderEvents: (given) => gateway.olderEvents(given),
     openTable: (kind, scope) => model.push(new TableScreen(program, kind, scope)),
     runZor: (words) => suspend(() => runHere(words)),
-    rollouts: new Rollouts(model, (...given) => gateway.rollOut(...given), signal),
+    rollouts: new Rollouts(model, (...given) => gateway.rollOut(...given), { notes: remembered.rollouts, signal }),
     forwards: new Forwards(model, (...given) => gateway.forward(...given), signal),
     get figures() {
       return gateway.figures;
@@ -172,6 +172,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
           gateway = opened.gateway;
           model.switchTo({ ...session, ...opened.session });
           feed.use(gateway);
+          void program.rollouts.recall();
         };
       },
     },
@@ -207,7 +208,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
       const left = program.rollouts.running.reduce((count, rollout) => count + rollout.left, 0);
       if (left === 0 || model.prompt?.type === "question") void leave();
       else {
-        const title = `quit, and break off what is done to ${counted(left, "host")}; run again, it goes on`;
+        const title = `quit, and break off what is done to ${counted(left, "host")}; the next run offers to go on`;
         model.prompt = { type: "question", text: "", title, yes: () => void leave(), no: () => undefined };
         model.changed();
       }
@@ -285,6 +286,7 @@ export function makeProgram(options: TuiOptions, session: Session, seat: Seat): 
     controller = new Controller(program, first);
     const place = remembered.placeOf(session.context);
     if (place !== undefined && (first.line ?? "") === "") model.say(`you left at :${place}; \` goes there`);
+    void program.rollouts.recall();
     return controller;
   };
   return { program, feed, readSettings, open };

@@ -1,8 +1,9 @@
 import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { readIfExists, writeFileAtomic } from "../../lib/files.js";
 import { TypedLines } from "../kit/recall.js";
+import { RolloutNotes } from "./rollout-notes.js";
 
 /** Lines kept of each sort. */
 const mostLines = 500;
@@ -19,8 +20,10 @@ type Kept = z.output<typeof schema>;
 /** Prompts whose lines are kept. */
 export type RememberedSort = "command" | "filter";
 
-/** What the program remembers from run to run: what was typed, and where each context was left. */
+/** What the program remembers from run to run: what was typed, where each context was left, and what was being done to hosts. */
 export class Remembered {
+  /** In a directory beside it. */
+  readonly rollouts: RolloutNotes;
   readonly #path: string | undefined;
   readonly #lines: Readonly<Record<RememberedSort, TypedLines>>;
   #places: Readonly<Record<string, string>>;
@@ -28,6 +31,7 @@ export class Remembered {
 
   constructor(path?: string, { commands, filters, places }: Kept = { commands: [], filters: [], places: {} }) {
     this.#path = path;
+    this.rollouts = new RolloutNotes(path === undefined ? undefined : join(dirname(path), "rollouts"));
     this.#lines = { command: new TypedLines(mostLines, commands), filter: new TypedLines(mostLines, filters) };
     this.#places = places;
   }

@@ -3,21 +3,22 @@ import "../../../lib/kinds/comments.js";
 import { pino } from "pino";
 import { Controller } from "../../../tui/app/controller.js";
 import { tuiKinds } from "../../../tui/kinds/index.js";
+import type { TuiKind } from "../../../tui/kit/kind.js";
 import { KindTable } from "../../../tui/kit/kind-table.js";
 import { Model, type Session } from "../../../tui/kit/model.js";
-import type { TuiKind } from "../../../tui/kit/kind.js";
 import type { Screen } from "../../../tui/kit/screen.js";
-import type { Program } from "../../../tui/screens/program.js";
-import { TerminalMouse } from "../../../tui/session/mouse.js";
-import { Cabling } from "../../../tui/screens/map/cabling.js";
-import { Rollouts } from "../../../tui/screens/rollout/rollouts.js";
-import { Forwards } from "../../../tui/screens/ways/forwards.js";
 import { Captures } from "../../../tui/screens/captures.js";
-import { Remembered } from "../../../tui/settings/remembered.js";
-import { Settings } from "../../../tui/settings/settings.js";
 import { Consoles } from "../../../tui/screens/console/consoles.js";
+import { Cabling } from "../../../tui/screens/map/cabling.js";
+import type { Program } from "../../../tui/screens/program.js";
 import { Requests } from "../../../tui/screens/requests.js";
+import { Rollouts } from "../../../tui/screens/rollout/rollouts.js";
 import { TableScreen } from "../../../tui/screens/table/table-screen.js";
+import { Forwards } from "../../../tui/screens/ways/forwards.js";
+import { TerminalMouse } from "../../../tui/session/mouse.js";
+import { Remembered } from "../../../tui/settings/remembered.js";
+import { RolloutNotes } from "../../../tui/settings/rollout-notes.js";
+import { Settings } from "../../../tui/settings/settings.js";
 import { FakeGateway } from "../../fakes/fleet-gateway.js";
 
 /** The terminal program without a terminal. */
@@ -45,6 +46,7 @@ export function makeProgram(
   session: Partial<Session> = {},
   kinds: readonly TuiKind[] = tuiKinds,
   settings = new Settings(),
+  notes = new RolloutNotes(),
 ): TestProgram {
   const clock = { nowMs: 1_700_000_000_000 };
   const model = new Model(
@@ -109,7 +111,7 @@ export function makeProgram(
     runZor: async (words) => {
       done.push(`zor ${words.join(" ")}`);
     },
-    rollouts: new Rollouts(model, (...given) => gateway.rollOut(...given), signal),
+    rollouts: new Rollouts(model, (...given) => gateway.rollOut(...given), { notes, signal }),
     forwards: new Forwards(model, (...given) => gateway.forward(...given), signal),
     figures: gateway.figures,
     waves: gateway.waves,

@@ -1,3 +1,5 @@
+import { messageOf } from "../../../lib/errors.js";
+import { counted } from "../../../lib/words.js";
 import type { Command } from "../../kit/keys/command.js";
 import { type PickLine, PickPage } from "../../kit/pick-page.js";
 import type { Row } from "../../kit/row.js";
@@ -117,13 +119,59 @@ export class RolloutScreen implements Screen {
         hint: { word: "again", rank: 5 },
         changes: true,
         dangerous: true,
-        when: () => !rollout.isRunning,
-        run: () =>
-          this.#asked(`${rollout.verb} ${rollout.argv.join(" ")} once more`, () =>
-            program.model.push(new RolloutScreen(program, program.rollouts.begin(rollout.verb, rollout.argv))),
-          ),
+        when: () => !rollout.isRunning && program.rollouts.isHere(rollout),
+        run: () => this.#asked(`${rollout.verb} ${rollout.argv.join(" ")} once more`, () => void this.#again()),
+      },
+      {
+        id: "rollout.forget",
+        keys: ["x"],
+        title: "forget what was broken off: no later run offers to go on with it",
+        group,
+        hint: { word: "forget", rank: 6 },
+        changes: true,
+        dangerous: true,
+        when: () => rollout.isBrokenOff,
+        run: () => this.#asked(`forget this ${rollout.verb}; hosts stay as they are`, () => void this.#forget()),
       },
     ];
+  }
+
+  async #again(): Promise<void> {
+    const { model, rollouts } = this.#program;
+    await this.#tried(async () => {
+      const { isBrokenOff } = this.#rollout;
+      const begun = await rollouts.again(this.#rollout);
+      if (begun === undefined) return;
+      // What it goes on with is not left to go back to.
+      if (isBrokenOff && model.screen === this) model.pop();
+      model.push(new RolloutScreen(this.#program, begun));
+    });
+  }
+
+  async #forget(): Promise<void> {
+    const { model, rollouts } = this.#program;
+    await this.#tried(async () => {
+      if (!(await rollouts.forget(this.#rollout))) return;
+      if (model.screen === this) model.pop();
+      model.say(`the ${this.#rollout.verb} that was broken off is forgotten`);
+    });
+  }
+
+  async #tried(work: () => Promise<void>): Promise<void> {
+    const { model } = this.#program;
+    try {
+      await work();
+    } catch (error) {
+      model.complain("tui.rollout_not_removed", "", `what is noted of it: ${messageOf(error)}`);
+    }
+    model.changed();
+  }
+
+  #trouble(): string {
+    const { question, isBrokenOff, left } = this.#rollout;
+    if (question !== undefined) return `it asks: ${question.prompt}; a answers`;
+    if (!isBrokenOff) return "";
+    return `broken off with ${counted(left, "host")} to do: r goes on, x forgets it`;
   }
 
   #asked(title: string, yes: () => void): void {
@@ -133,17 +181,16 @@ export class RolloutScreen implements Screen {
 
   #lines(): readonly PickLine[] {
     const { model } = this.#program;
-    const { said, notes, question } = this.#rollout;
+    const { said, notes } = this.#rollout;
     const wave = this.#rollout.asWave();
     const width = this.#width;
-    const trouble = question === undefined ? "" : `it asks: ${question.prompt}; a answers`;
     const aside = (text: string): PickLine => ({
       line: cutLine([{ text: `   ${plainText(text)}`, tone: "dim" }], width),
     });
     const head: readonly PickLine[] =
       wave.items.length === 0
         ? [{ line: [{ text: this.#rollout.isRunning ? " looking ..." : " nothing was begun", tone: "dim" }] }]
-        : waveLines(wave, { width, hubMs: model.nowMs, trouble });
+        : waveLines(wave, { width, hubMs: model.nowMs, trouble: this.#trouble() });
     const rest = [...notes, ...said];
     return [
       ...head,

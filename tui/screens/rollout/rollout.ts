@@ -85,6 +85,11 @@ export class Rollout {
     return [...this.#hosts.values()].filter(({ end }) => end === undefined).length;
   }
 
+  /** Number of hosts that are. */
+  get through(): number {
+    return this.#hosts.size - this.left;
+  }
+
   /** What it said besides its steps, the latest last. */
   get said(): readonly string[] {
     return this.#said;
@@ -95,11 +100,28 @@ export class Rollout {
     return [...this.#hosts].flatMap(([host, { end }]) => (end?.notes ?? []).map((note) => `${host}: ${note}`));
   }
 
-  /** Takes in a line that its program told. */
-  take(line: string, nowMs: number): void {
+  /** Number of hosts that what is done was done to. */
+  get done(): number {
+    return [...this.#hosts.values()].filter(({ end }) => end !== undefined && end.error === "" && end.text !== notBegun)
+      .length;
+  }
+
+  /** Its program ended while hosts were to be seen to, and nobody wanted that: begun once more, it goes on. */
+  get isBrokenOff(): boolean {
+    return !this.isRunning && !this.#isCancelled && this.left > 0;
+  }
+
+  /** Takes in a line that its program told. True: it says how far it is, other than a number in what is being done. */
+  take(line: string, nowMs: number): boolean {
     const told = lineSchema.safeParse(parsed(line));
-    if (!told.success) this.hear(line);
-    else this.#take(told.data, nowMs);
+    if (!told.success) {
+      this.hear(line);
+      return false;
+    }
+    const { data } = told;
+    const isSame = "step" in data && withoutNumbers(this.#hosts.get(data.host)?.step) === withoutNumbers(data.step);
+    this.#take(data, nowMs);
+    return !("asks" in data) && !isSame;
   }
 
   /** Keeps what else it said. */
@@ -108,8 +130,9 @@ export class Rollout {
     if (this.#said.length > mostSaid) this.#said.shift();
   }
 
-  end(code: number): void {
-    this.#code = code;
+  /** Its program is gone. @param code with which it ended; undefined: nobody saw that. */
+  end(code: number | undefined): void {
+    this.#code = code ?? 1;
     this.#isPaused = false;
     this.question = undefined;
   }
@@ -168,6 +191,11 @@ function itemOf({ step, beganMs, end }: HostNow, isRunning: boolean) {
     state: isFailed ? WaveItemState.WAVE_ITEM_STATE_FAILED : WaveItemState.WAVE_ITEM_STATE_SUCCEEDED,
     ...{ beginTime, endTime, error: { message: isFailed ? end.error : end.text } },
   };
+}
+
+/** "sends 12 MB" is what "sends 13 MB" is. */
+function withoutNumbers(step = ""): string {
+  return step.replace(/\d+/g, "");
 }
 
 function parsed(line: string): unknown {

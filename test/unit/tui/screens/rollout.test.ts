@@ -1,5 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { messageLines } from "../../../../tui/app/footer.js";
+import { RolloutNotes } from "../../../../tui/settings/rollout-notes.js";
 import { eventually } from "../../../helpers/eventually.js";
 import { makeProgram, type TestProgram, textOf } from "../program.js";
 import { feedFleet } from "../steps.js";
@@ -7,8 +11,8 @@ import { feedFleet } from "../steps.js";
 const begins = { hosts: ["alpha", "beta", "gamma"], canaries: 1, maxParallel: 2, maxFailures: 1 };
 
 /** An upgrade of three hosts, begun from the keyboard. */
-function onUpgrade(): TestProgram {
-  const program = makeProgram();
+function onUpgrade(notes?: RolloutNotes): TestProgram {
+  const program = makeProgram({}, undefined, undefined, notes);
   feedFleet(program.model, { hosts: 2, instancesPerHost: 1, nowMs: program.model.nowMs });
   program.press(":", ..."upgrade alpha beta gamma --canary 1", "enter");
   return program;
@@ -79,8 +83,8 @@ describe("hosts that are upgraded", () => {
     expect(shown(program)).toContain("○ cancelled");
     expect(shown(program)).toContain("2 not begun: it was cancelled");
     press("r", "y");
-    expect(gateway.calls.at(-1)).toBe("zor host upgrade alpha beta gamma --canary 1 --steps");
-    expect(shown(program)).toContain("looking");
+    await eventually(() => expect(gateway.calls.at(-1)).toBe("zor host upgrade alpha beta gamma --canary 1 --steps"));
+    await eventually(() => expect(shown(program)).toContain("looking"));
   });
 
   it("are asked about: passwords, which nobody sees, and keys of servers; later where something else is typed", () => {
@@ -133,5 +137,108 @@ describe("hosts that are upgraded", () => {
     press(":", ..."install x", "enter");
     expect([done, gateway.calls]).toEqual([[], []]);
     expect(model.notice?.text).toContain("there is no command");
+  });
+});
+
+describe("hosts that were being upgraded when the program was killed", () => {
+  let directory: string;
+  const directories: string[] = [];
+  beforeEach(async () => {
+    directory = join(await mkdtemp(join(tmpdir(), "zt-rollouts-")), "rollouts");
+    directories.push(directory);
+  });
+  afterAll(async () => {
+    for (const each of directories) await rm(join(each, ".."), { recursive: true });
+  });
+
+  /** Notes of a program that is gone since: there is no such process. */
+  const killed = (): RolloutNotes => new RolloutNotes(directory, async () => ({ pid: 2 ** 30, startTicks: "1" }));
+  const files = async (): Promise<readonly string[]> => readdir(directory).catch(() => []);
+  /** What is in the only file. */
+  const noted = async (): Promise<string> => {
+    const [file = ""] = await files();
+    return readFile(join(directory, file), "utf8");
+  };
+
+  /** One of three hosts is done, one under way, when the program ends; the next one runs. */
+  async function cutOff(): Promise<TestProgram> {
+    const program = onUpgrade(killed());
+    tell(program, { begins }, { host: "alpha", step: "connects" }, through("alpha", {}));
+    tell(program, { host: "beta", step: "sends 12 MB" }, { asks: "secret", prompt: "sudo password" });
+    await eventually(async () => expect(await noted()).toContain("sends 12 MB"));
+    program.end();
+    const [file = ""] = await files();
+    await appendFile(join(directory, file), '{"atMs":1,"li');
+    const next = makeProgram({}, undefined, undefined, new RolloutNotes(directory));
+    await next.program.rollouts.recall();
+    return next;
+  }
+
+  it("are told of in the next run, as far as it was, and gone on with: then no later run tells of it", async () => {
+    const next = await cutOff();
+    expect(next.model.notice?.text).toBe("upgrade of hosts was broken off, 1 of 3 done; :rollout goes on");
+    next.press(":", ..."rollout", "enter");
+    const text = shown(next);
+    expect(text).toContain("! broken off with 2 hosts to do: r goes on, x forgets it");
+    expect(text).toMatch(/\? unconfirmed \(1\)[\s\S]*beta +.*sends 12 MB[\s\S]*not begun \(1\)[\s\S]*gamma/);
+    expect(text).toMatch(/done \(1\)[\s\S]*alpha +12s {2}upgraded/);
+    next.press("r", "y");
+    await eventually(() =>
+      expect(next.gateway.calls).toEqual(["zor host upgrade alpha beta gamma --canary 1 --steps"]),
+    );
+    tell(next, { begins }, ...begins.hosts.map((host) => through(host, {})));
+    next.gateway.rollout?.end(0);
+    await eventually(async () => expect(await files()).toEqual([]));
+    expect(shown(next)).toContain("3 of 3 done");
+    const third = makeProgram({}, undefined, undefined, new RolloutNotes(directory));
+    await third.program.rollouts.recall();
+    expect(third.model.notice).toBeUndefined();
+  });
+
+  it("are not told of in another context, are not gone on with by two, and are forgotten when that is asked for", async () => {
+    const next = await cutOff();
+    const other = makeProgram({ context: "paris" }, undefined, undefined, new RolloutNotes(directory));
+    await other.program.rollouts.recall();
+    expect(other.model.notice).toBeUndefined();
+    const beside = makeProgram({}, undefined, undefined, new RolloutNotes(directory));
+    await beside.program.rollouts.recall();
+    next.press(":", ..."rollout", "enter", "x", "n");
+    expect(await files()).toHaveLength(1);
+    next.press("x", "y");
+    await eventually(() => expect(next.model.notice?.text).toContain("forgotten"));
+    expect(await files()).toEqual([]);
+    beside.press(":", ..."rollout", "enter", "r", "y");
+    await eventually(() => expect(beside.model.notice?.text).toContain("another zor tui"));
+    expect(beside.gateway.calls).toEqual([]);
+  });
+
+  it("keep no secrets and no counts, are left alone while their program runs, and damage is no fault", async () => {
+    const program = onUpgrade(new RolloutNotes(directory));
+    tell(program, { begins }, { asks: "secret", prompt: "sudo password" });
+    program.press(..."pw", "enter");
+    for (const done of [1, 2, 3]) tell(program, { host: "alpha", step: `sends ${done} MB` });
+    tell(program, { host: "alpha", step: "starts" });
+    await eventually(async () => expect(await noted()).toContain("starts"));
+    expect(await noted()).not.toMatch(/pw|asks|sends [23] MB/);
+    const beside = makeProgram({}, undefined, undefined, new RolloutNotes(directory));
+    await beside.program.rollouts.recall();
+    expect(beside.model.notice).toBeUndefined();
+    await writeFile(join(directory, "torn.jsonl"), '{"context":"te');
+    await beside.program.rollouts.recall();
+    expect([beside.model.notice, (await files()).length]).toEqual([undefined, 1]);
+    program.gateway.rollout?.end(2);
+    await eventually(() => expect(program.model.notice?.text).toContain(":rollout shows it"));
+    // Broken off though the program runs: this one and a later one can go on with it.
+    expect(shown(program)).toContain("broken off with 3 hosts to do");
+  });
+
+  it("are upgraded all the same when nothing can be noted, which is said once", async () => {
+    await writeFile(directory, "no directory");
+    const program = onUpgrade(new RolloutNotes(directory));
+    await eventually(() => expect(program.model.notice?.text).toContain("cannot be kept for a next run"));
+    tell(program, { begins }, ...begins.hosts.map((host) => through(host, {})));
+    program.gateway.rollout?.end(0);
+    await eventually(() => expect(shown(program)).toContain("3 of 3 done"));
+    expect([...program.model.messages.all].filter(({ text }) => text.includes("cannot be kept"))).toHaveLength(1);
   });
 });
