@@ -1,5 +1,5 @@
-import type { Figure } from "../../proto/gen/zor/v1/figures.js";
-import { allFigures, figureNamed } from "../figures/figure-table.js";
+import { Figure } from "../../proto/gen/zor/v1/figures.js";
+import { allFigures, figureNamed, findFigure } from "../figures/figure-table.js";
 import { measuredKinds } from "../figures/subject-kind.js";
 import type { Unit } from "./quantity.js";
 
@@ -77,6 +77,23 @@ export function figureWordOf(kind: string, word: string): FigureWord | undefined
   const info = figureNamed(own ?? word.replaceAll(".", "-").replaceAll("_", "-"));
   if (info === undefined) return undefined;
   return { figure: info.figure, unit: unitOfFigure(info.unit) };
+}
+
+/**
+ * How queries name a figure of a kind, and how much more of the figure's own unit each number has that they give; undefined: they have no word for it.
+ */
+export function figureField(
+  kind: string,
+  figure: Figure,
+): { readonly word: string; readonly factor: number } | undefined {
+  // The field of a host says the same, in whole ones.
+  if (kind === "host" && figure === Figure.FIGURE_LOAD) return { word: "load", factor: 100 };
+  const own = findFigure(figure)?.word;
+  if (own === undefined) return undefined;
+  const [short] = Object.entries(figureWords).find(([, each]) => each === own) ?? [];
+  const word = short ?? own.replaceAll("-", ".");
+  const found = shortPathsOf(kind, word) === undefined ? figureWordOf(kind, word) : undefined;
+  return found?.figure === figure ? { word, factor: 1 / found.unit.factor } : undefined;
 }
 
 /** Words for figures of a kind. */

@@ -4,6 +4,7 @@ import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.j
 import type { FleetStep } from "../../tui/kit/fleet/fleet-step.js";
 import type { FigureHistory } from "../../proto/gen/zor/v1/figures_service.js";
 import { busyOf } from "../../tui/kit/busy/busy.js";
+import { orderBy, rankedOf } from "../../tui/kit/usage/ranking.js";
 import type { FiguresSource, SeenFigures } from "../../tui/screens/usage/figures-source.js";
 import type { FleetGateway } from "../../tui/session/gateway.js";
 import type { LogLine } from "../../tui/kit/text/log-lines.js";
@@ -19,6 +20,9 @@ import type { Row } from "../../tui/kit/row.js";
 
 /** What a log says next, or is waited for. */
 type LogStep = string | LogLine | (() => Promise<void>);
+
+/** What is used; nothing is said of hosts: all answer. */
+type UsedNow = Pick<SeenFigures, "all" | "trouble"> & Partial<SeenFigures>;
 
 /** A gateway that records what is asked of it. */
 export class FakeGateway implements FleetGateway {
@@ -119,24 +123,46 @@ export class FakeGateway implements FleetGateway {
   }
 
   /** What is used now, told once to each who watches; and what was. */
-  used: SeenFigures = { all: [], trouble: "" };
+  used: UsedNow = { all: [], trouble: "" };
+  /** Tells those who watch that this is used now. */
+  tellUsed(used: UsedNow): void {
+    for (const tell of [...this.#watchers]) tell(used);
+  }
+  readonly #watchers = new Set<(used: UsedNow) => void>();
   history: readonly FigureHistory[] = [];
   readonly figures: FiguresSource = {
-    watch: async (onNews, signal) => {
-      this.calls.push("watch figures");
-      if (this.failure !== undefined) throw this.failure;
-      onNews(this.used);
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-      this.calls.push("figures left");
+    watch: async ({ names }, onNews, signal) => {
+      const tell = (used: UsedNow): void => {
+        const all = [...used.all].filter(({ name }) => names.includes(name));
+        const told = new Map(all.map(({ host }) => [host, { silent: "" }]));
+        onNews({ isLost: false, hosts: told, ...used, all });
+      };
+      await this.#watchUsed(`figures of ${names.join(" ")}`, tell, signal);
+    },
+    watchRanked: async (look, onNews, signal) => {
+      const { kind, parent, query, text, from, count, anchor } = look;
+      const which = [parent, query, text, anchor].filter((each) => each !== "").join(", ");
+      const tell = ({ all, trouble }: UsedNow): void => onNews(rankedOf(all, look, trouble));
+      await this.#watchUsed(`${kind} by ${orderBy(kind, look.order)}, ${count} from ${from}: ${which}`, tell, signal);
     },
     watchBusiest: (figures, onNews, signal) =>
-      this.figures.watch(({ all, trouble }) => onNews(busyOf(all, figures, trouble)), signal),
+      this.#watchUsed("figures", ({ all, trouble }) => onNews(busyOf(all, figures, trouble)), signal),
     readHistory: async (name, { startMs, endMs }) => {
       this.calls.push(`history ${name} ${(endMs - startMs) / 60_000} min`);
       if (this.failure !== undefined) throw this.failure;
       return this.history;
     },
   };
+
+  async #watchUsed(what: string, tell: (used: UsedNow) => void, signal: AbortSignal): Promise<void> {
+    this.calls.push(`watch ${what}`);
+    if (this.failure !== undefined) throw this.failure;
+    tell(this.used);
+    this.#watchers.add(tell);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    this.#watchers.delete(tell);
+    this.calls.push(`left ${what}`);
+  }
 
   /** What passes, as the test says it. */
   readonly passing: FrameWatch[] = [];

@@ -32,6 +32,11 @@ export class FollowedFigures {
   #decoder = new FigureDecoder();
   #trouble = "";
 
+  /** The server does not answer: all is as it was before. */
+  get isLost(): boolean {
+    return this.#trouble !== "";
+  }
+
   /** All that are known. */
   get decoder(): FigureDecoder {
     return this.#decoder;

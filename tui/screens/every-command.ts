@@ -82,7 +82,12 @@ function silenced(program: Program): Program {
     screens: { ...program.screens, open: () => noScreen },
     frames: { ...program.frames, watch: async () => "" },
     waves: { ...program.waves, watch: async () => undefined },
-    figures: { watch: async () => undefined, watchBusiest: async () => undefined, readHistory: async () => [] },
+    figures: {
+      watch: async () => undefined,
+      watchRanked: async () => undefined,
+      watchBusiest: async () => undefined,
+      readHistory: async () => [],
+    },
   };
 }
 

@@ -1,18 +1,20 @@
-import { status } from "@grpc/grpc-js";
-import { ZorError } from "../../lib/errors.js";
+import { toDuration } from "../../lib/duration.js";
 import type { Connection } from "../../lib/grpc/connection.js";
 import {
   FiguresServiceService,
   ReadHistoryRequest,
   WatchFiguresRequest,
 } from "../../proto/gen/zor/v1/figures_service.js";
+import { Figure } from "../../proto/gen/zor/v1/figures.js";
 import { LinkServiceService } from "../../proto/gen/zor/v1/link_service.js";
 import { LogSource } from "../../proto/gen/zor/v1/log_service.js";
 import { nodePath, programPath } from "../../lib/program.js";
 import { eventsDuring } from "../client/events-during.js";
 import { OlderEvents } from "../client/older-events.js";
 import { watchBusiest } from "../client/busiest.js";
-import { busyOf } from "../kit/busy/busy.js";
+import { hasNoViews, watchRanked } from "../client/ranked.js";
+import { busyOf, trafficFigures } from "../kit/busy/busy.js";
+import { rankedOf } from "../kit/usage/ranking.js";
 import { attachConsole } from "../client/console.js";
 import { openPaneConsole } from "../client/console-pane.js";
 import { openPaneShell } from "../client/shell-pane.js";
@@ -25,10 +27,9 @@ import { watchFleet } from "../client/watch.js";
 import { readableLogLine } from "../kit/text/json-log-line.js";
 import { type LogLine, LogLines } from "../kit/text/log-lines.js";
 import { shortName } from "../kit/resource-name.js";
-import { shownFigures } from "../kit/top/views.js";
 import { isShell } from "../screens/console/console-session.js";
 import type { FollowOptions } from "../screens/program.js";
-import type { FiguresSource } from "../screens/usage/figures-source.js";
+import type { FiguresSource, SeenFigures } from "../screens/usage/figures-source.js";
 import { createMachineScreens } from "./machine-screens.js";
 import { runWave } from "./run-wave.js";
 import { createWaveSource } from "./wave-source.js";
@@ -37,25 +38,45 @@ import type { FleetGateway } from "./gateway.js";
 /** Longest time a call may take; starting a machine under emulation is slow. */
 const callTimeoutMs = 60_000;
 
+/** What is on the screen is told that often; hubs measure for queries as often. */
+const figuresEveryMs = 2000;
+
 /** Lines of a log that are shown first, at most. */
 const firstLines = 1000;
 
 function createFiguresSource(connection: Connection): FiguresSource {
-  const watch: FiguresSource["watch"] = async (onNews, signal) => {
+  const follow = async (
+    wanted: Partial<WatchFiguresRequest>,
+    onNews: (seen: SeenFigures) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const followed = new FollowedFigures();
-    const tell = (): void => onNews({ all: followed.decoder.all(), trouble: followed.trouble });
-    const request = WatchFiguresRequest.fromPartial({ figures: [...shownFigures] });
+    const tell = (): void => {
+      const { decoder, trouble, isLost } = followed;
+      onNews({ all: decoder.all(), hosts: decoder.hosts, trouble, isLost });
+    };
+    const request = WatchFiguresRequest.fromPartial({ ...wanted, interval: toDuration(figuresEveryMs) });
     await followed.follow(connection, request, { signal, onNews: tell, onTrouble: tell });
   };
   return {
-    watch,
+    watch: ({ names, figures }, onNews, signal) => follow({ names: [...names], figures: [...figures] }, onNews, signal),
+    watchRanked: async (look, onNews, signal) => {
+      try {
+        await watchRanked(connection, look, { onNews, signal });
+      } catch (error) {
+        if (!hasNoViews(error)) throw error;
+        // An agent has no views, and only what it measures itself.
+        const wanted = { kinds: [look.kind], figures: [...look.figures] };
+        await follow(wanted, ({ all, trouble }) => onNews(rankedOf(all, look, trouble)), signal);
+      }
+    },
     watchBusiest: async (figures, onNews, signal) => {
       try {
         await watchBusiest(connection, { figures, onNews, signal });
       } catch (error) {
-        if (!(error instanceof ZorError && error.code === status.UNIMPLEMENTED)) throw error;
-        // An agent has no views, and only what it measures itself.
-        await watch(({ all, trouble }) => onNews(busyOf(all, figures, trouble)), signal);
+        if (!hasNoViews(error)) throw error;
+        const wanted = { kinds: ["host", "instance"], figures: [...figures, ...trafficFigures, Figure.FIGURE_CPU] };
+        await follow(wanted, ({ all, trouble }) => onNews(busyOf(all, figures, trouble)), signal);
       }
     },
     readHistory: async (name, { startMs, endMs, maxPoints }, signal) => {

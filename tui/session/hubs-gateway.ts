@@ -4,6 +4,7 @@ import type { Event } from "../../proto/gen/zor/v1/event.js";
 import { type Busy, mergedBusy } from "../kit/busy/busy.js";
 import { hubOf, hubsIn, idWithHub, withHub, withoutHub } from "../kit/hubs.js";
 import { shortName } from "../kit/resource-name.js";
+import { mergedRanks, mostRanked, type Ranked } from "../kit/usage/ranking.js";
 import type { Row } from "../kit/row.js";
 import type { Changes, ResourceChange } from "../screens/form/changes.js";
 import type { FiguresSource, SeenFigures } from "../screens/usage/figures-source.js";
@@ -232,20 +233,39 @@ function hubsFigures(parts: readonly HubPart[], of: (name: string) => readonly [
     const failures = settled.filter((each) => each.status === "rejected");
     if (failures.length > 0 && failures.length === settled.length) throw failures[0]?.reason;
   };
-  const said = (hub: string, trouble: string): string => (trouble === "" ? "" : `${hub}: ${trouble}`);
   return {
-    watch: async (onNews, signal) => {
+    watch: async ({ names, figures }, onNews, signal) => {
       const seen = new Map<string, SeenFigures>();
-      const told = (): SeenFigures => ({
-        all: allFigures(seen),
-        trouble: [...seen].flatMap(([hub, { trouble }]) => (trouble === "" ? [] : [said(hub, trouble)])).join("; "),
+      await together(async ({ name: hub, gateway }) => {
+        const own = names.filter((name) => hubOf(name) === hub);
+        if (own.length === 0) return;
+        const wanted = { names: withoutHub(own, hub), figures };
+        await gateway.figures.watch(
+          wanted,
+          (news) => {
+            seen.set(hub, news);
+            onNews(seenTogether(seen));
+          },
+          signal,
+        );
       });
-      await together(({ name, gateway }) =>
-        gateway.figures.watch((news) => {
-          seen.set(name, news);
-          onNews(told());
-        }, signal),
-      );
+    },
+    watchRanked: async (look, onNews, signal) => {
+      const seen = new Map<string, Ranked>();
+      // Which of the first ones come first of all is known here.
+      const first = { from: 0, anchor: "", count: mostRanked };
+      await together(async ({ name: hub, gateway }) => {
+        if (look.parent !== "" && hubOf(look.parent) !== hub) return;
+        const own = { ...look, ...first, parent: withoutHub(look.parent, hub) };
+        await gateway.figures.watchRanked(
+          own,
+          ({ rows, trouble, ...rest }) => {
+            seen.set(hub, { ...rest, rows: withHub(rows, hub), trouble: said(hub, trouble) });
+            onNews(mergedRanks([...seen.values()], look));
+          },
+          signal,
+        );
+      });
     },
     watchBusiest: async (figures, onNews, signal) => {
       const seen = new Map<string, Busy>();
@@ -264,6 +284,26 @@ function hubsFigures(parts: readonly HubPart[], of: (name: string) => readonly [
       const [gateway, bare] = of(name);
       return gateway.figures.readHistory(bare, range, signal);
     },
+  };
+}
+
+/** How what hubs tell is told together. */
+function said(hub: string, trouble: string): string {
+  return trouble === "" ? "" : `${hub}: ${trouble}`;
+}
+
+function seenTogether(seen: ReadonlyMap<string, SeenFigures>): SeenFigures {
+  const hosts = [...seen].flatMap(([hub, part]) =>
+    [...part.hosts].map(([host, { silent }]) => {
+      const why = part.isLost && silent === "" ? part.trouble : silent;
+      return [withHub(host, hub), { silent: why }] as const;
+    }),
+  );
+  return {
+    all: allFigures(seen),
+    hosts: new Map(hosts),
+    trouble: [...seen].flatMap(([hub, { trouble }]) => (trouble === "" ? [] : [said(hub, trouble)])).join("; "),
+    isLost: [...seen.values()].every(({ isLost }) => isLost),
   };
 }
 

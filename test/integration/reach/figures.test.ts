@@ -42,7 +42,7 @@ it("shows what a container burns through the hub, and what it has burnt after a 
 
   const once = await rig.zor("top", "instances", "zt/c1");
   expect(once).toMatchObject({ code: 0, stderr: "" });
-  expect(once.stdout).toMatch(/^NAME +CPU% .*\nzt\/c1 /);
+  expect(once.stdout).toMatch(/^NAME +CORES +CPU% .*\nzt\/c1 /);
   expect((await rig.zor("history", "zt/c1")).stdout).toMatch(/^zt\/c1, .*\ncpu +.* last .* cores/);
 
   await rig.agent.end("SIGKILL");

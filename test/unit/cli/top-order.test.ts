@@ -5,10 +5,10 @@ import { readTopOrder } from "../../../tui/cli/input/top-order.js";
 const filter = "";
 
 it.each([
-  [undefined, "CPU%"],
+  [undefined, "CORES"],
   ["MEM", "MEM"],
   ["cpu,mem", "CPU%, then MEM"],
-  ["LIMIT%, name", "LIMIT%, then NAME"],
+  ["LIMIT%, name", "CPU%, then NAME"],
   ["-MEM,-NAME", "MEM, then NAME, the last first"],
   ["mem desc, in asc", "MEM, then IN/s, the least first"],
 ])("zor top sorts by %s", (sortBy, told) => {
@@ -23,5 +23,7 @@ it("turns round all that is sorted by", () => {
 
 it("names the columns for one that there is not", () => {
   const wrong = (): unknown => readTopOrder("instances", { filter, sortBy: "CPU,MEN" });
-  expect(wrong).toThrow(/"MEN" is no column of instances; did you mean MEM\? There are NAME, CPU%, .* and W-OPS\/s/);
+  expect(wrong).toThrow(
+    /"MEN" is no column of instances; did you mean MEM\? There are NAME, CORES, CPU%, .* and W-OPS\/s/,
+  );
 });

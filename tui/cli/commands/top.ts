@@ -61,13 +61,13 @@ export function define({ program, open }: Registrar): void {
     command,
     `On a terminal it goes on until q is pressed: 1 to 5 and Tab change what is shown, < and > the column that is sorted by, & adds another for
 what is the same by those so far, r turns the order of the last, / takes a filter, arrows and Page Up and Down move. Elsewhere it prints once. With -o json each line is one thing that is measured, with its
-figures in the units of docs/figures.md. CPU% of an instance is of one core, LIMIT% of what it may have.`,
+figures in the units of docs/figures.md. CORES is how many CPUs are kept busy, CPU% the share of what there may be.`,
   );
   withExamples(
     command,
     "zor top",
     "zor top hosts --sort-by MEM",
-    "zor top instances --sort-by LIMIT,MEM,NAME",
+    "zor top instances --sort-by CPU,MEM,NAME",
     "zor top instances alpha/vm1 alpha/vm2",
     "zor top links --filter cable -o json --count 0",
     "zor top hosts --interval 10s",

@@ -22,13 +22,19 @@ export function readTopOrder(
   const given = sort === undefined ? [{ name: view?.sort ?? "NAME" }] : parseSortBy(sort);
   const titles = ["NAME", ...(view?.columns ?? []).map(({ title }) => title)];
   const order = given.map(({ name, isDescending }: SortWord): TopKey => {
-    const title = titles.find((each) => shortTitle(each) === shortTitle(name));
+    const title = titles.find((each) => shortTitle(each) === knownTitle(name));
     if (title === undefined) throw noColumn(word, name, titles);
     // Of figures the most comes first unless something else is said, of names the first.
     const isUsual = isDescending === undefined || isDescending === (title !== "NAME");
     return { title, isReversed: isUsual === reverse };
   });
   return { order, filter };
+}
+
+/** What a column was called before it was called as queries call it. */
+function knownTitle(name: string): string {
+  const title = shortTitle(name);
+  return title === "LIMIT" ? "CPU" : title;
 }
 
 /** "CPU%" and "IN/s" may be written "cpu" and "in". */

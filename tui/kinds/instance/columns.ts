@@ -1,5 +1,5 @@
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
-import { formatMib } from "../../kit/format.js";
+import { formatBytes, formatMib } from "../../kit/format.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
 import {
@@ -11,6 +11,7 @@ import {
   stateColumn,
   wideColumn,
 } from "../../kit/table/columns.js";
+import { figureColumn } from "../../kit/table/figure-column.js";
 import { heardOf, nicsOf } from "./nics.js";
 import { instanceStyle, pendingText, restartText, stateOf } from "./states.js";
 
@@ -31,9 +32,9 @@ const driver: Column<InstanceRow> = {
 
 const cpus: Column<InstanceRow> = {
   id: "cpus",
-  title: "CPU",
-  importance: 5,
-  min: 3,
+  title: "CPUS",
+  importance: 4,
+  min: 4,
   max: 4,
   align: "right",
   sortLetter: "V",
@@ -54,6 +55,19 @@ const memory: Column<InstanceRow> = {
   cell: (row) => ({ text: formatMib(row.resource.spec?.memoryMib ?? 0n) }),
   sortKey: (row) => Number(row.resource.spec?.memoryMib ?? 0n),
 };
+
+const cpu = figureColumn<InstanceRow>("instance", "cpu", {
+  ...{ title: "CPU%", importance: 6, min: 5, sortLetter: "B" },
+  text: (permille) => (permille / 10).toFixed(1),
+});
+
+const used = figureColumn<InstanceRow>("instance", "mem.used", {
+  ...{ title: "USED", importance: 6, min: 6, sortLetter: "R" },
+  text: (bytes, { resource }) => {
+    const given = resource.spec?.memoryMib ?? 0n;
+    return `${formatBytes(Math.round(bytes))}${given === 0n ? "" : `/${formatMib(given)}`}`;
+  },
+});
 
 const lans: Column<InstanceRow> = {
   id: "lans",
@@ -93,6 +107,8 @@ export const instanceColumns: readonly Column<InstanceRow>[] = [
   hostColumn(),
   stateColumn(13, styleOf),
   driver,
+  ...(cpu === undefined ? [] : [cpu]),
+  ...(used === undefined ? [] : [used]),
   cpus,
   memory,
   lans,

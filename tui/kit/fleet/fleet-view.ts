@@ -1,4 +1,5 @@
 import type { Row } from "../row.js";
+import type { Usage } from "../usage/usage.js";
 import type { Follower } from "./follower.js";
 import type { Pending } from "./pending.js";
 
@@ -24,6 +25,8 @@ export interface FleetView {
   pendingOf(name: string): Pending | undefined;
   /** What follows a kind over time. */
   followerOf(kind: string): Follower | undefined;
+  /** What is used now, of what somebody looks at. */
+  readonly usage: Usage;
   /** The hub's clock: ages of its timestamps are measured with this. */
   hubTimeMs(nowMs: number): number;
 }

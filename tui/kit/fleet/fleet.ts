@@ -7,6 +7,7 @@ import type { Presence, TuiKind } from "../kind.js";
 import { type KindTable, pluralOf } from "../kind-table.js";
 import { idOf } from "../resource-name.js";
 import type { Row } from "../row.js";
+import { type Used, Usage } from "../usage/usage.js";
 import { EventRate } from "./event-rate.js";
 import type { FleetStep } from "./fleet-step.js";
 import type { FleetView } from "./fleet-view.js";
@@ -33,6 +34,7 @@ export class Fleet implements FleetView {
   readonly kinds: KindTable;
   /** Identity of who looks, at each hub; "" of one hub alone. Of a hub that is not there nobody can tell what is one's own. */
   own: ReadonlyMap<string, string> = new Map();
+  readonly usage = new Usage();
   readonly #tables = new Map<string, Table>();
   /** By type URL. */
   readonly #kindsByType = new Map<string, TuiKind>();
@@ -217,6 +219,8 @@ export class Fleet implements FleetView {
       for (const name of [...table.rows()].map((row) => row.name)) this.#remove(kind, name);
     }
     this.#pending.clear();
+    this.usage.show(new Map());
+    this.usage.rank(new Map());
     this.#hubs.forget();
     [this.#loaded, this.#inSnapshot, this.#lastHeardMs, this.#clockOffsetMs] = [false, false, undefined, 0];
     this.setConnection({ phase: "connecting", sinceMs: nowMs, reason: "", retryAtMs: undefined }, nowMs);
@@ -273,6 +277,12 @@ export class Fleet implements FleetView {
     const added = unknown.slice(0, Math.max(0, log.log.limit - table.size));
     for (const entry of added) this.#putEntry(log, entry, nowMs);
     return added.length;
+  }
+
+  /** The rows of a kind that come first by what is measured: those that it is told of no more come last. */
+  rank(kind: string, ranked: ReadonlyMap<string, Used>): void {
+    const table = this.table(kind);
+    for (const name of this.usage.rank(ranked)) table.touchRow(name);
   }
 
   /** What happened is told once, whatever else is in a snapshot. */

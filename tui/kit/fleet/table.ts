@@ -192,6 +192,12 @@ export class Table implements KeptNames, RowSource {
     for (const slot of this.#slotsOn(host)) this.#log.note(slot, host);
   }
 
+  /** Tells readers that a row looks different although it did not change itself. */
+  touchRow(name: string): void {
+    const slot = this.slotOf(name);
+    if (slot >= 0) this.#log.note(slot, this.hostAt(slot));
+  }
+
   /** A snapshot begins: what it does not repeat goes away in {@link endSnapshot}, and stays visible until then. */
   beginSnapshot(): void {
     this.#generation += 1;

@@ -1,4 +1,5 @@
 import type { CellContext } from "../fleet/fleet-view.js";
+import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import type { Row } from "../row.js";
 import type { Tone } from "../states.js";
 
@@ -24,6 +25,8 @@ export interface Column<R = Row> {
   readonly grow?: boolean;
   /** Upper-case letter that sorts by this column. */
   readonly sortLetter?: string;
+  /** What it shows is measured, and known of those that somebody looks at; default: it stands in the resource. */
+  readonly figure?: Figure;
   /** Largest first when sorted for the first time. */
   readonly descending?: boolean;
   cell(row: R, context: CellContext): Cell;

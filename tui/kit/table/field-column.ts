@@ -10,6 +10,7 @@ import { formatAge, formatBytes } from "../format.js";
 import { labelsOf, type Row } from "../row.js";
 import type { Column } from "./column.js";
 import { ageText } from "./columns.js";
+import { figureColumn } from "./figure-column.js";
 
 /** Ids of columns that are a label each. */
 const labelId = /^labels?\.(.+)$/;
@@ -17,15 +18,16 @@ const labelId = /^labels?\.(.+)$/;
 const longestText = 200;
 
 /**
- * The column of a label ("label.site") or of a field of the resource by its path, as queries name it ("spec.memoryMib", "cpus"). What is
- * measured and what belongs to links has no column. Undefined: the kind has nothing of that name.
+ * The column of a label ("label.site"), of a field of the resource by its path, as queries name it ("spec.memoryMib", "cpus"), or of what is
+ * measured ("net.in"). What belongs to links has no column. Undefined: the kind has nothing of that name.
  * @param kind singular.
  */
 export function fieldColumn(kind: string, id: string): Column | undefined {
   const label = labelId.exec(id)?.[1];
   if (label !== undefined) return labelColumnOf(id, label);
   const field = findFieldOf(kind, id);
-  if (field === undefined || field.source === "figures" || field.source === "links") return undefined;
+  if (field?.source === "figures") return figureColumn(kind, id);
+  if (field === undefined || field.source === "links") return undefined;
   const title = id.split(".").at(-1)?.toUpperCase() ?? id;
   const isNumber = field.value.type === "number";
   const textOf = textReader(field);

@@ -1,5 +1,5 @@
 import { OrderedRows } from "../../../lib/list/ordered-rows.js";
-import { compareKeys, type SortKey } from "./sort-key.js";
+import { compareDirected, compareKeys, type SortKey } from "./sort-key.js";
 
 /** A row where it stands: what it is sorted by. It never changes: a row that is sorted otherwise has another entry. */
 export interface Entry {
@@ -16,13 +16,12 @@ export type EntryOrder = (left: Entry, right: Entry) => number;
 
 /** The order of entries by their keys, each the one way or the other; of the same ones always by the tie. */
 export function entryOrder(descending: boolean, more: readonly boolean[] = []): EntryOrder {
-  const sign = descending ? -1 : 1;
   return (left, right) => {
-    const order = compareKeys(left.key, right.key);
-    if (order !== 0) return sign * order;
+    const order = compareDirected(left.key, right.key, descending);
+    if (order !== 0) return order;
     for (const [index, isDescending] of more.entries()) {
-      const next = compareKeys(left.more?.[index] ?? "", right.more?.[index] ?? "");
-      if (next !== 0) return isDescending ? -next : next;
+      const next = compareDirected(left.more?.[index] ?? "", right.more?.[index] ?? "", isDescending);
+      if (next !== 0) return next;
     }
     return compareKeys(left.tie, right.tie) || left.slot - right.slot;
   };

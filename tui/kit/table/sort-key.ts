@@ -58,6 +58,15 @@ export function naturalKey(text: string): string {
   return text.toLowerCase().replace(/\d+/g, (run) => run.padStart(12, "0"));
 }
 
+/** Of what is not known: it comes last in either direction, as in queries. */
+export const unknownKey = "\u{10ffff}";
+
+/** {@link compareKeys} the one way or the other, but for what is not known. */
+export function compareDirected(left: SortKey, right: SortKey, descending: boolean): number {
+  const order = compareKeys(left, right);
+  return descending && left !== unknownKey && right !== unknownKey ? -order : order;
+}
+
 /** Numbers come before texts, and texts that say nothing last of all. */
 export function compareKeys(left: SortKey, right: SortKey): number {
   if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;

@@ -3,7 +3,7 @@ import type { TuiKind } from "../kind.js";
 import type { Row } from "../row.js";
 import type { Column } from "./column.js";
 import { type Entry, type EntryOrder, entryOrder } from "./ordered-slots.js";
-import { compareKeys, type SortKey, sortKeyOf } from "./sort-key.js";
+import { compareDirected, type SortKey, sortKeyOf } from "./sort-key.js";
 import { allColumns, findColumn, mostSorted, type TableLook } from "./table-look.js";
 
 /** A column that rows are sorted by. */
@@ -57,8 +57,8 @@ export function areSameKeys(left: readonly SortKey[] | undefined, right: readonl
 /** Which of two rows comes first: below 0, the left one. */
 export function compareRows(sorting: Sorting, [left, right]: readonly [Row, Row], context: CellContext): number {
   for (const { column, descending } of sortingOf(sorting)) {
-    const order = compareKeys(sortKeyOf(column, left, context), sortKeyOf(column, right, context));
-    if (order !== 0) return descending ? -order : order;
+    const order = compareDirected(sortKeyOf(column, left, context), sortKeyOf(column, right, context), descending);
+    if (order !== 0) return order;
   }
   return 0;
 }

@@ -6,7 +6,7 @@ import type { TuiKind } from "../kind.js";
 import { hostsOf } from "../kind-table.js";
 import type { Row } from "../row.js";
 import type { Column } from "./column.js";
-import { faultOf, noFilter, parseFilter } from "./filter.js";
+import { faultOf, type Filter, noFilter, parseFilter } from "./filter.js";
 import { withHubColumn } from "./hub-column.js";
 import { fixedRows, passes, type RowList, RowView, type ViewQuery } from "./row-view.js";
 import type { TableScope } from "./scope.js";
@@ -122,6 +122,11 @@ export class TableState {
     return this.#fault;
   }
 
+  /** What rows have to pass. */
+  get filter(): Filter {
+    return this.#query.filter;
+  }
+
   /** By which columns it is sorted, the first one first. */
   get sorting(): readonly SortedColumn[] {
     return sortingOf(this.#query);
@@ -153,7 +158,9 @@ export class TableState {
   #sortedAs({ path, descending, place }: SortField): SortedColumn {
     const word = path.join(".");
     const column =
-      this.kind.columns.find(({ id }) => id === word || id.startsWith(`${word}`)) ?? findColumn(this.kind, word);
+      this.kind.columns.find(({ id }) => id === word) ??
+      findColumn(this.kind, word) ??
+      this.kind.columns.find(({ id }) => id.startsWith(word));
     if (column === undefined) throw new QueryError("filter", `there is no column ${word} to sort by`, place);
     return { column, descending };
   }
@@ -199,6 +206,11 @@ export class TableState {
   #known(nowMs: number): RowList {
     const context = { fleet: this.#fleet, nowMs };
     return this.#view === undefined ? this.#parts(context) : this.#view.glance(context);
+  }
+
+  /** Rows from a place to before another one, as far as they are known without much work. */
+  near(from: number, to: number, nowMs: number): readonly Row[] {
+    return this.#known(nowMs).slice(Math.max(0, from), Math.max(0, to));
   }
 
   /** Does a part of the work that is left where a window was not whole; false: there is none before the next window. */

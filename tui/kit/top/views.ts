@@ -34,6 +34,7 @@ export interface TopRow {
 }
 
 const percent = (value: number): string => (value / 10).toFixed(1);
+const cores = (value: number): string => (value / 1000).toFixed(2);
 const bytes = (value: number): string => formatBytes(Math.round(value));
 /** Of what says with 0 that it is not known. */
 const knownBytes = (value: number): string => (value === 0 ? "-" : bytes(value));
@@ -55,10 +56,10 @@ const frames = [
 /** All views, in the order of their keys. */
 export const topViews: readonly TopView[] = [
   {
-    ...{ word: "hosts", kind: "host", key: "1", sort: "CPU%" },
+    ...{ word: "hosts", kind: "host", key: "1", sort: "CORES" },
     columns: [
-      column("CPU%", Figure.FIGURE_CPU, percent, 6),
-      column("LIMIT%", Figure.FIGURE_CPU_OF_LIMIT, percent, 6),
+      column("CORES", Figure.FIGURE_CPU, cores, 6),
+      column("CPU%", Figure.FIGURE_CPU_OF_LIMIT, percent, 6),
       column("USER%", Figure.FIGURE_CPU_USER, percent, 6),
       column("SYS%", Figure.FIGURE_CPU_SYSTEM, percent, 6),
       column("WAIT%", Figure.FIGURE_CPU_IOWAIT, percent, 6),
@@ -72,10 +73,10 @@ export const topViews: readonly TopView[] = [
     ],
   },
   {
-    ...{ word: "instances", kind: "instance", key: "2", sort: "CPU%" },
+    ...{ word: "instances", kind: "instance", key: "2", sort: "CORES" },
     columns: [
-      column("CPU%", Figure.FIGURE_CPU, percent, 6),
-      column("LIMIT%", Figure.FIGURE_CPU_OF_LIMIT, percent, 6),
+      column("CORES", Figure.FIGURE_CPU, cores, 6),
+      column("CPU%", Figure.FIGURE_CPU_OF_LIMIT, percent, 6),
       column("MEM", Figure.FIGURE_MEMORY, bytes),
       column("READ/s", Figure.FIGURE_DISK_READ, bytes),
       column("WRITE/s", Figure.FIGURE_DISK_WRITE, bytes),
@@ -113,7 +114,7 @@ export interface TopOrder {
   readonly filter: string;
 }
 
-/** "CPU%, then MEM, the least first". */
+/** "CORES, then MEM, the least first". */
 export function orderText(order: readonly TopKey[]): string {
   const keys = order.map(({ title, isReversed }) => {
     const reversed = title === "NAME" ? ", the last first" : ", the least first";
@@ -128,9 +129,8 @@ export function topRows(all: Iterable<Watched>, view: TopView, { order, filter }
   const rows: TopRow[] = [];
   for (const subject of all) {
     if (measuredKindOf(subject.name) !== view.kind) continue;
-    const name = nameOf(subject);
-    if (wanted !== "" && !name.toLowerCase().includes(wanted)) continue;
-    rows.push({ name, resource: subject.name, values: view.columns.map(({ figure }) => subject.values.get(figure)) });
+    const row = topRow(subject, view);
+    if (wanted === "" || row.name.toLowerCase().includes(wanted)) rows.push(row);
   }
   const byName = (a: TopRow, b: TopRow): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   const comparers = order.map(({ title, isReversed }) => {
@@ -149,8 +149,14 @@ export function topRows(all: Iterable<Watched>, view: TopView, { order, filter }
   });
 }
 
+/** The row of something that is measured. */
+export function topRow(subject: Watched, view: TopView): TopRow {
+  const values = view.columns.map(({ figure }) => subject.values.get(figure));
+  return { name: nameOf(subject), resource: subject.name, values };
+}
+
 function nameOf({ name, part, host }: Watched): string {
-  if (name.startsWith("links/")) return `${shortName(name)} at ${shortName(host)}`;
+  if (name.startsWith("links/") && host !== "") return `${shortName(name)} at ${shortName(host)}`;
   return part === "" ? shortName(name) : `${shortName(name)} ${part}`;
 }
 

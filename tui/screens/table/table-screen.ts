@@ -22,6 +22,7 @@ import type { Program } from "../program.js";
 import { rowHere } from "../row-here.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { columnCommands } from "./column-commands.js";
+import { TableUsage } from "./table-usage.js";
 import { emptyLines } from "./empty-lines.js";
 
 /** A table that was kept under a name. */
@@ -43,6 +44,7 @@ export class TableScreen implements Screen {
   readonly #view: TableView | undefined;
   #widths: ReadonlyMap<string, number> = new Map();
   #layout: Layout = { columns: [], gap: 0 };
+  readonly #usage: TableUsage;
   #seenSettings: number;
   #working: NodeJS.Immediate | undefined;
 
@@ -56,6 +58,7 @@ export class TableScreen implements Screen {
       scope,
       view === undefined ? this.#lookOf(kind) : lookOf(view),
     );
+    this.#usage = new TableUsage(program, this.table, () => program.model.screen === this);
     if (filter !== "") this.table.setFilter(filter);
     if (view?.faults === true) this.table.setFaultsOnly(true);
     this.commands = this.#makeCommands();
@@ -111,13 +114,16 @@ export class TableScreen implements Screen {
     this.#layout = layout;
     this.#widths = new Map(layout.columns.map(({ column, width: cells }) => [column.id, cells]));
     const { top, matched, total, isWhole } = window;
+    const told = this.#program.model.session.isPlain === true ? this.#saidColumns() : columnsIn(layout);
+    this.#usage.follow({ rows: window.rows, top, columns: told });
     if (!isWhole) this.#goOn();
     const facts = this.#facts(isWhole ? `${matched}` : `${matched}…`, total);
     // As long as nobody knows which rows pass there are those that did so far.
     const isOpen = this.table.filterText === "" && !this.table.faultsOnly;
     const length = isWhole || !isOpen ? matched : Math.max(matched, total);
     const body = { extent: { top, shown: rows.length, length }, facts };
-    if (rows.length > 0 || !isWhole) return { ...body, lines: [{ line: header }, ...rows], aside: cutText };
+    if (rows.length > 0 || !isWhole)
+      return { ...body, lines: [{ line: header }, ...rows], aside: cutText || this.#usage.trouble };
     const empty = emptyLines(this.#program.model, this.table, width).slice(0, height);
     return { ...body, lines: empty.map((line) => ({ line })) };
   }
@@ -127,8 +133,7 @@ export class TableScreen implements Screen {
     this.#followSettings();
     const { table } = this;
     const rows = table.rows(context.nowMs);
-    const columns =
-      table.look.wide === true || this.kind.log !== undefined ? table.columns : listedColumns(table.columns);
+    const columns = this.#saidColumns();
     return {
       length: rows.length,
       lines: (from, count) =>
@@ -138,6 +143,12 @@ export class TableScreen implements Screen {
           pick: () => table.select(row.name),
         })),
     };
+  }
+
+  /** The columns that are read aloud. */
+  #saidColumns(): readonly Column[] {
+    const { look, columns } = this.table;
+    return look.wide === true || this.kind.log !== undefined ? columns : listedColumns(columns);
   }
 
   /** Looks at the rows that are left, with room for keys in between. */
@@ -202,6 +213,15 @@ export class TableScreen implements Screen {
     return true;
   }
 
+  closed(): void {
+    this.#usage.close();
+  }
+
+  /** What is on it is asked for when it is drawn. */
+  again(): Screen {
+    return this;
+  }
+
   back(): boolean {
     if (this.table.leaveColumns()) return true;
     if (this.table.marked.size > 0) this.table.clearMarks();
@@ -248,6 +268,8 @@ export class TableScreen implements Screen {
     if (filterText !== "") line.push({ text: ` /${plainText(filterText)}`, tone: "warn" });
     if (filterFault !== undefined) line.push({ text: ` ${plainText(filterFault)}`, tone: "bad" });
     if (faultsOnly) line.push({ text: " ! faults only", tone: "warn" });
+    const { orderNote } = this.#usage;
+    if (orderNote !== "") line.push({ text: ` ${orderNote}`, tone: "dim" });
     const hidden = this.unseen().length;
     if (marked.size > 0)
       line.push({ text: ` ${marked.size} marked${hidden === 0 ? "" : `, ${hidden} of them not shown`}`, tone: "warn" });
@@ -343,6 +365,10 @@ export class TableScreen implements Screen {
     if (opening === undefined) showDetails(this.#program, false);
     else this.#program.model.push(new TableScreen(this.#program, opening.kind, opening.scope));
   }
+}
+
+function columnsIn({ columns }: Layout): readonly Column[] {
+  return columns.map(({ column }) => column);
 }
 
 function lookOf({ columns, widths, sort, wide }: SavedView): TableLook {

@@ -1,5 +1,3 @@
-import { messageOf } from "../../../lib/errors.js";
-import type { Watched } from "../../../lib/figures/decoder.js";
 import { askText } from "../../kit/ask-text.js";
 import { formatAge } from "../../kit/format.js";
 import type { Command } from "../../kit/keys/command.js";
@@ -9,13 +7,14 @@ import type { Body, BodyLine, Screen } from "../../kit/screen.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
 import { startState, type TopState, turnedState } from "../../kit/top/screen.js";
-import { cellTexts, headTexts, orderText, type TopRow, topRows } from "../../kit/top/views.js";
+import { cellTexts, headTexts, orderText } from "../../kit/top/views.js";
 import { showDetails } from "../detail/detail-screen.js";
 import { pageCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
+import { TopWindow } from "./top-window.js";
 
 /**
- * What is used now by all of a kind, the most first; leaving the screen ends the watching. As long as no row is chosen, the first ones are
+ * What is used now by all of a kind, the most first: a window over that which the hub keeps in order. Leaving the screen ends the watching. As long as no row is chosen, the first ones are
  * shown, whichever they are; the cursor stays on what was chosen, wherever that goes.
  */
 export class UsageScreen implements Screen {
@@ -23,22 +22,19 @@ export class UsageScreen implements Screen {
   readonly #program: Program;
   readonly #left = new AbortController();
   #state: TopState;
-  #all: readonly Watched[] = [];
-  /** Those of the view, in order; made when they are asked for. */
-  #rows: readonly TopRow[] | undefined;
-  /** What the cursor is on, and its place when that was last there. */
-  #chosen: { readonly name: string; readonly index: number } | undefined;
+  readonly #window: TopWindow;
+  /** The line that the cursor is on; of one that was not told of yet the place alone is known. */
+  #chosen: { readonly resource: string; readonly end: number; readonly index: number } | undefined;
   #top = 0;
   #height = 1;
-  #trouble = "";
-  #heardAtMs: number | undefined;
 
   /** @param word of the view that it begins with: "hosts", "instances", "links", "lans" or "wires". */
   constructor(program: Program, word: string) {
     this.#program = program;
     this.#state = startState(word);
+    this.#window = new TopWindow(program, () => program.model.changed(), this.#left.signal);
     this.commands = this.#makeCommands();
-    void this.#watch();
+    this.#follow();
   }
 
   get kind(): TuiKind | undefined {
@@ -57,40 +53,43 @@ export class UsageScreen implements Screen {
 
   draw(width: number, height: number): Body {
     const { view } = this.#state;
-    const rows = this.#read();
+    const { length, trouble } = this.#window;
     const at = this.#settle();
     this.#height = Math.max(1, height - 1);
-    const lowest = Math.max(0, rows.length - this.#height);
+    const lowest = Math.max(0, length - this.#height);
     const wanted = at < 0 ? this.#top : Math.min(Math.max(this.#top, at - this.#height + 1), at);
     this.#top = Math.max(0, Math.min(lowest, wanted));
-    const shown = rows.slice(this.#top, this.#top + this.#height);
-    const faded = this.#trouble !== "";
-    const lines = shown.map(
-      (row, index): BodyLine => ({
-        line: [{ text: cellTexts(row, view, width) }],
+    this.#follow();
+    const shown = Math.min(this.#height, length - this.#top);
+    const faded = trouble !== "";
+    const lines = Array.from({ length: shown }, (_, index): BodyLine => {
+      const row = this.#window.at(this.#top + index)?.row;
+      return {
+        line: [row === undefined ? { text: "…", tone: "dim" } : { text: cellTexts(row, view, width) }],
         faded,
         ...(this.#top + index === at ? { selected: true } : {}),
-      }),
-    );
+      };
+    });
     const head: BodyLine = { line: [{ text: headTexts(view, width), tone: "strong" }], faded };
     return {
-      lines: rows.length === 0 ? [head, { line: [{ text: `   ${this.#nothing()}`, tone: "dim" }] }] : [head, ...lines],
-      extent: { top: this.#top, shown: shown.length, length: rows.length },
+      lines: length === 0 ? [head, { line: [{ text: `   ${this.#nothing()}`, tone: "dim" }] }] : [head, ...lines],
+      extent: { top: this.#top, shown, length },
       facts: this.#facts(),
-      ...(this.#trouble === "" ? {} : { aside: this.#trouble }),
+      ...(trouble === "" ? {} : { aside: trouble }),
     };
   }
 
   subject(): Row | undefined {
     const { model } = this.#program;
-    const row = this.#read()[this.#settle()];
-    const kind = row === undefined ? undefined : model.kinds.findByName(row.resource);
-    return row === undefined || kind === undefined ? undefined : model.fleet.find(kind.kind, row.resource);
+    this.#settle();
+    const name = this.#chosen?.resource ?? "";
+    const kind = name === "" ? undefined : model.kinds.findByName(name);
+    return kind === undefined ? undefined : model.fleet.find(kind.kind, name);
   }
 
   click({ line, isDouble }: { readonly line: number; readonly isDouble: boolean }): void {
     const index = this.#top + line - 1;
-    if (line === 0 || index >= this.#read().length) return;
+    if (line === 0 || index >= this.#window.length) return;
     this.#choose(index);
     if (isDouble) showDetails(this.#program, false);
   }
@@ -110,44 +109,57 @@ export class UsageScreen implements Screen {
     return new UsageScreen(this.#program, this.#state.view.word);
   }
 
-  /** The rows, put in order once for what is known. */
-  #read(): readonly TopRow[] {
-    this.#rows ??= topRows(this.#all, this.#state.view, this.#state);
-    return this.#rows;
-  }
-
   /** Place of the cursor; what it was on may be gone: then it stays at its place. -1: nothing is chosen. */
   #settle(): number {
     if (this.#chosen === undefined) return -1;
-    const { name, index } = this.#chosen;
-    const rows = this.#read();
-    const found = rows[index]?.name === name ? index : rows.findIndex((row) => row.name === name);
-    this.#choose(found >= 0 ? found : Math.min(index, rows.length - 1));
+    const { resource, end, index } = this.#chosen;
+    const found = resource === "" ? -1 : this.#window.indexOf(resource, end);
+    if (found >= 0) this.#chosen = { resource, end, index: found };
+    // As long as it is there it is looked for.
+    else if (resource === "" || this.#window.isMissing(resource) || !this.#isThere(resource))
+      this.#choose(Math.min(index, this.#window.length - 1));
     return this.#chosen?.index ?? -1;
   }
 
+  #isThere(name: string): boolean {
+    const { model } = this.#program;
+    const kind = model.kinds.findByName(name);
+    return kind !== undefined && model.fleet.find(kind.kind, name) !== undefined;
+  }
+
   #choose(index: number): void {
-    const row = this.#read()[index];
-    this.#chosen = row === undefined ? undefined : { name: row.name, index };
+    const { resource = "", end = 0 } = this.#window.at(index) ?? {};
+    this.#chosen = index < 0 ? undefined : { resource, end, index };
   }
 
   #move(by: number): void {
     const at = this.#settle();
-    const last = this.#read().length - 1;
+    const last = this.#window.length - 1;
     // The first key chooses what is seen first.
     const to = at < 0 ? (Number.isFinite(by) ? this.#top : by < 0 ? 0 : last) : at + by;
     this.#choose(Math.max(0, Math.min(last, to)));
   }
 
+  /** Asks for what is on the screen. */
+  #follow(): void {
+    const { view, order, filter } = this.#state;
+    const place = { top: this.#top, height: this.#height, chosen: this.#chosen?.resource ?? "" };
+    this.#window.follow(view, { order, filter }, place);
+  }
+
   #turn(state: TopState): void {
-    if (state.view !== this.#state.view) [this.#chosen, this.#top] = [undefined, 0];
+    const isOther = state.view !== this.#state.view;
+    if (isOther) this.#window.forget();
+    // Whoever asks for something else sees the first of it, unless a row was chosen, which is followed.
+    if (isOther || state.filter !== this.#state.filter) this.#chosen = undefined;
+    if (this.#chosen === undefined) this.#top = 0;
     this.#state = state;
-    this.#rows = undefined;
+    this.#follow();
     this.#program.model.changed();
   }
 
   #nothing(): string {
-    if (this.#heardAtMs === undefined) return "waiting for figures";
+    if (this.#window.heardAtMs === undefined) return "waiting for figures";
     const { view, filter } = this.#state;
     const few = `no ${view.word} are measured`;
     return filter === "" ? few : `nothing here has "${plainText(filter)}"; esc shows everything`;
@@ -155,32 +167,14 @@ export class UsageScreen implements Screen {
 
   #facts(): Line {
     const { filter } = this.#state;
-    const count = this.#read().length;
+    const { total, heardAtMs } = this.#window;
     const facts: Segment[] = [];
-    if (count > 0) facts.push({ text: ` ${count}`, tone: "strong" });
+    if (total > 0) facts.push({ text: ` ${total}`, tone: "strong" });
     if (filter !== "") facts.push({ text: ` /${plainText(filter)}`, tone: "warn" });
-    if (this.#heardAtMs !== undefined) {
-      facts.push({ text: ` ${formatAge(this.#program.model.nowMs - this.#heardAtMs)} old`, tone: "dim" });
+    if (heardAtMs !== undefined) {
+      facts.push({ text: ` ${formatAge(this.#program.model.nowMs - heardAtMs)} old`, tone: "dim" });
     }
     return facts;
-  }
-
-  async #watch(): Promise<void> {
-    const { model, figures, signal, log } = this.#program;
-    const stop = AbortSignal.any([signal, this.#left.signal]);
-    try {
-      await figures.watch(({ all, trouble }) => {
-        [this.#all, this.#trouble, this.#rows] = [[...all], trouble, undefined];
-        // What is told while nothing answers is what was known.
-        if (trouble === "" || this.#heardAtMs === undefined) this.#heardAtMs = model.nowMs;
-        model.changed();
-      }, stop);
-    } catch (error) {
-      if (stop.aborted) return;
-      log.warn({ err: error }, "figures cannot be watched");
-      this.#trouble = messageOf(error);
-      model.changed();
-    }
   }
 
   #makeCommands(): readonly Command[] {

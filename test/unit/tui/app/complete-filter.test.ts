@@ -39,7 +39,7 @@ describe("tab in a filter", () => {
   it.each([
     ["stat", "state"],
     ["state=ru", "state=running"],
-    ["sort by cp", "sort by cpus"],
+    ["sort by cp", "sort by cpu"],
     ["vm1 or state!=st", "vm1 or state!=stopped"],
     ["mem>4G", "mem>4GiB"],
     ["52:54:00", "52:54:00"],

@@ -198,7 +198,7 @@ describe("columns", () => {
       createTime: "1m30s",
       age: "1m30s",
       "spec.nics.name": "eth0,eth1",
-      "net.in": undefined,
+      "net.in": "-",
       "link.rtt": undefined,
     });
   });

@@ -33,9 +33,9 @@ it("u shows what is used, the most first; sorts, turns, changes what is shown, a
   press("u");
   const names = () => drawn().map((line) => line.split(" ")[0]);
   await eventually(() => expect(names()).toEqual(["NAME", "alpha/busy", "alpha/quiet"]));
-  expect(drawn()[1]).toMatch(/^alpha\/busy +90\.0 +- +1M/);
+  expect(drawn()[1]).toMatch(/^alpha\/busy +0\.90 +- +1M/);
   expect(drawn().every((line) => line.length <= 80)).toBe(true);
-  expect(model.screen.title()).toBe("use of instances by CPU%");
+  expect(model.screen.title()).toBe("use of instances by CORES");
   press("R");
   expect(names()).toEqual(["NAME", "alpha/quiet", "alpha/busy"]);
   press("R", ">", ">");
@@ -43,10 +43,12 @@ it("u shows what is used, the most first; sorts, turns, changes what is shown, a
   expect(names()).toEqual(["NAME", "alpha/quiet", "alpha/busy"]);
   press("<", "tab");
   expect(model.screen.title()).toBe("use of links by IN/s");
-  expect(drawn()[1]).toContain("no links are measured");
+  await eventually(() => expect(drawn()[1]).toContain("no links are measured"));
   press("esc");
   expect(model.screen).toBeInstanceOf(TableScreen);
-  await eventually(() => expect(gateway.calls).toEqual(["watch figures", "figures left"]));
+  const { calls } = gateway;
+  await eventually(() => expect(calls.filter((each) => each.startsWith("left"))).toHaveLength(calls.length / 2));
+  expect(calls[0]).toBe("watch instance by cores desc, 64 from 0: ");
 });
 
 it("u has a cursor once a row is chosen, which stays on it; what it is on is acted on, opened, filtered, and told with its age", async () => {
@@ -68,14 +70,14 @@ it("u has a cursor once a row is chosen, which stays on it; what it is on is act
   press("esc");
   expect(selected()).toBe(-1);
   press("/", ..."VM1", "enter");
-  expect(drawn()).toHaveLength(2);
+  await eventually(() => expect(drawn()).toHaveLength(2));
   clock.nowMs += 3000;
   const facts = model.screen.draw(80, 20).facts ?? [];
   expect(facts.map(({ text }) => text).join("")).toBe(" 1 /VM1 3s old");
   press("down", "enter");
   expect(model.screen.title()).toBe("instance alpha/vm1");
   press("esc", "esc", "esc");
-  expect(drawn()).toHaveLength(4);
+  await eventually(() => expect(drawn()).toHaveLength(4));
   expect(model.screen.line?.()).toBe("top instances");
   press("tab", "esc", ":", ..."top", "space", ..."lans", "enter");
   expect(model.screen.title()).toBe("use of lans by IN/s");
@@ -160,4 +162,57 @@ it("h is for what is measured", () => {
   model.openOnly(new TableScreen(program, "event"));
   press("h");
   expect(gateway.calls).toEqual([]);
+});
+
+/** Many instances, the one with the highest number uses the most. */
+function many(count: number) {
+  return Array.from({ length: count }, (_, at) => used(`vm${at}`, at + 1, 1 << 20));
+}
+
+it("u asks for what is around what is shown, goes to the end, and after a chosen row wherever that goes", async () => {
+  const { model, gateway, press, drawn } = shown();
+  gateway.used = { all: many(3000), trouble: "" };
+  press("u");
+  await eventually(() => expect(drawn()[1]).toMatch(/^alpha\/vm2999 +3\.00/));
+  const { extent } = model.screen.draw(80, 20);
+  expect(extent).toEqual({ top: 0, shown: 19, length: 3000 });
+  press("end");
+  expect(drawn().at(-1)).toBe("…");
+  await eventually(() => expect(drawn().at(-1)).toMatch(/^alpha\/vm0 +0\.00/));
+  const watched = (): string[] => gateway.calls.filter((call) => call.startsWith("watch "));
+  expect(watched().at(-1)).toBe("watch instance by cores desc, 64 from 2962: ");
+  // It is among the least now, and is the most then: the window follows.
+  press("up");
+  model.fleet.apply(upsertInstance("alpha", "vm1"), model.nowMs);
+  expect(model.screen.subject()?.name).toBe(name);
+  gateway.used = { all: [...many(3000).filter((each) => each.name !== name), used("vm1", 9000, 0)], trouble: "" };
+  gateway.tellUsed(gateway.used);
+  expect(model.screen.subject()?.name).toBe(name);
+  await eventually(() => expect(drawn()[1]).toMatch(/^alpha\/vm1 +9\.00/));
+  expect(watched().at(-1)).toContain(`: ${name}`);
+  expect(model.screen.draw(80, 20).lines[1]?.selected).toBe(true);
+  // It is gone: the cursor stays at its place.
+  gateway.tellUsed({ all: many(3000).filter((each) => each.name !== name), trouble: "" });
+  model.fleet.apply({ $case: "removed", value: { kind: "instance", name } }, model.nowMs);
+  await eventually(() => expect(drawn()[1]).toMatch(/^alpha\/vm2999 /));
+  expect(model.screen.draw(80, 20).lines[1]?.selected).toBe(true);
+});
+
+it("u has a line for each end of a link, of those that are shown", async () => {
+  const { gateway, press, drawn } = shown();
+  const end = (id: string, host: string, bytes: number) => ({
+    ...{ host: `hosts/${host}`, name: `links/${id}`, part: `hosts/${host}/lans/lan1` },
+    values: new Map([[Figure.FIGURE_NET_IN, bytes]]),
+  });
+  gateway.used = { all: [end("quiet", "alpha", 1), end("busy", "beta", 4096), end("busy", "alpha", 7)], trouble: "" };
+  press("u", "tab");
+  await eventually(() =>
+    expect(drawn().map((line) => line.slice(0, 44).trim())).toEqual([
+      expect.stringMatching(/^NAME/),
+      expect.stringMatching(/^busy at alpha +7B/),
+      expect.stringMatching(/^busy at beta +4K/),
+      expect.stringMatching(/^quiet at alpha +1B/),
+      expect.stringMatching(/^quiet/),
+    ]),
+  );
 });

@@ -278,9 +278,14 @@ describe("several hubs in one view", () => {
       trouble: "hosts/beta is silent",
     };
     const seen: string[] = [];
-    void gateway.figures.watch(({ all, trouble }) => {
-      seen.push([...all].map(({ name }) => name).join(), trouble);
-    }, stop.signal);
+    const names = ["hosts/alpha@rome/instances/web", "hosts/alpha@paris/instances/web"];
+    void gateway.figures.watch(
+      { names, figures: [] },
+      ({ all, trouble }) => {
+        seen.push([...all].map(({ name }) => name).join(), trouble);
+      },
+      stop.signal,
+    );
     await expect.poll(() => seen).toContain("hosts/alpha@rome/instances/web");
     expect(seen).toContain("rome: hosts/beta is silent");
     await gateway.figures.readHistory("hosts/alpha@rome", { startMs: 0, endMs: 60_000, maxPoints: 9 }, stop.signal);

@@ -69,7 +69,7 @@ test("only what is on the screen is drawn of very many", () => {
   const many = Array.from({ length: 5000 }, (_, index) => instance(`m${index}`, index));
   let state = press();
   const frame = { columns: 80, rows: 24, trouble: "", clock: "12:00:00" };
-  expect(drawTop(topRows(many, state.view, state), state, frame)[2]).toMatch(/^alpha\/m4999 .* 499\.9 /);
+  expect(drawTop(topRows(many, state.view, state), state, frame)[2]).toMatch(/^alpha\/m4999 .* 5\.00 /);
   state = pressKey(state, "\x1b[6~", pageOf(frame));
   expect(drawTop(topRows(many, state.view, state), state, frame)[2]).toMatch(/^alpha\/m4978 /);
 });
@@ -91,7 +91,7 @@ test("each column is sorted by once, however often another is added", () => {
 test("it says what it is sorted by", () => {
   const title = (...keys: readonly string[]) =>
     drawTop([], press(...keys), { columns: 120, rows: 6, trouble: "", clock: "" })[0];
-  expect(title()).toMatch(/instances by CPU% /);
-  expect(title("r", "&", ">")).toMatch(/by CPU%, the least first, then MEM /);
+  expect(title()).toMatch(/instances by CORES /);
+  expect(title("r", "&", ">")).toMatch(/by CORES, the least first, then MEM /);
   expect(title("<", "r")).toMatch(/by NAME, the last first /);
 });
