@@ -46,7 +46,8 @@ class Window {
       if (values.length === 0 && resource === undefined && this.#rows.has(name)) continue;
       const found = this.#columns.flatMap(({ figure, factor }, at) => {
         const { value } = values[at] ?? { value: undefined };
-        return value?.$case === "number" ? [[figure, value.value * factor] as const] : [];
+        // Figures are whole numbers in their own units.
+        return value?.$case === "number" ? [[figure, Math.round(value.value * factor)] as const] : [];
       });
       this.#rows.set(name, { name, values: new Map(found) });
     }

@@ -69,6 +69,8 @@ export function usedInPictures(): readonly Watched[] {
     ...{ host: name.split("/").slice(0, 2).join("/"), name, part: "" },
     values: new Map([
       [Figure.FIGURE_CPU, cpu],
+      // All have two CPUs.
+      [Figure.FIGURE_CPU_OF_LIMIT, cpu / 2],
       [Figure.FIGURE_MEMORY, memory * 1024 * 1024],
       [Figure.FIGURE_DISK_WRITE, disk],
       [Figure.FIGURE_NET_IN, traffic],

@@ -26,7 +26,7 @@ export function figureColumn<R extends Row = Row>(
   const title = id.replaceAll(".", " ").replaceAll("-", " ").toUpperCase();
   const textOf = text ?? ((value: number) => figureText(figure, value));
   return {
-    ...{ id, title, importance: 5, min: Math.max(6, look.title?.length ?? title.length), max: 18, ...look },
+    ...{ id, title, importance: 5, min: Math.max(6, 1 + (look.title ?? title).length), max: 18, ...look },
     align: "right",
     descending: true,
     figure,

@@ -239,7 +239,7 @@ function faultIn(tree: Comparison, type: string): QueryError | undefined {
     if (field.source === "figures") {
       return new QueryError(
         "filter",
-        `${field.text} is measured: zor query asks the hub for it, u shows it here`,
+        `${field.text} is measured: sort by it here, or compare it in zor query`,
         tree.place,
       );
     }

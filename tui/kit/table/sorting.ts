@@ -6,6 +6,9 @@ import { type Entry, type EntryOrder, entryOrder } from "./ordered-slots.js";
 import { compareDirected, type SortKey, sortKeyOf } from "./sort-key.js";
 import { allColumns, findColumn, mostSorted, type TableLook } from "./table-look.js";
 
+/** It goes with the last ones that are dropped. */
+const sortedImportance = 9;
+
 /** A column that rows are sorted by. */
 export interface SortedColumn {
   readonly column: Column;
@@ -75,6 +78,17 @@ export function sortOf(kind: TuiKind, { sort }: TableLook): Required<Sorting> {
   const usual = all.find(({ id }) => id === kind.sortBy) ?? all[0];
   if (usual === undefined) throw new Error(`a table needs a column "${kind.sortBy}"`);
   return { sortBy: usual, descending: usual.descending ?? false, thenBy: [] };
+}
+
+/** What is measured is seen where it is sorted by: it stays when the terminal is narrow, and stands behind the others if it was not there. */
+export function withSorted(columns: readonly Column[], sorting: Sorting): readonly Column[] {
+  const measured = sortingOf(sorting).flatMap(({ column }) => (column.figure === undefined ? [] : [column]));
+  const ids = new Set(measured.map(({ id }) => id));
+  const missing = measured.filter(({ id }) => columns.every((column) => column.id !== id));
+  const isSorted = ({ id }: Column): boolean => ids.has(id);
+  return [...columns, ...missing].map((column) =>
+    isSorted(column) ? { ...column, importance: Math.max(column.importance, sortedImportance) } : column,
+  );
 }
 
 /** How a look says it. @param sorting one column at least. */

@@ -10,7 +10,7 @@ import { faultOf, type Filter, noFilter, parseFilter } from "./filter.js";
 import { withHubColumn } from "./hub-column.js";
 import { fixedRows, passes, type RowList, RowView, type ViewQuery } from "./row-view.js";
 import type { TableScope } from "./scope.js";
-import { alsoSortedBy, compareRows, type SortedColumn, sortFrom, sortingOf, sortOf } from "./sorting.js";
+import { alsoSortedBy, compareRows, type SortedColumn, sortFrom, sortingOf, sortOf, withSorted } from "./sorting.js";
 import { findColumn, mostSorted, shownColumns, type TableLook } from "./table-look.js";
 
 /** The part of a table that is on the screen. */
@@ -61,13 +61,9 @@ export class TableState {
     this.scope = scope;
     this.#fleet = fleet;
     this.#look = look;
-    this.#columns = shownColumns(this.kind, look);
-    this.#query = {
-      filter: noFilter,
-      columns: this.kind.columns,
-      ...sortOf(this.kind, look),
-      scope: predicateOf(this.kind, scope),
-    };
+    const sorting = sortOf(this.kind, look);
+    this.#columns = withSorted(shownColumns(this.kind, look), sorting);
+    this.#query = { filter: noFilter, columns: this.kind.columns, ...sorting, scope: predicateOf(this.kind, scope) };
     this.#view = scope?.partOf === undefined ? new RowView(fleet.table(kind), this.#query) : undefined;
   }
 
@@ -90,8 +86,9 @@ export class TableState {
 
   setLook(look: TableLook): void {
     this.#look = look;
-    this.#columns = shownColumns(this.kind, look);
-    this.#setQuery({ ...this.#query, ...sortOf(this.kind, look) });
+    const sorting = sortOf(this.kind, look);
+    this.#columns = withSorted(shownColumns(this.kind, look), sorting);
+    this.#setQuery({ ...this.#query, ...sorting });
   }
 
   setFaultsOnly(faultsOnly: boolean): void {

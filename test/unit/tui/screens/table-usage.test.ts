@@ -125,3 +125,24 @@ it("says why there is nothing to tell", async () => {
   await eventually(() => expect(model.screen.draw(180, 12).aside).toContain("this hub is too old"));
   expect(drawn()[1]).toMatch(/vm0 .* - +- /);
 });
+
+it("shows what it is sorted by where there is little room, and what is measured of any kind where that is asked for", async () => {
+  const { gateway, press, model } = onInstances(2);
+  const values = new Map([
+    [Figure.FIGURE_CPU_OF_LIMIT, 400],
+    [Figure.FIGURE_NET_IN, 2048],
+  ]);
+  gateway.used = { all: [{ ...used(1, 0), values }], trouble: "" };
+  const narrow = (): string[] =>
+    model.screen.draw(80, 12).lines.map(({ line }) => line.map(({ text }) => text).join(""));
+  press("2");
+  expect(narrow()[0]).not.toContain("CPU%");
+  expect(gateway.calls).toEqual([]);
+  press("B");
+  await eventually(() => expect(narrow()[1]).toMatch(/vm1 .* 40\.0 /));
+  press("/", ...spell("sort by net.in desc"), "enter");
+  await eventually(() => expect(narrow()[1]).toMatch(/vm1 .* 2K\/s/));
+  expect(narrow()[0]).toMatch(/NET IN↓/);
+  press(":", ..."as-usual", "enter", ":", ..."columns net.in", "enter");
+  expect(tableOf(model).columns.at(-1)?.title).toBe("NET IN");
+});
