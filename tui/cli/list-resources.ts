@@ -1,11 +1,14 @@
 import { invalidArgument, notFound } from "../../lib/errors.js";
 import { type Kind, kindNamed, livesOnHosts } from "../../lib/kinds/kinds.js";
 import type { AnyResource } from "../../lib/kinds/resource.js";
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
+import type { Used } from "../kit/usage/usage.js";
 import { chosenBy } from "./chosen.js";
 import type { ListingOptions } from "./command.js";
 import { getResource, hasLabels, listJson, listKind } from "./kinds.js";
 import { pointingOut } from "./output/point-out.js";
+import { figuresAsked } from "./output/list-form.js";
 import { printList } from "./output/print-list.js";
 import { fieldColumns, resourceRows, staleHosts, unreachableNotes } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
@@ -39,8 +42,12 @@ export async function listResources(
   const { labelColumns = [] } = options;
   const stale = staleHosts(found.unreachable);
   const byName = new Map(found.resources.map((resource) => [resource.value.name, resource]));
+  const resources = arrange(found.resources);
+  const { columns } = resourceRows([], kind, { labelColumns, stale });
+  const figures = figuresAsked(columns, options, make);
+  const usage = await usageOf(session, kind, resources, figures);
   await printList(session, options, {
-    ...resourceRows(arrange(found.resources), kind, { labelColumns, stale }),
+    ...resourceRows(resources, kind, { labelColumns, stale, usage }),
     ...(make === undefined ? {} : { make }),
     nameOf: ({ row }) => row.name,
     json: async (rows) =>
@@ -52,6 +59,19 @@ export async function listResources(
     none: emptyNote(kind, options),
   });
   for (const line of unreachableNotes(found.unreachable)) session.note(line);
+}
+
+/** What resources use, where that is shown: it takes time to load, and to come. */
+async function usageOf(
+  session: Session,
+  kind: Kind,
+  resources: readonly AnyResource[],
+  figures: readonly Figure[],
+): Promise<ReadonlyMap<string, Used>> {
+  if (figures.length === 0) return new Map();
+  const { readUsage } = await import("./measured.js");
+  const names = resources.map(({ value }) => value.name);
+  return await readUsage(session, kind, names, figures);
 }
 
 /** The options as they are asked of the API: a selector is a part of the filter. @throws {ZorError} INVALID_ARGUMENT */

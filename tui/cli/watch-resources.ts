@@ -1,3 +1,4 @@
+import { invalidArgument } from "../../lib/errors.js";
 import { type Kind, livesOnHosts } from "../../lib/kinds/kinds.js";
 import { type AnyResource, unpack } from "../../lib/kinds/resource.js";
 import { parseFilter } from "../../lib/list/filter.js";
@@ -6,8 +7,9 @@ import { watchResponses } from "../client/watch.js";
 import type { ListingOptions } from "./command.js";
 import { listJson, listKind } from "./kinds.js";
 import { lossReporter } from "./loss-reporter.js";
+import { figuresAsked } from "./output/list-form.js";
 import { isStructured, type StructuredForm } from "./output/forms.js";
-import { fieldColumns } from "./output/show-rows.js";
+import { fieldColumns, resourceRows, type RowOptions } from "./output/show-rows.js";
 import { resolveName } from "./resolve.js";
 import type { Session } from "./session.js";
 import { WatchRows } from "./watch-rows.js";
@@ -32,6 +34,7 @@ export async function watchResources(
     (names.size === 0 || names.has(resource.value.name)) && filter.matches(resource.value);
   const { output, labelColumns = [] } = options;
   const make = await fieldColumns(kind, options);
+  if (!isStructured(output)) refuseFigures(kind, options, make);
   const rows = isStructured(output)
     ? undefined
     : new WatchRows(session, { kind, form: options, wanted, labelColumns, make });
@@ -48,6 +51,23 @@ export async function watchResources(
     if (isStructured(output)) await printResponse(session, kind, { output, wanted }, response);
   }
   session.io.signal.throwIfAborted();
+}
+
+/** A row is printed when its resource changes, and what it uses is no change of it. @throws {ZorError} INVALID_ARGUMENT when that is asked for by name. */
+function refuseFigures(kind: Kind, options: ListingOptions, make: RowOptions["make"]): void {
+  const { labelColumns = [], output, columns: asked, sortBy } = options;
+  const { columns } = resourceRows([], kind, { labelColumns, stale: new Map() });
+  // What is shown unasked is left out.
+  const named = {
+    output: asked === undefined ? ("table" as const) : output,
+    ...(asked === undefined ? {} : { columns: asked }),
+  };
+  const figures = figuresAsked(columns, { ...named, ...(sortBy === undefined ? {} : { sortBy }) }, make);
+  if (figures.length === 0) return;
+  throw invalidArgument(
+    asked === undefined ? "--sort-by" : "--columns",
+    `what is measured does not go with --watch; see zor top, or: zor query --kinds ${kind.plural} 'sort by cpu desc' --watch`,
+  );
 }
 
 interface Printing {

@@ -43,6 +43,9 @@ it("shows what a container burns through the hub, and what it has burnt after a 
   const once = await rig.zor("top", "instances", "zt/c1");
   expect(once).toMatchObject({ code: 0, stderr: "" });
   expect(once.stdout).toMatch(/^NAME +CORES +CPU% .*\nzt\/c1 /);
+  const listed = await rig.zor("get", "instances", "--columns", "NAME,cpu,mem.used", "--sort-by", "-cpu");
+  expect(listed).toMatchObject({ code: 0, stderr: "" });
+  expect(listed.stdout).toMatch(/^NAME +CPU% +USED\nzt\/c1 +\d+\.\d +\S+\/\d+/);
   expect((await rig.zor("history", "zt/c1")).stdout).toMatch(/^zt\/c1, .*\ncpu +.* last .* cores/);
 
   await rig.agent.end("SIGKILL");

@@ -32,6 +32,7 @@ export function define({ program, open }: Registrar): void {
     "zor get instances --host alpha -o wide",
     "zor get instances --label-columns role,owner --selector site=paris",
     "zor get instances --columns NAME,STATE,spec.memory_mib --sort-by -spec.memory_mib",
+    "zor get instances --columns NAME,cpu,mem.used --sort-by -cpu",
     "zor get instances -o csv > instances.csv",
     "zor get instances --filter 'status.state != RUNNING' -o name",
     "zor get links demo -o yaml",

@@ -16,6 +16,8 @@ export interface TableRow {
   readonly nowMs: number;
   /** "14s" or "never" when the host it lives on is not heard: what is shown is that old. */
   readonly staleSince: string | undefined;
+  /** What is known besides. */
+  readonly fleet: Fleet;
 }
 
 /** How columns are chosen. */
@@ -58,7 +60,9 @@ export function columnsOf(kind: Kind, options: ColumnOptions): readonly Column<T
   const host = columns.find(({ id }) => id === "host");
   // Whether a host answers is known of the host itself.
   const isOwnAge = presence !== undefined;
-  const wide = [...columns.filter(({ importance }) => importance < leastImportance), ...wideColumns];
+  // What is measured is waited for.
+  const isWide = ({ importance, figure }: TuiColumn): boolean => importance < leastImportance || figure !== undefined;
+  const wide = [...columns.filter(isWide), ...wideColumns];
   const others = columns.filter(({ id }) => !ownIds.has(id));
   const labels = hasLabels(kind);
   return [
@@ -92,7 +96,7 @@ function stateColumn(column: TuiColumn, fleet: Fleet, isOwnAge: boolean): Column
 }
 
 function plainColumn(column: TuiColumn, fleet: Fleet): Column<TableRow> {
-  const { id, title, importance, align, cut, min } = column;
+  const { id, title, importance, align, cut, min, figure } = column;
   return {
     title,
     id,
@@ -102,6 +106,7 @@ function plainColumn(column: TuiColumn, fleet: Fleet): Column<TableRow> {
       ? { shrinkTo: column.spelled === undefined ? min : Math.max(min, spelledWidth) }
       : { align }),
     ...(cut === undefined ? {} : { cut }),
+    ...(figure === undefined ? {} : { figure }),
     value: (each) => column.spelled?.(each.row) ?? cellOf(column, each, fleet).text,
     sortKey: (each) => {
       const context = { fleet, nowMs: each.nowMs };

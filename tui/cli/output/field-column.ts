@@ -3,13 +3,24 @@ import type { Kind } from "../../../lib/kinds/kinds.js";
 import { enumNames } from "../../../lib/list/comparison.js";
 import { type Field, findField, type ValueType } from "../../../lib/list/field.js";
 import { parsePath } from "../../../lib/query/path.js";
+import { figureColumn } from "../../kit/table/figure-column.js";
 import { labelText } from "../../kit/table/columns.js";
 import type { TableRow } from "./columns.js";
 import { jsonText } from "./structured.js";
 import type { Column } from "./table.js";
 
 /** A column with a field of resources by its path, "spec.memory_mib" or "labels.site". @throws {ZorError} with the fields there are. */
-export function fieldColumn({ type }: Kind, option: string, path: string): Column<TableRow> {
+export function fieldColumn({ type, singular }: Kind, option: string, path: string): Column<TableRow> {
+  const measured = figureColumn(singular, path);
+  if (measured?.figure !== undefined) {
+    const { cell, sortKey } = measured;
+    const context = ({ fleet, nowMs }: TableRow) => ({ fleet, nowMs });
+    return {
+      ...{ title: measured.title, rank: 1, align: "right", figure: measured.figure },
+      value: (each) => cell(each.row, context(each)).text,
+      sortKey: (each) => sortKey?.(each.row, context(each)) ?? "",
+    };
+  }
   const field = findField(option, type, parsePath(option, path));
   const label = /^labels\.(.+)$/.exec(path)?.[1];
   return {

@@ -2,6 +2,8 @@ import { invalidArgument } from "../../../lib/errors.js";
 import { quote } from "../../../lib/names.js";
 import { askedFor, nearest } from "../../../lib/nearest.js";
 import { listed } from "../../../lib/words.js";
+import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
+import { unknownKey } from "../../kit/table/sort-key.js";
 import type { OutputFormat } from "./forms.js";
 import type { Column } from "./table.js";
 
@@ -28,7 +30,9 @@ export function shownColumns<T>(
   const { output, columns } = form;
   if (columns === undefined) {
     const isWide = output === "wide" || output === "csv";
-    return all.filter(({ shown = "always" }) => shown === "always" || (shown === "wide" && isWide));
+    // Whoever reads CSV gets what is measured when it is asked for by name.
+    const isSpread = (figure: unknown): boolean => isWide && !(output === "csv" && figure !== undefined);
+    return all.filter(({ shown = "always", figure }) => shown === "always" || (shown === "wide" && isSpread(figure)));
   }
   if (!["table", "wide", "csv", "text"].includes(output))
     throw invalidArgument(
@@ -36,6 +40,20 @@ export function shownColumns<T>(
       `goes with the forms table, wide and csv; ${output.replace(/=.*/s, "")} has no columns`,
     );
   return columns.map((name) => columnNamed("--columns", all, name, make));
+}
+
+/** What has to be measured for a list in that form: for the columns that it shows, and for those that it is sorted by. */
+export function figuresAsked<T>(
+  all: readonly Column<T>[],
+  form: Pick<ListForm, "output" | "columns" | "sortBy">,
+  make?: ColumnMaker<T>,
+): readonly Figure[] {
+  const hasColumns = ["table", "wide", "csv", "text"].includes(form.output);
+  const shown = hasColumns ? shownColumns(all, form, make) : [];
+  const sorted = parseSortBy(form.sortBy ?? "").flatMap(({ name }) =>
+    name === "" ? [] : columnNamed("--sort-by", all, name, make),
+  );
+  return [...new Set([...shown, ...sorted].flatMap(({ figure }) => figure ?? []))];
 }
 
 /** Sorts rows by "COLUMN", "FIELD", "-COLUMN", "COLUMN desc" or several with commas; rows that are equal stay in their order. */
@@ -56,7 +74,7 @@ export function sortedRows<T>(
   const keyed = rows.map((row) => ({ row, keys: keysOf(row) }));
   keyed.sort((one, other) => {
     for (const [at, { sign }] of wanted.entries()) {
-      const order = sign * compareKeys(collator, one.keys[at] ?? "", other.keys[at] ?? "");
+      const order = compareDirected(collator, [one.keys[at] ?? "", other.keys[at] ?? ""], sign);
       if (order !== 0) return order;
     }
     return 0;
@@ -98,14 +116,29 @@ function columnNamed<T>(option: string, all: readonly Column<T>[], name: string,
   const near = nearest(name.toUpperCase(), titles);
   const known = `${askedFor(near)}There are ${listed(titles)}`;
   if (make === undefined) throw invalidArgument(option, `${quote(name)} is no column${known}`);
+  const unknown = (): Error =>
+    invalidArgument(option, `${quote(name)} is no column${known}, and fields such as labels.site`);
   // Paths of fields are of small letters; what is not one was meant as a title.
-  if (near !== undefined || !/^[a-z][\w.]*/.test(name))
-    throw invalidArgument(option, `${quote(name)} is no column${known}, and fields such as labels.site`);
-  return make(name);
+  if (!/^[a-z][\w.]*/.test(name)) throw unknown();
+  try {
+    return make(name);
+  } catch (error) {
+    throw near === undefined ? error : unknown();
+  }
 }
 
 function plain(word: string): string {
   return word.toLowerCase().replaceAll(/[\s_-]/g, "");
+}
+
+/** What is not measured comes last in either direction. */
+function compareDirected(
+  collator: Intl.Collator,
+  [one, other]: readonly [string | number, string | number],
+  sign: number,
+): number {
+  if (one === unknownKey || other === unknownKey) return one === other ? 0 : one === unknownKey ? 1 : -1;
+  return sign * compareKeys(collator, one, other);
 }
 
 /** Numbers before texts; numbers in texts by their value, so that vm2 comes before vm10. */

@@ -6,6 +6,7 @@ import { formatAge } from "../../kit/format.js";
 import { hostOf, shortName } from "../../kit/resource-name.js";
 import { toRow } from "../../kit/row.js";
 import { escapeText } from "../../kit/text/escape.js";
+import type { Used } from "../../kit/usage/usage.js";
 import { emptyFleet } from "../fleet.js";
 import { columnsOf, type TableRow } from "./columns.js";
 import { csvLine } from "./csv.js";
@@ -31,6 +32,8 @@ export interface RowOptions {
   readonly stale: StaleHosts;
   /** Columns of fields, made of paths; undefined: there are only those of the kind. */
   readonly make?: ColumnMaker<TableRow> | undefined;
+  /** What they use, by name. Default: nothing is known of that. */
+  readonly usage?: ReadonlyMap<string, Used>;
 }
 
 /** Resources of one kind as rows, and the columns there are of them. */
@@ -42,13 +45,15 @@ export interface ResourceRows {
 /** Makes rows of resources of one kind. */
 export function resourceRows(resources: readonly AnyResource[], kind: Kind, options: RowOptions): ResourceRows {
   const nowMs = Date.now();
+  const fleet = emptyFleet(nowMs);
+  if (options.usage !== undefined) fleet.usage.rank(options.usage);
   const rows = resources.map(({ kind: of, value }): TableRow => {
     const staleSince = options.stale.get(hostOf(value.name) ?? "");
-    return { row: toRow(of, value.name, value, nowMs), nowMs, staleSince };
+    return { row: toRow(of, value.name, value, nowMs), nowMs, staleSince, fleet };
   });
   const anyStale = rows.some(({ staleSince }) => staleSince !== undefined);
   const { labelColumns } = options;
-  return { rows, columns: columnsOf(kind, { labelColumns, anyStale, fleet: emptyFleet(nowMs) }) };
+  return { rows, columns: columnsOf(kind, { labelColumns, anyStale, fleet }) };
 }
 
 /** Makes the columns of paths of a kind; what reads them takes time to load. */
@@ -76,7 +81,8 @@ export function resourceTable(
   options: RowOptions & TableOptions & { readonly form: ListForm },
 ): ResourceTable {
   const { columns, rows } = resourceRows(resources, kind, options);
-  const shown = shownColumns(columns, options.form, options.make);
+  // Rows that follow changes tell what stands in resources.
+  const shown = shownColumns(columns, options.form, options.make).filter(({ figure }) => figure === undefined);
   const rowOf = (resource: AnyResource): TableRow | undefined => resourceRows([resource], kind, options).rows[0];
   if (options.form.output === "csv") {
     const cells = (row: TableRow | undefined) => (row === undefined ? [] : shown.map((column) => column.value(row)));

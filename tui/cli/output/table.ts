@@ -1,3 +1,4 @@
+import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { cutMiddle, cutText, distinctWidth, textWidth } from "../../kit/text/text-width.js";
 
@@ -14,6 +15,8 @@ export interface Column<T> {
   readonly align?: "left" | "right";
   /** Another word for it. */
   readonly id?: string;
+  /** What it shows is measured, and has to be asked for. Default: it stands in the row. */
+  readonly figure?: Figure;
   /** When it is shown unasked: "wide" where there is room without end, "asked" never. Default: always. */
   readonly shown?: "always" | "wide" | "asked";
   /** What is sorted by; default: the value. */

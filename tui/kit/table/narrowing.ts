@@ -4,6 +4,7 @@ import { pathText } from "../../../lib/query/path.js";
 import { printTree } from "../../../lib/query/print.js";
 import { QueryError } from "../../../lib/query/query-error.js";
 import type { Comparison, QueryTree } from "../../../lib/query/tree.js";
+import { literal } from "../usage/ranking.js";
 import type { Column } from "./column.js";
 import type { Filter } from "./filter.js";
 
@@ -87,9 +88,4 @@ function isAsked(tree: Comparison, type: string): boolean {
     if (error instanceof QueryError) return false;
     throw error;
   }
-}
-
-/** As a pattern that is found where the text is. */
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

@@ -54,10 +54,14 @@ export function queryOfText(text: string): string {
   const quoted = (part: string): string => JSON.stringify(part);
   const slash = text.indexOf("/");
   if (slash < 0) return `(id : ${quoted(text)} or host : ${quoted(text)})`;
-  const [host, id] = [text.slice(0, slash), text.slice(slash + 1)].map((part) =>
-    part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"),
-  );
-  return `(host ~ ${quoted(`${host}$`)} and id ~ ${quoted(`^${id}`)})`;
+  const host = quoted(`${literal(text.slice(0, slash))}$`);
+  const id = quoted(`^${literal(text.slice(slash + 1))}`);
+  return `(host ~ ${host} and id ~ ${id})`;
+}
+
+/** A text as a pattern that is found where it is. */
+export function literal(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 /** The order as a List and a view take it. */
