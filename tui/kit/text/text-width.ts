@@ -12,37 +12,31 @@ function stringWidth(text: string): number {
 }
 
 /** What a reader takes for one character each. What finds them is made when it is needed, for the same reason: 10 ms. */
-function graphemes(text: string): Intl.Segments {
+function graphemes(text: string): readonly string[] {
+  if (alone.test(text)) return [...text];
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
-  return segmenter.segment(text);
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
 /** What a reader takes for one character each, with the cells that it takes. The text must be plain (no control characters). */
 export function graphemesOf(text: string): readonly { readonly text: string; readonly width: number }[] {
-  if (printableAscii.test(text)) return [...text].map((character) => ({ text: character, width: 1 }));
-  return Array.from(graphemes(text), ({ segment }) => ({ text: segment, width: stringWidth(segment) }));
+  return graphemes(text).map((segment) => ({ text: segment, width: textWidth(segment) }));
 }
 
 /** Nothing that joins with its neighbours: letters of Latin, marks of sentences, arrows, signs, lines, blocks and dots. */
 const alone =
   /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2713-\u276f\u2800-\u28ff]*$/;
-/** Cells of such characters. */
-const widths = new Map<string, number>();
+/** Those of them that take two cells. */
+const wide = /[\u2728\u274c\u274e\u2753-\u2755\u2757]/;
 
 /** Whether each character of a text stands alone: then its width is that of all of them, see {@link characterWidth}. */
 export function standAlone(text: string): boolean {
   return alone.test(text);
 }
 
-/** Terminal cells of a character that stands alone; there are few different ones. */
+/** Terminal cells of a character that stands alone. */
 export function characterWidth(character: string): number {
-  if (character <= "~") return 1;
-  let width = widths.get(character);
-  if (width === undefined) {
-    width = stringWidth(character);
-    widths.set(character, width);
-  }
-  return width;
+  return character > "~" && wide.test(character) ? 2 : 1;
 }
 
 /** Terminal cells a text takes. The text must be plain (no control characters). */
@@ -61,8 +55,8 @@ export function cutText(text: string, width: number): string {
   if (printableAscii.test(text)) return `${text.slice(0, width - 1)}…`;
   let kept = "";
   let used = 0;
-  for (const { segment } of graphemes(text)) {
-    const next = used + stringWidth(segment);
+  for (const segment of graphemes(text)) {
+    const next = used + textWidth(segment);
     if (next > width - 1) break;
     kept += segment;
     used = next;
@@ -81,7 +75,7 @@ export function cutMiddle(text: string, width: number): string {
   if (printableAscii.test(text)) {
     return `${text.slice(0, width - 1 - tailWidth)}…${text.slice(text.length - tailWidth)}`;
   }
-  const characters = Array.from(graphemes(text), ({ segment }) => segment);
+  const characters = graphemes(text);
   const tail = takeCells(characters.toReversed(), tailWidth).toReversed();
   return `${takeCells(characters, width - 1 - textWidth(tail.join(""))).join("")}…${tail.join("")}`;
 }
@@ -90,7 +84,7 @@ function takeCells(characters: readonly string[], width: number): readonly strin
   let used = 0;
   let count = 0;
   for (const character of characters) {
-    used += stringWidth(character);
+    used += textWidth(character);
     if (used > width) break;
     count += 1;
   }
