@@ -34,7 +34,7 @@ export interface QueryCompletion {
 
 const mostChoices = 200;
 const nothing: QueryCompletion = { from: 0, choices: [] };
-const plainValue = /^[^\s"()=<>:!,~*]+$/;
+const plainValue = /^(?!')[^\s"()=<>:!,~*]+$/;
 const units: Readonly<Record<Dimension, readonly string[]>> = {
   bytes: ["MiB", "GiB", "KiB", "TiB", "MB", "GB"],
   bits: ["Mbit", "Gbit", "kbit"],
@@ -224,9 +224,10 @@ class Completer {
         typed,
       );
     }
-    const isQuoted = typed.startsWith('"');
+    const isQuoted = /^["']/.test(typed);
     const wanted = isQuoted ? typed.slice(1).replace(/\\(.)/g, "$1") : typed;
     const known = begun(this.#known(text, field), wanted);
+    if (typed.startsWith("'")) return known.map((each) => `'${each.replace(/[\\']/g, "\\$&")}'`);
     return known.map((each) => (plainValue.test(each) && !isQuoted ? each : JSON.stringify(each)));
   }
 

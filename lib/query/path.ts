@@ -34,12 +34,18 @@ export function pathText(path: Path): string {
   return path.map((segment) => (plainSegment.test(segment) ? segment : JSON.stringify(segment))).join(".");
 }
 
-/** What stands between quotes. @throws {ZorError} INVALID_ARGUMENT naming `where`. */
+/** What stands between quotes, single or double ones. @throws {ZorError} INVALID_ARGUMENT naming `where`. */
 export function unquote(where: string, text: string): string {
   try {
-    return JSON.parse(text) as string;
+    return JSON.parse(text.startsWith("'") ? doubled(text) : text) as string;
   } catch {
     const advice = 'a backslash begins an escape such as \\" or \\\\';
     throw invalidArgument(where, `the quoted text ${quote(text)} is not valid: ${advice}`);
   }
+}
+
+/** The same text in double quotes. */
+function doubled(text: string): string {
+  const inner = text.slice(1, -1).replace(/\\.|"/gs, (part) => (part === '"' ? '\\"' : part === "\\'" ? "'" : part));
+  return `"${inner}"`;
 }

@@ -1,7 +1,7 @@
 import { pathText } from "./path.js";
 import type { Query, QueryTree, QueryValue, SortField } from "./tree.js";
 
-const plainValue = /^[^\s"()=<>:!,~]+$/;
+const plainValue = /^(?!')[^\s"()=<>:!,~]+$/;
 const keywords = new Set(["and", "or", "not", "in", "has", "sort", "limit", "asc", "desc", "by"]);
 
 /** A query as text, in one form for all ways to write it. What is read from it is the same query. */
@@ -49,7 +49,7 @@ function inner(tree: QueryTree, outer: "all" | "any" | "not"): string {
 
 /** The beginning of a path must not be taken for something else. */
 function printPath(text: string): string {
-  return text.startsWith('"') || keywords.has(text.toLowerCase()) ? JSON.stringify(text) : text;
+  return /^["']/.test(text) || keywords.has(text.toLowerCase()) ? JSON.stringify(text) : text;
 }
 
 function printText(text: string): string {

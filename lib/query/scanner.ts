@@ -22,6 +22,8 @@ export interface ScanOptions {
 }
 
 const quoted = /"(?:[^"\\]|\\.)*"/y;
+/** As filters of AIP-160 and shells have it. An apostrophe within a word is one, and so is one that no other belongs to where people type words. */
+const singleQuoted = /'(?:[^'\\]|\\.)*'(?=[\s(),]|$)/y;
 /** A quoted part of a word follows a dot: `labels."a:b"`. */
 const word = /[^\s"()=<>:!~]+(?:(?<=\.)"(?:[^"\\]|\\.)*"[^\s"()=<>:!~]*)*/y;
 const listedPath = /[^\s"(),=<>:!~]+(?:(?<=\.)"(?:[^"\\]|\\.)*"[^\s"(),=<>:!~]*)*/y;
@@ -147,6 +149,8 @@ export class Scanner {
     const from = this.at;
     const text = this.#takeQuoted();
     if (text !== undefined) return { type: "string", text, place: this.#place(from) };
+    // Taken for a word it would be a value that nothing has.
+    if (this.isField === undefined && this.next === "'") return undefined;
     const found = this.#match(isListed ? listedValue : this.isField === undefined ? value : looseWord);
     return found === undefined ? undefined : { type: "word", text: found, place: this.#place(from) };
   }
@@ -170,7 +174,7 @@ export class Scanner {
     const found = /^(?:[=<>!:~]+|"|[()]|[^\s()"=<>!:~]+)/.exec(this.text.slice(from, from + 60))?.[0] ?? this.next;
     const advice = /[=<>!:]/.test(found) ? '; a value that holds any of : = < > ! is written in quotes, "10:20"' : "";
     const text = `unexpected ${quote(found)} at column ${from + 1}, where ${expected} was expected${advice}`;
-    return new QueryError(this.where, found === '"' ? `${text}; the quotes are not closed` : text, {
+    return new QueryError(this.where, /^["']/.test(found) ? `${text}; the quotes are not closed` : text, {
       from,
       to: from + found.length,
     });
@@ -183,7 +187,7 @@ export class Scanner {
 
   #takeQuoted(): string | undefined {
     const from = this.at;
-    const found = this.#match(quoted);
+    const found = this.#match(quoted) ?? this.#match(singleQuoted);
     if (found === undefined) return undefined;
     return pointing(this.where, this.#place(from), () => unquote(this.where, found));
   }

@@ -1,7 +1,7 @@
 import { nearest } from "../../lib/nearest.js";
 import type { Command } from "../kit/keys/command.js";
-import { type KindTable, pluralOf } from "../kit/kind-table.js";
 import type { TuiKind } from "../kit/kind.js";
+import { type KindTable, pluralOf } from "../kit/kind-table.js";
 
 /** What a typed command asks for. */
 export type TypedCommand =
@@ -51,12 +51,10 @@ export function parseCommandLine(line: string, vocabulary: Vocabulary): TypedCom
   const head = (slash < 0 ? line : line.slice(0, slash)).trim();
   const filter = slash < 0 ? "" : line.slice(line.indexOf("/", slash) + 1).trim();
   const [word = "", argument] = head.split(/\s+/);
-  const named = commands.filter(({ words }) => words?.includes(word) === true);
-  // Of several the one that can be given here.
-  const command = named.find(({ when }) => when?.() !== false) ?? named[0];
+  const kind = kinds.findByWord(word.toLowerCase());
+  const command = commandNamed(word, commands) ?? (kind === undefined ? commandLike(word, commands) : undefined);
   // A path may have what would begin a filter in it.
   if (command !== undefined) return { type: "command", command, argument: line.trim().slice(word.length).trim() };
-  const kind = kinds.findByWord(word.toLowerCase());
   if (kind === undefined) {
     const meant = nearest(word.toLowerCase(), [...firstWords(kinds, commands), ...aliases]);
     const help = meant === undefined ? "tab completes what there is, ? shows it" : `did you mean ${meant}?`;
@@ -68,6 +66,20 @@ export function parseCommandLine(line: string, vocabulary: Vocabulary): TypedCom
     return { type: "unknown", message: `there is no host "${argument}"; ${help}` };
   }
   return { type: "table", kind, host: argument, filter };
+}
+
+function commandNamed(word: string, commands: readonly Command[]): Command | undefined {
+  const named = commands.filter(({ words }) => words?.includes(word) === true);
+  // Of several the one that can be given here.
+  return named.find(({ when }) => when?.() !== false) ?? named[0];
+}
+
+/** The command whose word is the one or the several of what was typed, "views" and "view", in whatever case. Only one that changes nothing. */
+function commandLike(word: string, commands: readonly Command[]): Command | undefined {
+  const small = word.toLowerCase();
+  const other = small.endsWith("s") ? small.slice(0, -1) : `${small}s`;
+  const looking = commands.filter(({ changes }) => changes !== true);
+  return commandNamed(small, looking) ?? commandNamed(other, looking);
 }
 
 /** What may follow what is typed: whole lines, the best first. */

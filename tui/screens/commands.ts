@@ -196,7 +196,7 @@ export function commandsEverywhere(program: Program): readonly Command[] {
     {
       id: "help",
       keys: ["?"],
-      words: ["help", "?"],
+      words: ["help", "?", "keys", "aliases", "hotkeys", "plugins"],
       title: "this help",
       group: "Program",
       hint: { word: "help", rank: 0, when: () => !(model.screen instanceof HelpScreen) },

@@ -1,15 +1,15 @@
 import { messageOf } from "../../lib/errors.js";
 import { isId } from "../../lib/names.js";
 import { isDialAddress } from "../../lib/socket-address.js";
+import { counted } from "../../lib/words.js";
+import type { Host } from "../../proto/gen/zor/v1/host.js";
+import { contextsIn, hubOf } from "../kit/hubs.js";
 import type { Command } from "../kit/keys/command.js";
+import type { Model } from "../kit/model.js";
+import type { Row } from "../kit/row.js";
 import { MenuScreen } from "./menu/menu-screen.js";
 import type { Contexts, Program } from "./program.js";
 import { TableScreen } from "./table/table-screen.js";
-import { counted } from "../../lib/words.js";
-import { contextsIn, hubOf } from "../kit/hubs.js";
-import type { Model } from "../kit/model.js";
-import type { Row } from "../kit/row.js";
-import type { Host } from "../../proto/gen/zor/v1/host.js";
 
 /** The command that goes to another hub or agent. */
 export function contextCommands(program: Program): readonly Command[] {
@@ -18,7 +18,7 @@ export function contextCommands(program: Program): readonly Command[] {
     {
       id: "context",
       keys: [],
-      words: ["ctx"],
+      words: ["ctx", "context"],
       argument: "[NAME[+NAME]]",
       title: "go to another context, or see several at once (A+B); :instances @NAME goes there with a table",
       group: "Program",

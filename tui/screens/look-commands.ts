@@ -32,7 +32,7 @@ export function lookCommands(program: Program): readonly Command[] {
     },
     {
       keys: ["ctrl-x"],
-      words: ["xray"],
+      words: ["xray", "ports"],
       ofRow: true,
       title: "the fleet as a tree: hosts, lans, what is plugged into them, and what that has",
       group: "Look",

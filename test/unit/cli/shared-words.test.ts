@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { Command, type Option } from "commander";
 import { beforeAll, describe, expect, it } from "vitest";
+import { allKinds } from "../../../lib/kinds/kinds.js";
 import {
   asResourceList,
   dryRunOption,
@@ -104,7 +105,9 @@ const listWords = ["--output", "--columns", "--no-headers", "--sort-by"];
 const resourceWords = [...listWords, "--filter", "--selector", "--order-by", "--label-columns", "--watch"];
 
 /** Commands that list resources of the API. */
-const resourceLists = ["get", "host list", "image list", "snapshot list"];
+const isResourceList = (words: string): boolean => words === "get" || nouns.some((noun) => words === `${noun} list`);
+/** Nouns of what the API lists, which have commands of their own. */
+const nouns = ["backup", "host", "image", "lan", "link", "session", "snapshot", "volume", "wave"];
 /** Commands that print lines as they come: they have no end to lay out, sort or count. */
 const streams = ["events", "logs", "link watch", "top", "capture", "console", "exec", "cp"];
 
@@ -116,7 +119,7 @@ describe("commands that print lists", () => {
         /(?:^| )(?:get|list|ls)$/.test(wordsOf(command)) ||
         listWords.some((word) => word !== "--output" && flags.includes(word));
       if (!isList || streams.includes(wordsOf(command))) continue;
-      const missing = (resourceLists.includes(wordsOf(command)) ? resourceWords : listWords).filter(
+      const missing = (isResourceList(wordsOf(command)) ? resourceWords : listWords).filter(
         (word) => !flags.includes(word),
       );
       expect({ command: wordsOf(command), missing }).toEqual({ command: wordsOf(command), missing: [] });
@@ -131,8 +134,18 @@ describe("commands that print lists", () => {
     expect(others).toEqual([]);
   });
 
+  it("are those of every noun that has commands", () => {
+    const groups = tree.filter(({ parent, commands }) => parent?.name() === "zor" && commands.length > 0);
+    const ofKinds = groups.filter(
+      (group) => group.name() === "wave" || allKinds().some((kind) => kind.singular === group.name()),
+    );
+    expect(ofKinds.map(wordsOf).sort()).toEqual(nouns);
+    const without = ofKinds.filter(({ commands }) => !commands.some((command) => command.name() === "list"));
+    expect(without.map(wordsOf)).toEqual([]);
+  });
+
   it("offer every form", () => {
-    for (const command of tree.filter((each) => resourceLists.includes(wordsOf(each)))) {
+    for (const command of tree.filter((each) => isResourceList(wordsOf(each)))) {
       const output = command.options.find(({ long }) => long === "--output");
       expect(output?.argChoices).toEqual([
         ...["table", "wide", "json", "yaml", "csv", "name"],

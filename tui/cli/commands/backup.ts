@@ -6,6 +6,7 @@ import {
   CreateBackupRequest,
   RestoreBackupRequest,
 } from "../../../proto/gen/zor/v1/backup_service.js";
+import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { parseWhole } from "../../kit/input/key-values.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
@@ -20,8 +21,8 @@ import {
   yesOption,
 } from "../command.js";
 import { confirm } from "../confirm.js";
+import { defineKindList } from "../noun-list.js";
 import { resolveName } from "../resolve.js";
-import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import type { OutputFormat, Session } from "../session.js";
 
 interface BackupOptions {
@@ -43,12 +44,13 @@ interface BackupOptions {
 
 const bytesPerMib = 1024 * 1024;
 
-/** `zor backup create|restore`. */
+/** `zor backup list|create|restore`. */
 export function define({ program, open }: Registrar): void {
   const backup = program
     .command("backup")
-    .description("Keep what machines hold outside of them, and make machines of it. List them with: zor get backups.")
+    .description("Keep what machines hold outside of them, and make machines of it.")
     .helpCommand(false);
+  defineKindList(backup, open, "spec.instance = vm1");
   const create = backup
     .command("create")
     .description(

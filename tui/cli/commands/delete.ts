@@ -2,9 +2,8 @@ import { failedPrecondition } from "../../../lib/errors.js";
 import { findKind, type Kind, kindNamed } from "../../../lib/kinds/kinds.js";
 import { requestOf, responseField } from "../../../lib/kinds/verbs.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { shortName } from "../../kit/resource-name.js";
-import { type Deletion, planDeletion } from "../deletion.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { asMethod } from "../change.js";
 import { areChosen, asChosen, type ChosenOptions, chosenOf, typedNumber } from "../chosen.js";
 import {
@@ -18,6 +17,7 @@ import {
   yesOption,
 } from "../command.js";
 import { confirm } from "../confirm.js";
+import { type Deletion, planDeletion } from "../deletion.js";
 import { forEachName } from "../for-each-name.js";
 import { standardMethod } from "../kinds.js";
 import { kindOfFullName, resolveName } from "../resolve.js";
@@ -106,20 +106,25 @@ export async function deleteAll(
   for (const { kind, name } of targets) {
     const deletion = await planDeletion(session, kind, name);
     plan.push(deletion);
-    if (deletion.whyForced === undefined || options.force === true || options.dryRun === true) continue;
+    if (deletion.whyForced === undefined || options.force === true) continue;
+    if (options.dryRun === true) session.note(linesOf(plan).join("\n"));
     throw failedPrecondition(
       "NOT_FORCED",
       name,
       `nothing was deleted: ${shortName(name)} takes --force, because ${deletion.whyForced}`,
     );
   }
-  const lines = ["This deletes:", ...new Set(plan.flatMap((each) => each.lines.map((line) => `  ${line}`)))];
+  const lines = linesOf(plan);
   const byName = new Map(plan.map((each) => [each.name, each]));
   if (!(await confirm(session, lines, "Delete?", { ...options, ...typedNumber(byName.size) }))) return;
   await forEachName(session, [...byName.keys()], options.output, async (name, part) => {
     const target = byName.get(name);
     if (target !== undefined) await deleteOne(session, { ...target, done }, options, part);
   });
+}
+
+function linesOf(plan: readonly Deletion[]): readonly string[] {
+  return ["This deletes:", ...new Set(plan.flatMap((each) => each.lines.map((line) => `  ${line}`)))];
 }
 
 /** Full names tell their kind; everything else is an instance. */

@@ -1,15 +1,6 @@
 import type { Command } from "commander";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
-import {
-  asResourceList,
-  dryRunOption,
-  type ListingOptions,
-  type Registrar,
-  ResourceArgument,
-  responseOutput,
-  withExamples,
-  yesOption,
-} from "../command.js";
+import { dryRunOption, type Registrar, ResourceArgument, responseOutput, withExamples, yesOption } from "../command.js";
 import {
   defineConfigure,
   defineInstall,
@@ -18,7 +9,7 @@ import {
   defineUninstall,
   defineUpgrade,
 } from "../install/commands.js";
-import { listResources } from "../list-resources.js";
+import { defineKindList } from "../noun-list.js";
 import { resolveLocally } from "../resolve.js";
 import { defineCreate } from "./create.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
@@ -29,7 +20,7 @@ import { defineShell } from "./shell.js";
 export async function define({ program, open }: Registrar): Promise<void> {
   const host = program.command("host").description("Register, list, change and remove hosts.").helpCommand(false);
   await defineCreate(host, open, kindNamed("host"), "add");
-  defineList(host, open);
+  defineKindList(host, open, "state = READY");
   await defineSet(host, open, kindNamed("host"), "set");
   defineRemove(host, open);
   defineShell(host, open);
@@ -39,15 +30,6 @@ export async function define({ program, open }: Registrar): Promise<void> {
   defineConfigure(host, open);
   defineRejoin(host, open);
   defineUninstall(host, open);
-}
-
-function defineList(host: Command, open: Registrar["open"]): void {
-  const command = host
-    .command("list")
-    .description("List hosts; the same as zor get hosts.")
-    .action(async (options: ListingOptions) => listResources(open(command), kindNamed("host"), [], options));
-  asResourceList(command, "state = READY", "host");
-  withExamples(command, "zor host list", "zor host list -o wide");
 }
 
 function defineRemove(host: Command, open: Registrar["open"]): void {

@@ -2,9 +2,7 @@ import type { Command } from "commander";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import { asChosen, type ChosenOptions, chosenNames } from "../chosen.js";
 import {
-  asResourceList,
   dryRunOption,
-  type ListingOptions,
   outputOption,
   type Registrar,
   ResourceArgument,
@@ -12,10 +10,10 @@ import {
   withExamples,
   yesOption,
 } from "../command.js";
-import { defineBuild, definePush, defineVerify } from "../image/operations.js";
 import { defineExport, defineImport } from "../image/files.js";
+import { defineBuild, definePush, defineVerify } from "../image/operations.js";
 import { definePrune, defineTag } from "../image/upkeep.js";
-import { listResources } from "../list-resources.js";
+import { defineKindList } from "../noun-list.js";
 import { resolveName } from "../resolve.js";
 import { type DeletionOptions, deleteAll } from "./delete.js";
 import { type DescribeOptions, describeAll } from "./describe.js";
@@ -30,7 +28,7 @@ export function define({ program, open }: Registrar): void {
     .helpCommand(false);
   defineImport(image, open);
   defineExport(image, open);
-  defineList(image, open);
+  defineKindList(image, open, "status.format = qcow2");
   defineInspect(image, open);
   defineTag(image, open);
   defineRemove(image, open);
@@ -38,15 +36,6 @@ export function define({ program, open }: Registrar): void {
   defineVerify(image, open);
   definePush(image, open);
   defineBuild(image, open);
-}
-
-function defineList(image: Command, open: Registrar["open"]): void {
-  const command = image
-    .command("list")
-    .description("List images; the same as zor get images.")
-    .action(async (options: ListingOptions) => listResources(open(command), kindNamed("image"), [], options));
-  asResourceList(command, "status.format = qcow2", "image");
-  withExamples(command, "zor image list", "zor image list -o wide");
 }
 
 function defineInspect(image: Command, open: Registrar["open"]): void {

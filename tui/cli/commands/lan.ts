@@ -7,6 +7,7 @@ import { LanServiceService } from "../../../proto/gen/zor/v1/lan_service.js";
 import { idOf, shortName } from "../../kit/resource-name.js";
 import { updateResource } from "../change.js";
 import { asList, dryRunOption, type Registrar, ResourceArgument, withExamples, withNotes } from "../command.js";
+import { defineKindList } from "../noun-list.js";
 import type { ListForm } from "../output/list-form.js";
 import { printList } from "../output/print-list.js";
 import { responseJson } from "../output/proto-json.js";
@@ -43,12 +44,13 @@ const macColumns: readonly Column<LanMac>[] = [
   { title: "AGE", rank: 2, align: "right", value: ({ ageSeconds }) => `${ageSeconds}s` },
 ];
 
-/** `zor lan flows|macs|filters`. */
+/** `zor lan list|flows|macs|filters`. */
 export function define({ program, open }: Registrar): void {
   const lan = program
     .command("lan")
     .description("Look into the switch of a lan: its flows, its filters and the addresses it has learned.")
     .helpCommand(false);
+  defineKindList(lan, open, "name = lab");
   defineFlows(lan, open);
   defineMacs(lan, open);
   defineFilters(lan, open);

@@ -1,21 +1,23 @@
-import { kindNamed } from "../../../lib/kinds/kinds.js";
-import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import type { Command } from "commander";
 import { notFound } from "../../../lib/errors.js";
+import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { isOfKind, unpack } from "../../../lib/kinds/resource.js";
 import { Link } from "../../../proto/gen/zor/v1/link.js";
 import { LinkServiceService } from "../../../proto/gen/zor/v1/link_service.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { watchResponses } from "../../client/watch.js";
+import { escapeText } from "../../kit/text/escape.js";
 import { outputOption, type Registrar, ResourceArgument, withExamples } from "../command.js";
 import { lossReporter } from "../loss-reporter.js";
+import { defineKindList } from "../noun-list.js";
+import { isStructured } from "../output/forms.js";
 import { linkLine, linkText } from "../output/link-text.js";
 import { resolveName } from "../resolve.js";
-import { isStructured } from "../output/forms.js";
 import type { OutputFormat } from "../session.js";
 
-/** `zor link show|watch`. */
+/** `zor link list|show|watch`. */
 export function define({ program, open }: Registrar): void {
   const link = program.command("link").description("Look at one link closely.").helpCommand(false);
+  defineKindList(link, open, "state = ACTIVE");
   defineShow(link, open);
   defineWatch(link, open);
 }

@@ -6,9 +6,7 @@ import { shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asChosen, type ChosenOptions, confirmedNames } from "../chosen.js";
 import {
-  asResourceList,
   dryRunOption,
-  type ListingOptions,
   type Registrar,
   ResourceArgument,
   responseOutput,
@@ -17,7 +15,7 @@ import {
   yesOption,
 } from "../command.js";
 import { forEachName } from "../for-each-name.js";
-import { listResources } from "../list-resources.js";
+import { defineKindList } from "../noun-list.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat } from "../session.js";
 
@@ -27,17 +25,8 @@ export function define({ program, open }: Registrar): void {
     .command("session")
     .description("Show who is at consoles, terminals and shells, and end that.")
     .helpCommand(false);
-  defineList(session, open);
+  defineKindList(session, open, 'caller = "zor://user/ana"');
   defineEnd(session, open);
-}
-
-function defineList(session: Command, open: Registrar["open"]): void {
-  const command = session
-    .command("list")
-    .description("List who is at which terminal; the same as zor get sessions.")
-    .action(async (options: ListingOptions) => listResources(open(command), kindNamed("session"), [], options));
-  asResourceList(command, 'caller = "zor://user/ana"', "session");
-  withExamples(command, "zor session list", "zor session list --watch");
 }
 
 interface EndOptions extends ChosenOptions {

@@ -4,10 +4,10 @@ import { type AnyResource, isOfKind } from "../../../lib/kinds/resource.js";
 import { parseId } from "../../../lib/names.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { CreateSnapshotRequest, SnapshotServiceService } from "../../../proto/gen/zor/v1/snapshot_service.js";
-import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
-import { escapeText } from "../../kit/text/escape.js";
 import { revertingTo } from "../../kinds/snapshot/actions.js";
 import { treeKey } from "../../kinds/snapshot/tree.js";
+import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
+import { escapeText } from "../../kit/text/escape.js";
 import {
   asResourceList,
   dryRunOption,
@@ -21,6 +21,7 @@ import {
   yesOption,
 } from "../command.js";
 import { confirm } from "../confirm.js";
+import { narrowed } from "../input/narrowed.js";
 import { listResources } from "../list-resources.js";
 import type { ResponseMethod } from "../output/proto-json.js";
 import { resolveName } from "../resolve.js";
@@ -96,7 +97,7 @@ function defineList(snapshot: Command, open: Registrar["open"]): void {
         text === undefined ? undefined : await resolveName(session, kindNamed("instance"), text, options.host);
       if (instance === undefined) return await listResources(session, kind, [], { ...options, arrange: treeOrder });
       const ofIt = `spec.instance = ${idOf(instance)}`;
-      const filter = options.filter === "" ? ofIt : `(${options.filter}) AND ${ofIt}`;
+      const filter = narrowed(options.filter, [ofIt]);
       await listResources(session, kind, [], { ...options, filter, host: hostOf(instance) ?? "", arrange: treeOrder });
     });
   asResourceList(command, "spec.memory = true");

@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 import { invalidArgument } from "../../../lib/errors.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
+import { parseId } from "../../../lib/names.js";
 import type { Instance } from "../../../proto/gen/zor/v1/instance.js";
 import { GetInstanceRequest, InstanceServiceService } from "../../../proto/gen/zor/v1/instance_service.js";
 import { VolumeServiceService } from "../../../proto/gen/zor/v1/volume_service.js";
-import { parseId } from "../../../lib/names.js";
+import { type DisksChange, withoutVolume, withVolume } from "../../kinds/volume/attaching.js";
 import { parseMemoryMib } from "../../kit/input/memory.js";
 import { parseBytesPerSecond } from "../../kit/input/rate.js";
 import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
 import { escapeText } from "../../kit/text/escape.js";
-import { type DisksChange, withoutVolume, withVolume } from "../../kinds/volume/attaching.js";
 import { updateResource } from "../change.js";
 import {
   dryRunOption,
@@ -20,6 +20,7 @@ import {
   waitOption,
   withExamples,
 } from "../command.js";
+import { defineKindList } from "../noun-list.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 
@@ -43,7 +44,7 @@ interface MoveOptions {
 
 type Open = Registrar["open"];
 
-/** `zor volume attach|detach|resize|move`. */
+/** `zor volume list|attach|detach|resize|move`. */
 export function define({ program, open }: Registrar): void {
   const volume = program
     .command("volume")
@@ -51,6 +52,7 @@ export function define({ program, open }: Registrar): void {
       "Give volumes to machines, take them away, grow and move them. They are made and deleted with zor create and zor delete.",
     )
     .helpCommand(false);
+  defineKindList(volume, open, "spec.size_mib > 1024");
   defineAttach(volume, open);
   defineDetach(volume, open);
   defineResize(volume, open);

@@ -25,6 +25,7 @@ import {
   yesOption,
 } from "../command.js";
 import { listKind } from "../kinds.js";
+import { defineNounList } from "../noun-list.js";
 import { resolveName } from "../resolve.js";
 import type { OutputFormat, Session } from "../session.js";
 import { followWave } from "../wave/follow-wave.js";
@@ -45,7 +46,13 @@ interface RunOptions extends SpecOptions, ChosenOptions {
 export function define({ program, open }: Registrar): void {
   const group = program
     .command("wave")
-    .description("Do one thing to many resources, so many at a time, as one operation of the hub.");
+    .description("Do one thing to many resources, so many at a time, as one operation of the hub.")
+    .helpCommand(false);
+  defineNounList(group, open, kindNamed("operation"), {
+    plural: "waves",
+    only: "verb ~ '^wave[.]'",
+    example: "done = false",
+  });
   defineRun(group, open);
   defineAgain(group, open);
   defineWait(group, open);
@@ -79,10 +86,7 @@ export function define({ program, open }: Registrar): void {
     );
   }
   defineCancel(group, open);
-  withNotes(
-    group,
-    `Waves are operations: zor get operations lists them. They go on without zor, and after a restart or a crash of the hub.`,
-  );
+  withNotes(group, `Waves are operations, and go on without zor, and after a restart or a crash of the hub.`);
 }
 
 const exampleId = "0f9d6f5e-6a0c-4c3f-9d2c-3f6f0a7d2b11";

@@ -1,6 +1,6 @@
 import { invalidArgument } from "../../../lib/errors.js";
 import { isId, quote } from "../../../lib/names.js";
-import { splitQuery } from "../../../lib/query/parse.js";
+import { narrowed } from "./narrowed.js";
 
 const term = /^\s*(?:!\s*(\S+)|(\S+?)\s*(==|!=|=)\s*(\S*)|(\S+)\s+(in|notin)\s*\(([^()]*)\)|([^\s!=]+))\s*$/;
 
@@ -13,9 +13,7 @@ export function selectedBy(selector: string | undefined, filter = ""): string {
   if (selector === undefined || selector.trim() === "") return filter;
   // Commas between parentheses part values.
   const parts = selector.split(/,(?![^(]*\))/).map(filterOf);
-  const { terms, tail } = splitQuery(filter);
-  const all = [...(terms === "" ? [] : [`(${terms})`]), ...parts].join(" AND ");
-  return tail === "" ? all : `${all} ${tail}`;
+  return narrowed(filter, parts);
 }
 
 function filterOf(part: string): string {

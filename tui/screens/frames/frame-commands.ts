@@ -10,7 +10,7 @@ export function frameCommands(program: Program): readonly Command[] {
   return [
     {
       keys: ["ctrl-k"],
-      words: ["frames"],
+      words: ["frames", "captures"],
       ofRow: true,
       title: "live: the frames that pass what is under the cursor, decoded",
       group: "Look",

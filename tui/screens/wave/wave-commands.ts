@@ -5,6 +5,7 @@ import type { Command } from "../../kit/keys/command.js";
 import { idOf } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { Program } from "../program.js";
+import { TableScreen } from "../table/table-screen.js";
 import { WaveScreen } from "./wave-screen.js";
 
 /** A wave of more than goes on at once is shown as soon as it has begun. */
@@ -23,6 +24,13 @@ export function waveCommands(program: Program): readonly Command[] {
       hint: { word: "wave", rank: 4 },
       when: () => model.screen.kind?.kind === "operation" && isOnWave(),
       run: () => model.push(new WaveScreen(program, model.screen.subject()?.name ?? "")),
+    },
+    {
+      keys: [],
+      words: ["waves"],
+      title: "what is or was done to many, the newest first: operations that are waves",
+      group: "Look",
+      run: () => model.openOnly(new TableScreen(program, "operation", undefined, { filter: "verb~^wave[.]" })),
     },
     {
       keys: [],

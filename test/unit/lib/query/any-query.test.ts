@@ -9,7 +9,7 @@ import { asks, box, test, vm } from "./things.js";
 
 const place = { from: 0, to: 0 };
 const text = fc.oneof(
-  fc.constantFrom("and", "or", "*", "vm1", "10:20", "a b", "in", "limit", "sort", "has", ""),
+  fc.constantFrom("and", "or", "*", "vm1", "10:20", "a b", "in", "'a b'", "'tis", "limit", "sort", "has", ""),
   fc.string(),
 );
 const path = fc.array(fc.oneof(fc.constantFrom("name", "not", "has", "a.b/c", "x,y"), fc.string({ minLength: 1 })), {

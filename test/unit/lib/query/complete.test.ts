@@ -50,6 +50,8 @@ describe("what may follow in a query", () => {
     ["host=", ["alpha", "beta", "rack2-a"]],
     ["host~ra", ["rack2-a"]],
     ["label.site=", ["paris", "lyon", '"new york"', '"10:20"', '"\\""', '"*"']],
+    ["label.site='", ["'paris'", "'lyon'", "'new york'", "'10:20'", "'\"'", "'*'"]],
+    ["label.site='new y", ["'new york'"]],
     ["label.site=n", ['"new york"']],
     ['label.site="n', ['"new york"']],
     ['label.site="p', ['"paris"']],

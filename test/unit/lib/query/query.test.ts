@@ -58,6 +58,13 @@ describe("a query", () => {
     ["ip~^10[.]1[.]", "vm", true],
     ["lan=lan1", "vm", true],
     ["image~debian", "vm", true],
+    ["host='rack2-a'", "vm", true],
+    ["host ~ 'RACK[0-9]-' and id in ('vm2','vm1')", "vm", true],
+    ["('paris')", "vm", true],
+    ["'nowhere'", "vm", false],
+    // Apostrophes.
+    ["o'brien's", "vm", false],
+    ["'tis", "vm", false],
     ["has label.site", "vm", true],
     ["has labels.site and has qemu", "vm", true],
     ["labels has site", "vm", true],
@@ -106,6 +113,9 @@ describe("a query", () => {
     ["(vm1", /ends where "\)" was expected/, ""],
     ["vm1)", /unexpected "\)"/, ")"],
     ['"vm1', /the quotes are not closed/, '"'],
+    ["host='rack2 and vm1", /the quotes are not closed/, "'rack2"],
+    ["host in ('rack2", /the quotes are not closed/, "'rack2"],
+    ["host='a\\x'", /a backslash begins an escape/, "'a\\x'"],
     ["vm1 limit 0", /a number from 1 on/, "0"],
     ['vm1 label."a"b=x', /quote in the wrong place/, 'label."a"b'],
     ['"label.a\\"b"=x', /quote in the wrong place/, '"label.a\\"b"'],
@@ -115,6 +125,16 @@ describe("a query", () => {
     const { place } = refusal(query);
     expect(() => asks(query, "vm")).toThrow(message);
     if (marked !== "") expect(query.slice(place.from, place.to)).toBe(marked);
+  });
+
+  it.each([
+    [`'it\\'s "so"'`, `it's "so"`],
+    [`'a\\"b\\\\'`, `a"b\\`],
+    ["''", ""],
+    ["'a:b = c'", "a:b = c"],
+  ])("reads %s as what stands between the quotes", (text, value) => {
+    const { tree } = parseQuery(`label.x = ${text}`);
+    expect(tree).toMatchObject({ values: [{ text: value }] });
   });
 
   it("is shown with a line that points at what is wrong", () => {

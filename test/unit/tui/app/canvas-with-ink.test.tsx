@@ -1,8 +1,8 @@
-import headless from "@xterm/headless";
-import { render } from "ink";
 import { PassThrough } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import headless from "@xterm/headless";
+import { render } from "ink";
 import { expect, it } from "vitest";
 import { App, type ScreenHandle } from "../../../../tui/app/app.js";
 import { Canvas } from "../../../../tui/app/canvas.js";

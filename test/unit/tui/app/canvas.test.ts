@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
 import headless from "@xterm/headless";
+import { describe, expect, it } from "vitest";
 import { Canvas, type TerminalSize } from "../../../../tui/app/canvas.js";
 import { CellLine, cellFlags, trueColour } from "../../../../tui/kit/cells/cell-line.js";
-import { colourDepth, type ColourDepth } from "../../../../tui/kit/cells/colour-depth.js";
+import { type ColourDepth, colourDepth } from "../../../../tui/kit/cells/colour-depth.js";
 
 function canvas(depth: ColourDepth = "256", ascii = false) {
   const state = { isFull: false, size: { columns: 80, rows: 24 }, written: [] as string[] };

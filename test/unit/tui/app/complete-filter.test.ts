@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hintLine } from "../../../../tui/app/footer.js";
-import { makeProgram, spell, tableOf, type TestProgram } from "../program.js";
+import { makeProgram, spell, type TestProgram, tableOf } from "../program.js";
 import { feedFleet } from "../steps.js";
 
 function typing(text: string): TestProgram {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { eventually } from "../../../helpers/eventually.js";
-import { makeProgram, tableOf as table, type TestProgram } from "../program.js";
+import { makeProgram, type TestProgram, tableOf as table } from "../program.js";
 import { feedFleet, removed, upsertInstance, upsertWhole } from "../steps.js";
 
 const vm0 = "hosts/alpha/instances/vm0";

@@ -3,7 +3,7 @@ import { expandAlias } from "../../../../tui/app/command-line.js";
 import { messageLines } from "../../../../tui/app/footer.js";
 import { LogScreen } from "../../../../tui/screens/log/log-screen.js";
 import { MessagesScreen } from "../../../../tui/screens/messages/messages-screen.js";
-import { makeProgram, spell, tableOf, type TestProgram, textOf } from "../program.js";
+import { makeProgram, spell, type TestProgram, tableOf, textOf } from "../program.js";
 import { feedFleet } from "../steps.js";
 
 function onInstances(): TestProgram {

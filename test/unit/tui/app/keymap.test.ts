@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { chordsOf, type KeyFacts } from "../../../../tui/kit/keys/chord.js";
 import { completions, parseCommandLine } from "../../../../tui/app/command-line.js";
+import { hintLine } from "../../../../tui/app/footer.js";
+import { chordsOf, type KeyFacts } from "../../../../tui/kit/keys/chord.js";
 import { type Command, keyName } from "../../../../tui/kit/keys/command.js";
 import { pluralOf } from "../../../../tui/kit/kind-table.js";
-import type { Program } from "../../../../tui/screens/program.js";
-import { hintLine } from "../../../../tui/app/footer.js";
 import { allCommands } from "../../../../tui/screens/commands.js";
 import { ConsoleScreen } from "../../../../tui/screens/console/console-screen.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { DiagnosisScreen } from "../../../../tui/screens/diagnosis/diagnosis-screen.js";
 import { MapScreen } from "../../../../tui/screens/map/map-screen.js";
+import type { Program } from "../../../../tui/screens/program.js";
 import { TableScreen } from "../../../../tui/screens/table/table-screen.js";
 import { makeProgram, tableOf } from "../program.js";
 import { feedFleet } from "../steps.js";
@@ -239,6 +239,17 @@ describe("the command line", () => {
     ["describe alpha/vm1", { word: "describe", argument: "alpha/vm1" }],
     ["resync", { word: "resync", argument: "" }],
     ["help", { word: "help", argument: "" }],
+    ["views", { word: "view", argument: "" }],
+    ["skins dark", { word: "skin", argument: "dark" }],
+    ["contexts", { word: "ctx", argument: "" }],
+    ["Pulses", { word: "pulse", argument: "" }],
+    ["message", { word: "messages", argument: "" }],
+    ["ports", { word: "xray", argument: "" }],
+    ["port", { word: "xray", argument: "" }],
+    ["captures", { word: "frames", argument: "" }],
+    ["plugins", { word: "help", argument: "" }],
+    ["waves", { word: "waves", argument: "" }],
+    ["Instances", { table: "instances", host: undefined, filter: "" }],
   ])("reads %j", (line, meaning) => {
     const typed = parseCommandLine(line, vocabulary);
     if (typed.type === "unknown") throw new Error(typed.message);
@@ -256,6 +267,8 @@ describe("the command line", () => {
 
   it.each([
     ["describ alpha", 'there is no command "describ"; did you mean describe?'],
+    // What changes something is begun by its own word only.
+    ["cables a b", 'there is no command "cables"; did you mean cable?'],
     ["instaces", 'there is no command "instaces"; did you mean instances?'],
     ["xyzzy", 'there is no command "xyzzy"; tab completes what there is, ? shows it'],
     ["instances alpa", 'there is no host "alpa"; did you mean alpha?'],

@@ -1,15 +1,15 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { parse } from "yaml";
+import { hintLine } from "../../../../tui/app/footer.js";
 import { keyFaults, keymapText } from "../../../../tui/app/keymap-text.js";
 import { commandId } from "../../../../tui/kit/keys/command.js";
 import { whyNoKey } from "../../../../tui/kit/keys/keymap.js";
 import { everyCommand } from "../../../../tui/screens/every-command.js";
 import { Settings } from "../../../../tui/settings/settings.js";
-import { hintLine } from "../../../../tui/app/footer.js";
-import { makeProgram, tableOf, type TestProgram, textOf } from "../program.js";
+import { makeProgram, type TestProgram, tableOf, textOf } from "../program.js";
 import { feedFleet } from "../steps.js";
 
 async function withFiles(

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { lookOfTerminal, styleOf, withSkin } from "../../../../tui/app/theme.js";
-import { chosenSkin } from "../../../../tui/settings/chosen-skin.js";
 import { findSkin, skins, tones } from "../../../../tui/kit/skin.js";
 import { toConsole } from "../../../../tui/kit/text/ascii.js";
 import { textWidth } from "../../../../tui/kit/text/text-width.js";
+import { chosenSkin } from "../../../../tui/settings/chosen-skin.js";
 import { makeProgram, spell, textOf } from "../program.js";
 
 const terminal = { unicode: true, colors: true };

@@ -10,7 +10,7 @@ import { TableState } from "../../../../tui/kit/table/table-state.js";
 import { DetailScreen } from "../../../../tui/screens/detail/detail-screen.js";
 import { destinationsOf } from "../../../../tui/screens/jumps/jumps.js";
 import { Settings } from "../../../../tui/settings/settings.js";
-import { makeProgram, spell, tableOf, type TestProgram, textOf } from "../program.js";
+import { makeProgram, spell, type TestProgram, tableOf, textOf } from "../program.js";
 import { feedFleet, upsertWhole } from "../steps.js";
 
 function onInstances(): TestProgram {

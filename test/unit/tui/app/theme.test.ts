@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lookOfTerminal, styleOf } from "../../../../tui/app/theme.js";
-import { toAscii } from "../../../../tui/kit/text/ascii.js";
 import type { Tone } from "../../../../tui/kit/states.js";
+import { toAscii } from "../../../../tui/kit/text/ascii.js";
 import { textWidth } from "../../../../tui/kit/text/text-width.js";
 
 describe("the look", () => {
