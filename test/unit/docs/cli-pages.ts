@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { commandTable, otherPrograms } from "../../../tui/cli/command-table.js";
 import { exitCodeTable } from "../../../tui/cli/exit-codes.js";
+import { methodCommands } from "../../../tui/cli/method-commands.js";
 import { createProgram } from "../../../tui/cli/program.js";
 import { pathOf } from "../../../tui/cli/words.js";
 
@@ -104,6 +105,14 @@ export function markdownOf(pages: readonly Page[], shared: readonly Entry[]): st
     ...table,
     "",
     ...sections,
+    "## Methods of the API",
+    "",
+    "What each is called with; `zor api call` calls any.",
+    "",
+    "| method | command |",
+    "|---|---|",
+    ...methodCommands().map(([path, command]) => `| \`${path.slice(1)}\` | \`zor ${command}\` |`),
+    "",
   ].join("\n");
 }
 

@@ -17,6 +17,7 @@ import { nearest } from "../../../lib/nearest.js";
 import { escapeText } from "../../kit/text/escape.js";
 import { asList, LanguageArgument, outputOption, type Registrar, withExamples } from "../command.js";
 import { readGiven } from "../input/read-given.js";
+import { commandOf } from "../method-commands.js";
 import { describeSymbol, signature } from "../output/describe-symbol.js";
 import type { StructuredForm } from "../output/forms.js";
 import type { ListForm } from "../output/list-form.js";
@@ -37,7 +38,7 @@ export function define({ program, open }: Registrar): void {
 function defineList(api: Command, open: Registrar["open"]): void {
   const command = api
     .command("list")
-    .description("List the server's services and their methods.")
+    .description("List the server's services and their methods, with the command that calls each.")
     .action(async (form: ListForm) => {
       const session = open(command);
       using reflection = new ReflectionClient(await session.connect(), session.readOptions());
@@ -53,6 +54,7 @@ function defineList(api: Command, open: Registrar["open"]): void {
           methods: sorted.map((method) => ({
             name: pathOf(method),
             kind: method.methodKind,
+            command: commandOf(`/${pathOf(method)}`),
             signature: signature(method),
           })),
         }),
@@ -67,6 +69,7 @@ const pathOf = ({ parent, name }: DescMethod): string => `${parent.typeName}/${n
 
 const methodColumns: readonly Column<DescMethod>[] = [
   { title: "METHOD", rank: 0, value: pathOf },
+  { title: "COMMAND", rank: 1, value: (method) => commandOf(`/${pathOf(method)}`) ?? "" },
   { title: "STREAMS", rank: 1, shown: "wide", value: ({ methodKind }) => methodKind.replace("unary", "") },
   { title: "SIGNATURE", rank: 2, shown: "asked", value: signature },
 ];
