@@ -174,7 +174,9 @@ describe("contexts", () => {
 
 describe("zor api", () => {
   it("lists, describes and calls what the server tells of itself", async () => {
-    expect((await fleet.zor(["api", "list"])).stdout).toContain("zor.v1.InstanceService/ListInstances\n");
+    expect((await fleet.zor(["api", "list"])).stdout).toMatch(
+      /^zor\.v1\.InstanceService\/ListInstances +get instances$/m,
+    );
     expect((await fleet.zor(["api", "describe", "InstanceService/StartInstance"])).stdout).toContain(
       "bool validate_only = 3;",
     );
