@@ -2,8 +2,8 @@ import { availableCommands, type Command } from "../kit/keys/command.js";
 import type { Model } from "../kit/model.js";
 import { commandsHere } from "../screens/commands.js";
 import type { Program } from "../screens/program.js";
-import { TableScreen } from "../screens/table/table-screen.js";
 import { showBegunWave } from "../screens/wave/wave-commands.js";
+import { TableScreen } from "../screens/table/table-screen.js";
 import { Clicks } from "./clicks.js";
 import { Prompts } from "./prompts.js";
 

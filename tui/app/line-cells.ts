@@ -1,5 +1,5 @@
 import { CellLine, cellFlags, ownColour, trueColour } from "../kit/cells/cell-line.js";
-import { type ToneStyle, terminalColours } from "../kit/skin.js";
+import { terminalColours, type ToneStyle } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
 import { toAscii, toConsole } from "../kit/text/ascii.js";
 import { cutLine, type Line, type Segment } from "../kit/text/segment.js";

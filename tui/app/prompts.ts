@@ -5,10 +5,10 @@ import type { Prompt } from "../kit/prompt.js";
 import { recalled } from "../kit/recall.js";
 import { allCommands } from "../screens/commands.js";
 import { goToContext } from "../screens/context-commands.js";
-import { namesFrom } from "../screens/named-rows.js";
 import type { Program } from "../screens/program.js";
 import { TableScreen } from "../screens/table/table-screen.js";
 import type { RememberedSort } from "../settings/remembered.js";
+import { namesFrom } from "../screens/named-rows.js";
 import { completions, expandAlias, parseCommandLine, type Vocabulary } from "./command-line.js";
 import { giveCommand } from "./give-command.js";
 

@@ -1,6 +1,6 @@
+import { chosenSkin } from "../settings/chosen-skin.js";
 import { colorless, findSkin, type Skin, skins, type ToneStyle } from "../kit/skin.js";
 import type { Tone } from "../kit/states.js";
-import { chosenSkin } from "../settings/chosen-skin.js";
 import type { SettingsValues } from "../settings/settings-files.js";
 
 /** What the terminal may be sent. */

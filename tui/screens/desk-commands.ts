@@ -1,9 +1,9 @@
 import { formatAge } from "../kit/format.js";
 import type { Command } from "../kit/keys/command.js";
+import { MenuScreen } from "./menu/menu-screen.js";
+import { jumpCommands } from "./jumps/jump-commands.js";
 import { contextCommands } from "./context-commands.js";
 import { copyCommands } from "./copying/copy-commands.js";
-import { jumpCommands } from "./jumps/jump-commands.js";
-import { MenuScreen } from "./menu/menu-screen.js";
 import { MessagesScreen } from "./messages/messages-screen.js";
 import { pluginCommands } from "./plugins/plugin-commands.js";
 import type { Program } from "./program.js";

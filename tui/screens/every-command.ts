@@ -5,7 +5,7 @@ import type { Screen } from "../kit/screen.js";
 import { actionCommands, commandsEverywhere } from "./commands.js";
 import { ConsoleScreen } from "./console/console-screen.js";
 import { DetailScreen } from "./detail/detail-screen.js";
-import { DiagnosisScreen, diagnosedKind } from "./diagnosis/diagnosis-screen.js";
+import { diagnosedKind, DiagnosisScreen } from "./diagnosis/diagnosis-screen.js";
 import { type FrameList, FrameScreen } from "./frames/frame-screen.js";
 import { FramesScreen } from "./frames/frames-screen.js";
 import { HelpScreen } from "./help/help-screen.js";

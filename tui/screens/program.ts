@@ -2,23 +2,23 @@ import type { Log } from "../../lib/log.js";
 import type { Event } from "../../proto/gen/zor/v1/event.js";
 import type { DiagnoseLinkResponse } from "../../proto/gen/zor/v1/link_service.js";
 import type { AgentPlace } from "../kit/agent-place.js";
+import type { LogLine } from "../kit/text/log-lines.js";
 import type { Model } from "../kit/model.js";
 import type { TableScope } from "../kit/table/scope.js";
-import type { LogLine } from "../kit/text/log-lines.js";
 import type { Remembered } from "../settings/remembered.js";
 import type { Settings } from "../settings/settings.js";
 import type { Captures } from "./captures.js";
 import type { Consoles } from "./console/consoles.js";
+import type { Cabling } from "./map/cabling.js";
 import type { Changes, EditText } from "./form/changes.js";
 import type { FrameSource } from "./frames/frame-source.js";
 import type { MachineScreens } from "./machine-screen/screen-opener.js";
-import type { Cabling } from "./map/cabling.js";
 import type { PluginCall } from "./plugins/plugin-run.js";
 import type { Requests } from "./requests.js";
 import type { Rollouts } from "./rollout/rollouts.js";
-import type { FiguresSource } from "./usage/figures-source.js";
-import type { WaveSource } from "./wave/wave-source.js";
 import type { Forwards } from "./ways/forwards.js";
+import type { WaveSource } from "./wave/wave-source.js";
+import type { FiguresSource } from "./usage/figures-source.js";
 
 /** How a log is followed. */
 export interface FollowOptions {

@@ -8,7 +8,7 @@ import type { TuiKind } from "../kit/kind.js";
 import type { Model } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
 import type { Row } from "../kit/row.js";
-import { type Undoable, UndoStack, undoing } from "../kit/undo.js";
+import { type Undoable, undoing, UndoStack } from "../kit/undo.js";
 
 /** Calls under way at the same time when many rows are acted on. */
 const lanes = 8;

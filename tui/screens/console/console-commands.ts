@@ -2,9 +2,9 @@ import { askText } from "../../kit/ask-text.js";
 import type { Command } from "../../kit/keys/command.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
-import { prefixKey } from "../typing/typed-keys.js";
 import { attachWhole } from "./attach-whole.js";
 import { isShell } from "./console-session.js";
+import { prefixKey } from "../typing/typed-keys.js";
 
 /** What the commands do with their screen. */
 interface ConsoleControl {

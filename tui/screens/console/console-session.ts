@@ -1,8 +1,8 @@
 import { messageOf } from "../../../lib/errors.js";
 import type { CellLine } from "../../kit/cells/cell-line.js";
-import { keysForGuest, pasteForGuest, type Typed } from "../typing/typed-keys.js";
 import type { ConsoleFacts, ConsoleOpener, OpenConsole } from "./console-opener.js";
 import { type CellSize, type FoundText, GuestTerminal } from "./guest-terminal.js";
+import { keysForGuest, pasteForGuest, type Typed } from "../typing/typed-keys.js";
 
 /** How a console is. */
 export type ConsoleState =

@@ -1,6 +1,6 @@
-import { Paced } from "../paced.js";
-import type { ConsoleOpener } from "./console-opener.js";
 import { type ConsolePlace, ConsoleSession } from "./console-session.js";
+import type { ConsoleOpener } from "./console-opener.js";
+import { Paced } from "../paced.js";
 
 /** Consoles that are open at once, at most: each keeps what it said. */
 const mostOpen = 9;

@@ -1,4 +1,4 @@
-import { CellLine, cellFlags } from "../../kit/cells/cell-line.js";
+import { cellFlags, CellLine } from "../../kit/cells/cell-line.js";
 import { shortName } from "../../kit/resource-name.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Segment } from "../../kit/text/segment.js";

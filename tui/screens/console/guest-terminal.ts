@@ -5,7 +5,7 @@ import headless, {
   type IMarker,
   type Terminal,
 } from "@xterm/headless";
-import { CellLine, cellFlags, ownColour, trueColour } from "../../kit/cells/cell-line.js";
+import { cellFlags, CellLine, ownColour, trueColour } from "../../kit/cells/cell-line.js";
 import { GuestGlyphs } from "./guest-glyph.js";
 
 /** A size in cells. */

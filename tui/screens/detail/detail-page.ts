@@ -1,8 +1,8 @@
 import { counted } from "../../../lib/words.js";
 import { describeEach } from "../../kit/describe/describe-lines.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
-import type { Fleet } from "../../kit/fleet/fleet.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import type { Fleet } from "../../kit/fleet/fleet.js";
 import { formatTime } from "../../kit/format.js";
 import type { TuiKind } from "../../kit/kind.js";
 import { pluralOf } from "../../kit/kind-table.js";

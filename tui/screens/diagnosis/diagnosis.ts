@@ -4,9 +4,9 @@ import {
   HopVerdict,
   type LinkDiagnosis,
 } from "../../../proto/gen/zor/v1/link_service.js";
+import { shortName } from "../../kit/resource-name.js";
 import { type DescribeLine, field, heading, text } from "../../kit/describe/line.js";
 import { formatAge } from "../../kit/format.js";
-import { shortName } from "../../kit/resource-name.js";
 import type { StateStyle } from "../../kit/states.js";
 
 /** More hops than any link has; what is sent on top is not kept. */

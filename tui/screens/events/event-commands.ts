@@ -1,15 +1,15 @@
 import { messageOf } from "../../../lib/errors.js";
 import { counted } from "../../../lib/words.js";
-import { parsePast } from "../../kit/input/past.js";
 import type { Command } from "../../kit/keys/command.js";
+import { parsePast } from "../../kit/input/past.js";
 import { ownerOf } from "../../kit/map/graph.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import type { TableScope } from "../../kit/table/scope.js";
 import { showResource } from "../detail/detail-screen.js";
 import type { Program } from "../program.js";
-import { rowHere } from "../row-here.js";
 import { TableScreen } from "../table/table-screen.js";
+import { rowHere } from "../row-here.js";
 
 /** Commands for what tells of others: events, and operations. */
 export function eventCommands(program: Program): readonly Command[] {

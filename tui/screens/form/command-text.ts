@@ -1,8 +1,8 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { hubOf, hubsIn, withoutHub } from "../../kit/hubs.js";
 import type { MessageJson } from "../../kit/input/fields.js";
-import { assignmentsOf, fieldText } from "../../kit/input/say-fields.js";
 import { scalarText } from "../../kit/input/scalar-text.js";
+import { assignmentsOf, fieldText } from "../../kit/input/say-fields.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { ResourceChange } from "./changes.js";
 import { type Form, jsonOf } from "./form.js";

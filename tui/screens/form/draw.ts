@@ -5,8 +5,8 @@ import { cutLine, type Line, type Segment } from "../../kit/text/segment.js";
 import { fitText, textWidth } from "../../kit/text/text-width.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
 import type { FormCursor } from "./cursor.js";
-import type { Form } from "./form.js";
 import type { FormNode } from "./nodes.js";
+import type { Form } from "./form.js";
 import { type FormRow, sameRow, summaryOf } from "./rows.js";
 import { choicesOf } from "./values.js";
 

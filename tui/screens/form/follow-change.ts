@@ -1,9 +1,9 @@
 import { messageOf } from "../../../lib/errors.js";
-import { listed } from "../../../lib/words.js";
 import type { Operation } from "../../../proto/gen/zor/v1/operation.js";
 import { shortName } from "../../kit/resource-name.js";
 import type { Program } from "../program.js";
 import type { ResourceChange, Sent } from "./changes.js";
+import { listed } from "../../../lib/words.js";
 import { undoingChange } from "./undo-change.js";
 
 /** What is shown only once stays so long. */

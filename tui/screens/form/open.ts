@@ -1,6 +1,6 @@
 import { messageOf } from "../../../lib/errors.js";
-import { changeableFields } from "../../../lib/kinds/change.js";
 import type { NamedMessage } from "../../../lib/kinds/codecs.js";
+import { changeableFields } from "../../../lib/kinds/change.js";
 import { findKindBySingular, type Kind, livesOnHosts } from "../../../lib/kinds/kinds.js";
 import { findStandardMethod } from "../../../lib/kinds/verbs.js";
 import type { MessageJson } from "../../kit/input/fields.js";

@@ -2,8 +2,8 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { parseDuration } from "../../../lib/duration.js";
 import { nearest } from "../../../lib/nearest.js";
 import { listed } from "../../../lib/words.js";
-import { parseMemoryMib } from "../../kit/input/memory.js";
 import { scalarText } from "../../kit/input/scalar-text.js";
+import { parseMemoryMib } from "../../kit/input/memory.js";
 import type { FieldSchema, Shape } from "./schema.js";
 
 /** A text as the value that it means: undefined when nothing is said. */

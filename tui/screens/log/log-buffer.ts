@@ -1,5 +1,5 @@
-import type { Tone } from "../../kit/states.js";
 import { escapeText } from "../../kit/text/escape.js";
+import type { Tone } from "../../kit/states.js";
 import type { LogFilter } from "./log-filter.js";
 import { noLogFilter } from "./log-filter.js";
 

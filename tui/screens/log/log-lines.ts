@@ -1,6 +1,7 @@
+import { fitText, textWidth } from "../../kit/text/text-width.js";
+import { graphemesOf } from "../../kit/text/text-width.js";
 import type { Tone } from "../../kit/states.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
-import { fitText, graphemesOf, textWidth } from "../../kit/text/text-width.js";
 import { wrapText } from "../../kit/text/wrap-text.js";
 import type { LogEntry } from "./log-buffer.js";
 

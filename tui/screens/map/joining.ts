@@ -1,10 +1,10 @@
-import type { NamedMessage } from "../../../lib/kinds/codecs.js";
 import { kindNamed } from "../../../lib/kinds/kinds.js";
 import type { Fleet } from "../../kit/fleet/fleet.js";
 import type { MessageJson } from "../../kit/input/fields.js";
 import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";
 import { freeId, jsonOf } from "../form/form.js";
+import type { NamedMessage } from "../../../lib/kinds/codecs.js";
 
 /** A place that a cable can end at. */
 export interface CableEnd {

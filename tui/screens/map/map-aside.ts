@@ -2,9 +2,9 @@ import type { KindTable } from "../../kit/kind-table.js";
 import type { Looks } from "../../kit/map/looks.js";
 import type { SceneThing } from "../../kit/map/scene.js";
 import { shortName } from "../../kit/resource-name.js";
-import { plainText } from "../../kit/text/plain-text.js";
 import type { Line } from "../../kit/text/segment.js";
 import type { Cabling } from "./cabling.js";
+import { plainText } from "../../kit/text/plain-text.js";
 
 /** A thing of the map in a line: its state, its ends, and what it does. */
 export function asideOf(kinds: KindTable, looks: Looks, thing: SceneThing | undefined): string {

@@ -1,14 +1,14 @@
 import type { Command } from "../../kit/keys/command.js";
 import type { TuiKind } from "../../kit/kind.js";
-import { mapWords } from "../../kit/map/as-words.js";
 import { draw } from "../../kit/map/draw.js";
+import { mapWords } from "../../kit/map/as-words.js";
 import { GraphReader } from "../../kit/map/graph.js";
 import { Looks } from "../../kit/map/looks.js";
 import { miniMap, thingNear } from "../../kit/map/mini-map.js";
 import type { Rect } from "../../kit/map/rect.js";
 import { type Scene, type SceneThing, type Zoom, zooms } from "../../kit/map/scene.js";
 import { firstHost, SceneMaker } from "../../kit/map/scene-maker.js";
-import { type Seen, scrolled } from "../../kit/map/scroll.js";
+import { scrolled, type Seen } from "../../kit/map/scroll.js";
 import { thingAt } from "../../kit/map/thing-at.js";
 import { type Direction, nearestTo, nextFrom, Walk } from "../../kit/map/walk.js";
 import type { Row } from "../../kit/row.js";
@@ -17,11 +17,11 @@ import type { Spoken } from "../../kit/spoken/spoken.js";
 import type { Line } from "../../kit/text/segment.js";
 import { showDetails, showResource } from "../detail/detail-screen.js";
 import type { Program } from "../program.js";
-import { TableScreen } from "../table/table-screen.js";
-import { markEnd } from "./cable-commands.js";
 import { asideOf, cableFacts } from "./map-aside.js";
+import { markEnd } from "./cable-commands.js";
 import { type MapControl, mapCommands } from "./map-commands.js";
 import { MapSearch } from "./map-search.js";
+import { TableScreen } from "../table/table-screen.js";
 
 /** Cells of the mini-map, and of the terminal that there has to be beside it. */
 const mini = { width: 16, height: 8, besides: 56 } as const;

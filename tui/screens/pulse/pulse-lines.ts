@@ -1,5 +1,4 @@
 import { Figure } from "../../../proto/gen/zor/v1/figures.js";
-import type { Consumer } from "../../kit/busy/busy.js";
 import { sparkline } from "../../kit/describe/sparkline.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
 import type { KindCount } from "../../kit/fleet/summary.js";
@@ -11,6 +10,7 @@ import { plainText } from "../../kit/text/plain-text.js";
 import { cutLine, type Line, lineWidth, type Segment } from "../../kit/text/segment.js";
 import { fitText } from "../../kit/text/text-width.js";
 import type { Troubled } from "../../kit/trouble/trouble-reader.js";
+import type { Consumer } from "../../kit/busy/busy.js";
 import type { Ranking, Totals } from "./consumers.js";
 
 /** Widths of what stands in columns. */

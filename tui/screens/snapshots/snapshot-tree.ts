@@ -1,6 +1,6 @@
 import type { Snapshot } from "../../../proto/gen/zor/v1/snapshot.js";
-import type { Fleet } from "../../kit/fleet/fleet.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import type { Fleet } from "../../kit/fleet/fleet.js";
 import { formatBytes } from "../../kit/format.js";
 import { hostOf, idOf, shortName } from "../../kit/resource-name.js";
 import type { Row } from "../../kit/row.js";

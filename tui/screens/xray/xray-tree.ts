@@ -1,6 +1,6 @@
 import { counted } from "../../../lib/words.js";
-import type { Fleet } from "../../kit/fleet/fleet.js";
 import type { CellContext } from "../../kit/fleet/fleet-view.js";
+import type { Fleet } from "../../kit/fleet/fleet.js";
 import { hostsOf, pluralOf } from "../../kit/kind-table.js";
 import { GraphReader, hostsOf as hostsOfCable, type MapHost, type MapThing } from "../../kit/map/graph.js";
 import type { MapEnd } from "../../kit/map/role.js";
