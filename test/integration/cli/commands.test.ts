@@ -287,6 +287,15 @@ describe("zor delete", () => {
     expect((await fleet.zor(["delete", "alpha/vm1", "--yes", "--force"])).code).toBe(0);
   });
 
+  it("says in a dry run what it would delete, and what it would refuse", async () => {
+    const refused = await fleet.zor(["delete", "alpha/vm1", "--dry-run"]);
+    expect(refused).toMatchObject({ code: 4, stdout: "" });
+    expect(refused.stderr).toMatch(/^This deletes:\n {2}instance alpha\/vm1: running.*takes --force, because it runs/s);
+    const forced = await fleet.zor(["delete", "alpha/vm1", "--dry-run", "--force"]);
+    expect(forced).toMatchObject({ code: 0, stdout: "alpha/vm1 could be deleted; nothing was changed\n" });
+    expect(fleet.hub.log.find("instance", vm1)).toBeDefined();
+  });
+
   it("deletes what is chosen by what it is like, and nothing when names are given as well, or nothing is meant", async () => {
     const chosen = ["delete", "instances", "--filter", "name : vm1", "--host", "beta", "--force", "--yes"];
     expect(await fleet.zor(chosen)).toMatchObject({ code: 0, stdout: "beta/vm1 deleted\n" });
