@@ -30,8 +30,10 @@ export async function readUsage(
     ListHostsRequest.create(),
     session.readOptions(),
   );
-  const isConcerned = (host: string): boolean =>
-    names.some((name) => name === host || name.startsWith(`${host}/`) || name.startsWith("links/"));
+  // Ends of links are anywhere.
+  const isAnywhere = kind.singular === "link";
+  const concerned = new Set(names.map((name) => name.split("/", 2).join("/")));
+  const isConcerned = (host: string): boolean => isAnywhere || concerned.has(host);
   const left = new Set(hosts.flatMap(({ uid, name }) => (uid !== "" && isConcerned(name) ? [name] : [])));
   if (left.size === 0) return known;
   const isFew = names.length <= mostNamed;
