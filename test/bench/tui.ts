@@ -127,9 +127,19 @@ async function measure(hub: HubProcess, config: string, size: TerminalSize): Pro
     await delay(Math.random() * 100);
   }
   const resident = residentMib(pid);
-  hub.setRate(0);
+  progress(size, "sorted by what is measured, while it changes");
   program.type("\x1b");
   await delay(500);
+  program.type("B");
+  await seen.until("CPU%↓", patienceMs);
+  await delay(settleMs);
+  const sorted = await look(seen, pid);
+  hub.setRate(0);
+  // The order is kept: the next life begins as this one did.
+  program.type(":as-usual\r");
+  await seen.until("HOST↑", patienceMs);
+  // It is written to a file.
+  await delay(1000);
   program.type("\x1bq");
   return {
     bars: {
@@ -148,6 +158,9 @@ async function measure(hub: HubProcess, config: string, size: TerminalSize): Pro
       idle_mib: idle.mib,
       idle_bytes_s: idle.bytesPerSecond,
       busy_bytes_s: busy.bytesPerSecond,
+      sorted_core: sorted.core,
+      sorted_bytes_s: sorted.bytesPerSecond,
+      sorted_mib: sorted.mib,
     },
   };
 }

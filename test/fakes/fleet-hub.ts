@@ -28,6 +28,8 @@ export class FakeHub {
   readonly calls: string[] = [];
   /** Time between a call and the event that shows its effect. */
   effectMs = 300;
+  /** Has its server tell more than that; default: nothing. */
+  addServices: (server: Server) => void = () => undefined;
   /** What effects wait for then; default: nothing. */
   mayGoOn: Promise<void> = Promise.resolve();
   readonly #directory: string;
@@ -69,6 +71,7 @@ export class FakeHub {
       ConsoleServiceService,
       implementService(ConsoleServiceService, { attachConsole: (requests) => this.#console(requests) }, options),
     );
+    this.addServices(server);
     this.#port ||= await freePort();
     await listen(server, `127.0.0.1:${this.#port}`, createServerTls(this.#identity, "required").credentials);
     this.#server = server;

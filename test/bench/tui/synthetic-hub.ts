@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { InstanceState } from "../../../proto/gen/zor/v1/instance.js";
 import { hostId } from "../../fakes/fleet-data.js";
+import { addFigures } from "./made-up-figures.js";
 import { FakeHub } from "../../fakes/fleet-hub.js";
 
 /** Verb with which the process with the hub is started: DIRECTORY HOSTS INSTANCES_PER_HOST. */
@@ -27,9 +28,13 @@ export async function serveHub([directory = "", hosts = "", instances = ""]: rea
   const shape = { hosts: Number(hosts), instancesPerHost: Number(instances), nowMs: Date.now() };
   mkdirSync(directory, { recursive: true });
   const hub = new FakeHub(directory, shape);
+  let tellFigures: (names: Iterable<string>) => void = () => undefined;
+  hub.addServices = (server) => {
+    tellFigures = addFigures(server, hub.log);
+  };
   await hub.start();
   say({ configDirectory: hub.configDirectory });
-  const churn = new Churn(hub, shape);
+  const churn = new Churn(hub, shape, (name) => tellFigures([name]));
   for await (const line of createInterface({ input: process.stdin })) {
     const order = JSON.parse(line) as HubOrder;
     if ("changesPerSecond" in order) churn.setRate(order.changesPerSecond);
@@ -51,12 +56,19 @@ function say(word: HubWord): void {
 class Churn {
   readonly #hub: FakeHub;
   readonly #shape: { readonly hosts: number; readonly instancesPerHost: number };
+  readonly #measured: (name: string) => void;
   #timer: NodeJS.Timeout | undefined;
   #turn = 0;
 
-  constructor(hub: FakeHub, shape: { readonly hosts: number; readonly instancesPerHost: number }) {
+  /** @param measured told of each instance of which a figure is another one: as many as change. */
+  constructor(
+    hub: FakeHub,
+    shape: { readonly hosts: number; readonly instancesPerHost: number },
+    measured: (name: string) => void,
+  ) {
     this.#hub = hub;
     this.#shape = shape;
+    this.#measured = measured;
   }
 
   setRate(perSecond: number): void {
@@ -76,6 +88,7 @@ class Churn {
     const host = hostId((this.#turn * 7919) % this.#shape.hosts);
     const name = `hosts/${host}/instances/vm${(this.#turn * 31) % this.#shape.instancesPerHost}`;
     if (name === markedInstance) return;
+    this.#measured(name);
     const { INSTANCE_STATE_RUNNING: running, INSTANCE_STATE_STOPPED: stopped } = InstanceState;
     this.#hub.setState(name, this.#turn % 2 === 0 ? running : stopped);
   }
