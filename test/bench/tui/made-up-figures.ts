@@ -15,7 +15,7 @@ const everyMs = 2000;
 const figures = [Figure.FIGURE_CPU_OF_LIMIT, Figure.FIGURE_MEMORY];
 
 /** What an instance uses is another value every two seconds, and the same for whoever asks within them. */
-function valueOf(name: string, figure: Figure): number {
+function amountUsed(name: string, figure: Figure): number {
   let mixed = Math.floor(Date.now() / everyMs) + figure;
   for (let at = 0; at < name.length; at += 1) mixed = (mixed * 31 + name.charCodeAt(at)) | 0;
   const share = Math.abs(mixed) % 1000;
@@ -27,7 +27,7 @@ export function addFigures(server: Server, log: WatchLog): (names: Iterable<stri
   const listeners: ((name: string) => void)[] = [];
   const facts: FactSource = {
     nowMs: () => Date.now(),
-    figure: (name, figure) => (figures.includes(figure) ? valueOf(name, figure) : undefined),
+    figure: (name, figure) => (figures.includes(figure) ? amountUsed(name, figure) : undefined),
     links: () => [],
     hold: async () => () => undefined,
     onFigure: (listener) => void listeners.push(listener),
@@ -55,7 +55,7 @@ export function addFigures(server: Server, log: WatchLog): (names: Iterable<stri
 
 /** All of a host's figures, each time from the beginning. */
 function told(host: string, names: readonly string[]): WatchFiguresResponse {
-  const values = names.flatMap((name) => figures.map((figure) => valueOf(name, figure)));
+  const values = names.flatMap((name) => figures.map((figure) => amountUsed(name, figure)));
   return WatchFiguresResponse.fromPartial({
     ...{ host, timeMillis: BigInt(Date.now()), anew: true },
     subjects: names.map((name, number) => ({ number, name, part: "", figures: [...figures] })),
