@@ -3,15 +3,16 @@ import type { CallOptions, Connection } from "../../lib/grpc/connection.js";
 import type { Operation } from "../../proto/gen/zor/v1/operation.js";
 import { type Context, configDirectory, listContexts, loadContext, servedBy } from "../client/contexts.js";
 import { reachHub } from "../client/open-hub.js";
-import { askAtTerminal } from "../client/questions.js";
-import type { SshDoorOptions } from "../client/ssh-door.js";
 import { runOperation } from "../client/operation.js";
+import { askAtTerminal } from "../client/questions.js";
 import type { Terminal, TerminalOutput } from "../client/raw-terminal.js";
+import type { SshDoorOptions } from "../client/ssh-door.js";
 import { parseDurationMs } from "../kit/input/durations.js";
 import { escapeText } from "../kit/text/escape.js";
+import type { GivenHow } from "./input/read-given.js";
 import { checkRequestId } from "./input/request-id.js";
-import type { Hop } from "./output/print-error.js";
 import { isStructured, type OutputFormat, type StructuredForm, structuredText } from "./output/forms.js";
+import type { Hop } from "./output/print-error.js";
 import { showProgress } from "./output/progress.js";
 import type { ResponseMethod } from "./output/proto-json.js";
 
@@ -212,6 +213,11 @@ export class Session implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined);
     connection?.close();
+  }
+
+  /** How files that the command line names are read; "-" is standard input. */
+  get given(): GivenHow {
+    return { input: this.io.terminal.input, signal: this.io.signal };
   }
 
   /** Whether an error is only the echo of Ctrl-C or SIGTERM. */

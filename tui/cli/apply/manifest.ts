@@ -11,7 +11,7 @@ import { quote } from "../../../lib/names.js";
 import { nearest } from "../../../lib/nearest.js";
 import { explained } from "../../../lib/tree/dir.js";
 import type { MessageJson } from "../../kit/input/fields.js";
-import { readGiven } from "../input/read-given.js";
+import { type GivenHow, readGiven } from "../input/read-given.js";
 import { offsetOf } from "../input/resource-file.js";
 import { kindOfFullName, parseNewName } from "../resolve.js";
 
@@ -26,7 +26,6 @@ export interface Manifest {
   readonly place: string;
 }
 
-const largestFileBytes = 16 * 1024 * 1024;
 const fileEndings = /\.(?:ya?ml|json)$/i;
 /** What lists of the API have besides resources. */
 const listFields = new Set(["nextPageToken", "totalSize", "unreachable", "next_page_token", "total_size"]);
@@ -36,15 +35,14 @@ const ownFields = new Set(["uid", "etag", "createTime", "updateTime"]);
 /**
  * Reads resources from files, directories and standard input ("-"): YAML or JSON, any number of documents, each a resource with its name
  * (and `kind`, unless the name is a full one), or what zor get -o yaml shows.
- * @throws {ZorError} INVALID_ARGUMENT as "file:line:column: what is wrong".
+ * @throws {ZorError} INVALID_ARGUMENT as "file:line:column: what is wrong", or as {@link readGiven}.
  */
-export async function readManifests(paths: readonly string[], input: NodeJS.ReadableStream): Promise<Manifest[]> {
+export async function readManifests(paths: readonly string[], how: GivenHow): Promise<Manifest[]> {
   const manifests: Manifest[] = [];
   for (const path of paths) {
     for (const file of path === "-" ? ["-"] : await filesBelow(path)) {
       const place = file === "-" ? "standard input" : file;
-      const source = await readGiven("--file", file, input);
-      if (source.length > largestFileBytes) throw invalidArgument("--file", `${place} is larger than 16 MiB`);
+      const source = await readGiven("--file", file, how);
       manifests.push(...parseManifests(place, source));
     }
   }
@@ -60,7 +58,7 @@ export async function readManifests(paths: readonly string[], input: NodeJS.Read
 /** The files of a directory by their names, those of directories in it as well; a file is itself. */
 async function filesBelow(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch((error: unknown) => {
-    throw invalidArgument("--file", messageOf(explained(error, path)));
+    throw invalidArgument("--file", messageOf(explained(error, path === "" ? '""' : path)));
   });
   if (!found.isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });

@@ -1,4 +1,3 @@
-import { text as readStream } from "node:stream/consumers";
 import {
   type DescMessage,
   type DescMethod,
@@ -131,10 +130,10 @@ function defineCall(api: Command, open: Registrar["open"]): void {
   );
 }
 
-async function readRequest({ io }: Session, word: string | undefined): Promise<JsonValue> {
+async function readRequest({ given }: Session, word: string | undefined): Promise<JsonValue> {
   let source = word ?? "{}";
-  if (word === "-") source = await readStream(io.terminal.input);
-  else if (word?.startsWith("@") === true) source = await readGiven("json", word.slice(1));
+  if (word === "-") source = await readGiven("json", word, given);
+  else if (word?.startsWith("@") === true) source = await readGiven("json", word.slice(1), { signal: given.signal });
   try {
     return JSON.parse(source) as JsonValue;
   } catch (error) {

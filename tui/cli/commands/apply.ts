@@ -79,7 +79,7 @@ async function apply(session: Session, options: Options): Promise<void> {
   const { prune = false, selector, dryRun = false, wait, output } = options;
   if (prune !== (selector !== undefined))
     throw invalidArgument("--prune", "--prune and --selector go together: the labels say what belongs to these files");
-  const manifests = await readManifests(options.file, session.io.terminal.input);
+  const manifests = await readManifests(options.file, session.given);
   if (manifests.length === 0 && !prune) throw invalidArgument("--file", "there is no resource in it");
   const surplus = selector === undefined ? [] : await findSurplus(session, manifests, selector);
   const applied = await applyAll(session, manifests, referencesOf(manifests), { dryRun, wait });

@@ -202,7 +202,7 @@ async function readResource(
   if (options.file !== undefined) {
     refuseBesidesFile(kind, own, values, words);
     const { resourceFromFile } = await import("../input/resource-file.js");
-    const resource = await resourceFromFile(kind, options.file, session.io.terminal.input);
+    const resource = await resourceFromFile(kind, options.file, session.given);
     return { ...(said ?? parseNewName(resource.name, kind)), resource };
   }
   const name = said ?? parseNewName("", kind);

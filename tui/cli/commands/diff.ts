@@ -42,7 +42,7 @@ export function define({ program, open }: Registrar): void {
 }
 
 async function diff(session: Session, files: readonly string[], output: OutputFormat): Promise<void> {
-  const manifests = await readManifests(files, session.io.terminal.input);
+  const manifests = await readManifests(files, session.given);
   const differences: Difference[] = [];
   for (const manifest of ordered(manifests, referencesOf(manifests))) {
     try {

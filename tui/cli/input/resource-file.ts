@@ -4,7 +4,7 @@ import { invalidArgument, messageOf } from "../../../lib/errors.js";
 import { jsonToBytes } from "../../../lib/grpc/json.js";
 import { codecOf, type NamedMessage } from "../../../lib/kinds/codecs.js";
 import type { Kind } from "../../../lib/kinds/kinds.js";
-import { readGiven } from "./read-given.js";
+import { type GivenHow, readGiven } from "./read-given.js";
 
 const largestFileBytes = 1024 * 1024;
 
@@ -13,10 +13,9 @@ const largestFileBytes = 1024 * 1024;
  * with or without the outer "instances" or "instance"). "-" is standard input.
  * @throws {ZorError} INVALID_ARGUMENT as "file:line:column: what is wrong".
  */
-export async function resourceFromFile(kind: Kind, file: string, input: NodeJS.ReadableStream): Promise<NamedMessage> {
+export async function resourceFromFile(kind: Kind, file: string, how: GivenHow): Promise<NamedMessage> {
   const place = file === "-" ? "standard input" : file;
-  const source = await readGiven("--file", file, input);
-  if (source.length > largestFileBytes) throw invalidArgument("--file", `${place} is larger than 1 MiB`);
+  const source = await readGiven("--file", file, { mostBytes: largestFileBytes, ...how });
   return parseResource(kind, place, source);
 }
 

@@ -158,7 +158,7 @@ export function defineConfigure(host: Command, open: Registrar["open"]): void {
     ),
   ).action(async (texts: readonly string[], options: Options & WaveOptions & ConfigureFlags) => {
     const session = open(command);
-    const edit = await readEdit(options);
+    const edit = await readEdit(options, session.io.signal);
     const wishes = await namedHosts(session, texts, options.all === true);
     const bounds = waveBounds(options);
     const { file: _, ...rest } = options;

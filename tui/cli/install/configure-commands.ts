@@ -35,13 +35,13 @@ export function withSettingsExamples(command: Command, ...examples: readonly str
   return withExamples(withNotes(command, settingsNotes), ...examples);
 }
 
-/** Reads what is to be done. `--edit` needs {@link editThere}. @throws {ZorError} INVALID_ARGUMENT. */
-export async function readEdit({ set, unset, file, edit }: ConfigureFlags): Promise<SettingsEdit> {
+/** Reads what is to be done. `--edit` needs {@link editThere}. @param signal gives it up. @throws {ZorError} INVALID_ARGUMENT. */
+export async function readEdit({ set, unset, file, edit }: ConfigureFlags, signal: AbortSignal): Promise<SettingsEdit> {
   if (edit === true && (file !== undefined || set.length + unset.length > 0))
     throw invalidArgument("--edit", "goes without -f, --set and --unset");
   if (edit !== true && file === undefined && set.length + unset.length === 0)
     throw invalidArgument("settings", "say what to change: --set KEY=VALUE, --unset KEY, -f FILE or --edit");
-  const text = file === undefined ? undefined : await readGiven("--file", file);
+  const text = file === undefined ? undefined : await readGiven("--file", file, { signal });
   return { text, set: set.map(parseSetting), unset: unset.map((key) => parseKey("--unset", key)) };
 }
 

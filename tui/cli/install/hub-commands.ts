@@ -115,7 +115,7 @@ function defineConfigure(hub: Command, open: Registrar["open"]): void {
     ),
   ).action(async (text: string, options: SharedOptions & ConfigureFlags) => {
     const session = open(command);
-    const edit = await readEdit(options);
+    const edit = await readEdit(options, session.io.signal);
     const where = { text, options, archive: noArchive, debs: undefined };
     const work = (changes: SettingsEdit, remote?: RemoteOptions) =>
       run(session, { ...where, remote }, (hubOptions, step) => configureHub({ ...hubOptions, edit: changes }, step));
