@@ -116,7 +116,7 @@ export class Core {
       nowMs: () => Date.now(),
       figure: (name, figure) => figures.figure(name, figure),
       links: (name) => ends.of(name),
-      hold: () => figures.hold(),
+      hold: (_caller, asked) => figures.hold(asked),
       onFigure: (listener) => figures.onFigure(listener),
     };
     const views = new Views({ log: inventory.log, facts, turns });

@@ -4,6 +4,7 @@ import { type ListQuery, readQuery, tokenAfter } from "../../lib/list/query.js";
 import type { Facts } from "../../lib/query/facts.js";
 import type { Query } from "../../lib/query/tree.js";
 import type { Kept } from "../../lib/watch/kept.js";
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import type { Unreachable } from "../../proto/gen/zor/v1/unreachable.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Inventory } from "./inventory.js";
@@ -38,7 +39,7 @@ const mostBytes = 4 * 1024 * 1024;
 export interface Finder {
   readonly facts: Facts & {
     /** Somebody asks for what is measured, until what is returned is called. */
-    hold(caller: string): Promise<() => void>;
+    hold(caller: string, figures: ReadonlySet<Figure>): Promise<() => void>;
   };
   /** Undefined: everything has to be looked at. */
   find(wanted: {
@@ -89,8 +90,8 @@ export class Lister {
     const { kind, request, defaultOrder = "name" } = list;
     const facts = this.#finder?.facts;
     const query = readQuery(request, kindNamed(kind).type, { defaultOrder, facts });
-    const isMeasured = query.filter.isMeasured || query.order.isMeasured;
-    const release = isMeasured ? await facts?.hold(list.caller) : undefined;
+    const figures = new Set([...query.filter.figures, ...query.order.figures]);
+    const release = figures.size > 0 ? await facts?.hold(list.caller, figures) : undefined;
     try {
       return await this.#page(list, query);
     } finally {

@@ -11,6 +11,7 @@ import { pointing, QueryError } from "../../lib/query/query-error.js";
 import { findQueryField, type QueryField } from "../../lib/query/query-field.js";
 import { type SortValue, sortReader } from "../../lib/query/sort-keys.js";
 import type { QueryTree, SortField } from "../../lib/query/tree.js";
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import type { WatchViewRequest } from "../../proto/gen/zor/v1/view_service.js";
 import type { ColumnLease } from "./column-lease.js";
 import { type FieldPick, readFields } from "./pick-fields.js";
@@ -38,8 +39,8 @@ export interface ReadView {
   /** Columns that are summed up. */
   readonly sums: readonly string[];
   readonly intervalMs: number;
-  /** Whether it asks for what is measured. */
-  readonly isMeasured: boolean;
+  /** What it asks for that is measured. */
+  readonly figures: ReadonlySet<Figure>;
   /** Has its columns of tables stay. */
   readonly lease: ColumnLease;
 }
@@ -70,9 +71,9 @@ export function readView(request: WatchViewRequest, tables: Tables, lease: Colum
   const query = parseQuery(request.query, { where: "query" });
   const isByRequest = request.orderBy.trim() !== "";
   const sort = isByRequest ? parseSort(request.orderBy, { where: "order_by" }) : query.sort;
-  const seen = { isMeasured: false };
+  const figures = new Set<Figure>();
   const look = (field: QueryField): QueryField => {
-    if (field.source === "figures") seen.isMeasured = true;
+    if (field.figure !== undefined) figures.add(field.figure);
     return field;
   };
   const bad = new BadTerms();
@@ -114,7 +115,7 @@ export function readView(request: WatchViewRequest, tables: Tables, lease: Colum
   );
   const orderKey = JSON.stringify([kinds, printSort(sort)]);
   return {
-    ...{ kinds: read, tree: query.tree, parent, orderKey, isMeasured: seen.isMeasured, columns: request.columns },
+    ...{ kinds: read, tree: query.tree, parent, orderKey, figures, columns: request.columns },
     sums: request.sums,
     lease,
     descending: sort.map(({ descending }) => descending),

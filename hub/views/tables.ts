@@ -6,6 +6,7 @@ import { findQueryField } from "../../lib/query/query-field.js";
 import type { Query, QueryTree } from "../../lib/query/tree.js";
 import type { Kept } from "../../lib/watch/kept.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import { Role } from "../../proto/gen/zor/v1/token_service.js";
 import type { Turns, Work } from "../kit/turns.js";
 import { ColumnLease } from "./column-lease.js";
@@ -14,7 +15,7 @@ import { type Row, RowTable } from "./row-table.js";
 /** Where the figures that queries ask for come from. */
 export interface FactSource extends Facts {
   /** Somebody asks for figures from now on, until what is returned is called; resolves when those that are at hand have come. */
-  hold(caller: string): Promise<() => void>;
+  hold(caller: string, figures: ReadonlySet<Figure>): Promise<() => void>;
   /** Calls back with the name of each resource of which a figure has changed. */
   onFigure(listener: (name: string) => void): void;
 }

@@ -85,7 +85,8 @@ export class Views {
     const lease = new ColumnLease(reader);
     try {
       const view = readView(request, this.tables, lease);
-      const release = view.isMeasured ? await this.#facts.hold(reader.caller) : undefined;
+      const { figures } = view;
+      const release = figures.size > 0 ? await this.#facts.hold(reader.caller, figures) : undefined;
       try {
         yield* this.#serve(view, request, reader);
       } finally {

@@ -1,3 +1,4 @@
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import { compileQuery } from "../query/compile.js";
 import { type Facts, noFacts } from "../query/facts.js";
 import { parseQuery } from "../query/parse.js";
@@ -7,8 +8,8 @@ import type { Query } from "../query/tree.js";
 export interface ResourceFilter {
   /** Top-level fields, by ts-proto's names, that it looks at; whoever keeps resources encoded needs to decode no others. */
   readonly fields: ReadonlySet<string>;
-  /** Whether it asks for what is measured. */
-  readonly isMeasured: boolean;
+  /** What it asks for that is measured. */
+  readonly figures: ReadonlySet<Figure>;
   /** As it was written, with what it may say of order and number. */
   readonly query: Query;
   /** @param resource message in the form of ts-proto. */
@@ -39,14 +40,14 @@ export interface ResourceFilter {
 export function parseFilter(filter: string, type: string, facts: Facts = noFacts, isGuarded = false): ResourceFilter {
   const fields = new Set<string>();
   const query = parseQuery(filter);
-  const seen = { isMeasured: false };
+  const figures = new Set<Figure>();
   const matches = compileQuery<unknown>(query.tree, {
     ...{ where: "filter", type, words: "name", isGuarded },
     bind: (field) => {
       for (const top of field.tops) fields.add(top);
-      if (field.source === "figures") seen.isMeasured = true;
+      if (field.figure !== undefined) figures.add(field.figure);
       return (resource) => field.read(resource, facts);
     },
   });
-  return { fields, isMeasured: seen.isMeasured, query, matches };
+  return { fields, figures, query, matches };
 }

@@ -1,3 +1,4 @@
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import { type Facts, noFacts } from "../query/facts.js";
 import { parseSort } from "../query/parse.js";
 import { pathText } from "../query/path.js";
@@ -17,8 +18,8 @@ export interface Order {
   readonly descending: readonly boolean[];
   /** Top-level fields, by ts-proto's names, that it looks at. */
   readonly fields: ReadonlySet<string>;
-  /** Whether it asks for what is measured. */
-  readonly isMeasured: boolean;
+  /** What it asks for that is measured. */
+  readonly figures: readonly Figure[];
   /** @param resource message in the form of ts-proto. */
   valueOf(resource: unknown): OrderValue;
 }
@@ -43,7 +44,7 @@ export function orderOf(where: string, sort: readonly SortField[], type: string,
     text: sort.map(({ path, descending }) => `${pathText(path)} ${descending}`).join(","),
     descending: sort.map(({ descending }) => descending),
     fields: new Set(keys.flatMap(({ tops }) => tops)),
-    isMeasured: keys.some(({ isMeasured }) => isMeasured),
+    figures: keys.flatMap(({ figure }) => figure ?? []),
     valueOf: keys.length === 1 && only !== undefined ? only.read : (resource) => keys.map(({ read }) => read(resource)),
   };
 }
@@ -69,7 +70,7 @@ function byName(descending: boolean): Order {
     text: `name ${descending}`,
     descending: [descending],
     fields: new Set(["name"]),
-    isMeasured: false,
+    figures: [],
     valueOf: nameOf,
   };
 }
@@ -77,7 +78,7 @@ function byName(descending: boolean): Order {
 interface Key {
   readonly text: string;
   readonly tops: readonly string[];
-  readonly isMeasured: boolean;
+  readonly figure: Figure | undefined;
   readonly read: (resource: unknown) => SortValue;
 }
 
@@ -85,8 +86,8 @@ function keyOf(wanted: { where: string; type: string; path: Path; facts: Facts }
   const { where, type, path, facts } = wanted;
   const field = findQueryField(where, type, path);
   const sorted = sortReader(where, field);
-  const isMeasured = field.source === "figures";
-  return { text: field.text, tops: field.tops, isMeasured, read: (resource) => sorted(field.read(resource, facts)) };
+  const { text, tops, figure } = field;
+  return { text, tops, figure, read: (resource) => sorted(field.read(resource, facts)) };
 }
 
 function nameOf(resource: unknown): SortValue {

@@ -1,4 +1,5 @@
 import type { DescMessage } from "@bufbuild/protobuf";
+import type { Figure } from "../../proto/gen/zor/v1/figures.js";
 import { invalidArgument, ZorError } from "../errors.js";
 import { descriptors } from "../grpc/descriptors.js";
 import type { NamedMessage } from "../kinds/codecs.js";
@@ -28,6 +29,8 @@ export interface QueryField {
   readonly isRepeated: boolean;
   /** What else than the resource its value depends on. */
   readonly source: "resource" | "clock" | "figures" | "links";
+  /** Of {@link source} "figures": which one. */
+  readonly figure?: Figure;
   /** Top-level fields of the message, by ts-proto's names, that it looks at. */
   readonly tops: readonly string[];
   /** Whether a value is what was asked for, where that is more than being the same text. */
@@ -190,7 +193,7 @@ function short(where: string, type: string, kind: string, path: Path): QueryFiel
   if (measured === undefined) return undefined;
   const { figure, unit } = measured;
   return {
-    ...{ text: word, value: { type: "number" }, unit, isRepeated: true, source: "figures", tops: ["name"] },
+    ...{ text: word, value: { type: "number" }, unit, isRepeated: true, source: "figures", figure, tops: ["name"] },
     // What is not measured is none of anything, not 0.
     read: (resource, facts) => {
       const value = facts.figure(nameOf(resource), figure);

@@ -10,13 +10,16 @@ const [everyMs, idleMs] = [2000, 60_000];
 const patienceMs = 2500;
 
 /**
- * What is measured, for queries that ask for it: the hub watches the figures of its hosts while somebody asks, and for a minute longer. Of a host from
- * which nothing comes nothing is known.
+ * What is measured, for queries that ask for it: the hub watches those figures of its hosts for which somebody has asked, while somebody asks for any, and
+ * for a minute longer. Of a host from which nothing comes nothing is known.
  */
 export class AskedFigures {
   readonly #parts: KeptParts;
   readonly #figures: KeptFigures;
   readonly #byName = new Map<string, Set<Watched>>();
+  /** The same, by hosts ("hosts/{host}"). */
+  readonly #byHost = new Map<string, Set<Watched>>();
+  readonly #asked = new Set<Figure>();
   readonly #listeners: ((name: string) => void)[] = [];
   readonly #told = new Set<string>();
   readonly #waiting = new Set<() => void>();
@@ -44,11 +47,16 @@ export class AskedFigures {
     return most;
   }
 
-  /** Somebody asks, until what is returned is called. Resolves when all hosts that can be asked have told, or have had their time for it. */
-  async hold(): Promise<() => void> {
+  /**
+   * Somebody asks for figures, until what is returned is called. Resolves when all hosts that can be asked have told, or have had their time for it;
+   * what others ask for stays known meanwhile.
+   */
+  async hold(figures: ReadonlySet<Figure>): Promise<() => void> {
     this.#users += 1;
     clearTimeout(this.#idle);
-    if (this.#running === undefined) this.#start();
+    const more = [...figures].filter((figure) => !this.#asked.has(figure));
+    for (const figure of more) this.#asked.add(figure);
+    if (this.#running === undefined || more.length > 0) this.#start();
     await this.#first();
     let isHeld = true;
     return () => {
@@ -60,10 +68,14 @@ export class AskedFigures {
   }
 
   #start(): void {
+    this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
+    this.#told.clear();
     const signal = AbortSignal.any([running.signal, this.#parts.stop]);
-    const request = WatchFiguresRequest.fromPartial({ interval: toDuration(everyMs) });
+    const request = WatchFiguresRequest.fromPartial({ interval: toDuration(everyMs), figures: [...this.#asked] });
+    // Every host begins anew, and until it does what it told before is known.
+    this.#figures.clear();
     const following = this.#figures.follow(request, signal, (taken) => this.#take(taken));
     following.catch((error: unknown) => {
       if (!signal.aborted) this.#parts.log.error({ err: error }, "queries know no figures any more");
@@ -73,10 +85,9 @@ export class AskedFigures {
   #end(): void {
     this.#running?.abort();
     this.#running = undefined;
-    const names = [...this.#byName.keys()];
-    this.#byName.clear();
-    this.#told.clear();
     this.#figures.clear();
+    const names = [...this.#byName.keys()];
+    for (const known of [this.#byName, this.#byHost, this.#told, this.#asked]) known.clear();
     for (const name of names) this.#tell(name);
   }
 
@@ -105,7 +116,7 @@ export class AskedFigures {
   }
 
   #take({ host, isForgotten, changed, hasGone }: Taken): void {
-    if (isForgotten) this.#drop((subject) => subject.host === host);
+    if (isForgotten) this.#drop(host, () => true);
     for (const subject of changed) this.#file(subject);
     // A subject that is gone was told as one that has changed.
     if (hasGone) this.#refile(host);
@@ -114,29 +125,40 @@ export class AskedFigures {
   }
 
   #file(subject: Watched): void {
-    const { name } = subject;
-    const subjects = this.#byName.get(name);
-    if (subjects === undefined) this.#byName.set(name, new Set([subject]));
-    else subjects.add(subject);
+    const { host, name } = subject;
+    filed(this.#byName, name).add(subject);
+    filed(this.#byHost, host).add(subject);
     this.#tell(name);
   }
 
   /** Lets go of what is not measured on a host any more. */
   #refile(host: string): void {
     const current = new Set(this.#figures.ofHost(host));
-    this.#drop((subject) => subject.host === host && !current.has(subject));
+    this.#drop(host, (subject) => !current.has(subject));
   }
 
-  #drop(isGone: (subject: Watched) => boolean): void {
-    for (const [name, subjects] of this.#byName) {
-      let isOther = false;
-      for (const subject of subjects) if (isGone(subject)) isOther = subjects.delete(subject) || isOther;
-      if (subjects.size === 0) this.#byName.delete(name);
-      if (isOther) this.#tell(name);
+  /** Costs what the host has, not what the fleet has. */
+  #drop(host: string, isGone: (subject: Watched) => boolean): void {
+    const own = this.#byHost.get(host) ?? new Set();
+    for (const subject of own) {
+      if (!isGone(subject)) continue;
+      own.delete(subject);
+      const { name } = subject;
+      const subjects = this.#byName.get(name);
+      subjects?.delete(subject);
+      if (subjects?.size === 0) this.#byName.delete(name);
+      this.#tell(name);
     }
+    if (own.size === 0) this.#byHost.delete(host);
   }
 
   #tell(name: string): void {
     for (const listener of this.#listeners) listener(name);
   }
+}
+
+function filed(all: Map<string, Set<Watched>>, key: string): Set<Watched> {
+  const known = all.get(key) ?? new Set();
+  all.set(key, known);
+  return known;
 }

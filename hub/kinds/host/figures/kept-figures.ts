@@ -46,7 +46,11 @@ export class KeptFigures {
 
   /** Follows the fleet until a signal. @param onTaken told of each response, once it is taken in. */
   async follow(request: WatchFiguresRequest, signal: AbortSignal, onTaken: (taken: Taken) => void): Promise<void> {
-    for await (const response of this.#fleet.watch(request, contextOf(signal))) onTaken(this.#take(response));
+    for await (const response of this.#fleet.watch(request, contextOf(signal))) {
+      // Another watch may have begun, which numbers anew.
+      if (signal.aborted) return;
+      onTaken(this.#take(response));
+    }
   }
 
   /** All that is measured now. */

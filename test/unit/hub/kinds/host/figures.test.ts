@@ -1,6 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
+import { AskedFigures } from "../../../../../hub/kinds/host/figures/asked-figures.js";
 import { findLieInFigures } from "../../../../../hub/kinds/host/figures/check-response.js";
 import { HeldFigures } from "../../../../../hub/kinds/host/figures/held-figures.js";
+import type { KeptParts } from "../../../../../hub/kinds/host/figures/kept-figures.js";
 import { FleetFigures, type WatchParts } from "../../../../../hub/kinds/host/figures/watch-fleet.js";
 import { unavailable } from "../../../../../lib/errors.js";
 import type { CallContext } from "../../../../../lib/grpc/service.js";
@@ -14,11 +16,12 @@ const told = (host: string, ...subjects: ReturnType<typeof subject>[]) =>
   WatchFiguresResponse.fromPartial({ host: `hosts/${host}`, timeMillis: 1n, anew: true, subjects });
 
 /** A fleet of two hosts whose agents say what a test has them say, and end. */
-function fleet(says: Readonly<Record<string, () => AsyncIterable<WatchFiguresResponse>>>) {
+function fleet(says: Readonly<Record<string, (request: WatchFiguresRequest) => AsyncIterable<WatchFiguresResponse>>>) {
   const ready = new Set(Object.keys(says));
   const listeners: (() => void)[] = [];
   const refused: string[] = [];
   const asked: { readonly host: string; readonly request: unknown }[] = [];
+  const losses = new Map<string, (() => void)[]>();
   const hosts = Object.keys(says);
   const parts = {
     fleet: {
@@ -32,7 +35,17 @@ function fleet(says: Readonly<Record<string, () => AsyncIterable<WatchFiguresRes
       silenceOf: (id: string) => `hosts/${id} did not answer`,
       stream: (_: unknown, call: { readonly host: string; readonly request: unknown }) => {
         asked.push(call);
-        return says[call.host]?.();
+        const { promise, reject } = Promise.withResolvers<never>();
+        promise.catch(() => undefined);
+        const lost = unavailable("HOST_LOST", `hosts/${call.host}`, "it was lost");
+        losses.set(call.host, [...(losses.get(call.host) ?? []), () => reject(lost)]);
+        const stream = says[call.host]?.(call.request as WatchFiguresRequest)[Symbol.asyncIterator]();
+        return {
+          [Symbol.asyncIterator]: () => ({
+            next: () => Promise.race([promise, stream?.next()]),
+            return: stream?.return,
+          }),
+        };
       },
     },
   };
@@ -42,6 +55,9 @@ function fleet(says: Readonly<Record<string, () => AsyncIterable<WatchFiguresRes
     ready,
     refused,
     asked,
+    lose: (host: string) => {
+      for (const lose of losses.get(host) ?? []) lose();
+    },
     change: () => {
       for (const listener of listeners) listener();
     },
@@ -164,4 +180,52 @@ test.each([
   const lie = findLieInFigures("alpha", response);
   if (expected === undefined) expect(lie).toBeUndefined();
   else expect(lie).toMatch(expected);
+});
+
+test("what queries ask for is asked of hosts, and no more; a further figure takes nothing from what is known", async () => {
+  const values = new Map([
+    [Figure.FIGURE_CPU, 1500n],
+    [Figure.FIGURE_MEMORY, 9n],
+  ]);
+  const [name, other] = ["hosts/alpha/instances/a", "hosts/beta/instances/b"];
+  const say = (host: string, about: string) =>
+    async function* (request: WatchFiguresRequest) {
+      const subjects = [{ number: 0, name: about, part: "", figures: request.figures }];
+      const [steps, changes] = [request.figures.map(() => 1), request.figures.map((each) => values.get(each) ?? 0n)];
+      yield { ...told(host, ...subjects), steps, changes };
+      await new Promise(() => undefined);
+    };
+  const says = { alpha: say("alpha", name), beta: say("beta", other) };
+  const made = fleet(says);
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  const log = createLog("test", { write: () => undefined });
+  const asked = new AskedFigures({ ...made.parts, log, stop: stop.signal } as KeptParts);
+  const heard: string[] = [];
+  asked.onFigure((each) => heard.push(each));
+  const release = await asked.hold(new Set([Figure.FIGURE_CPU]));
+  expect(asked.figure(name, Figure.FIGURE_CPU)).toBe(1500);
+  expect(asked.figure(name, Figure.FIGURE_MEMORY)).toBeUndefined();
+  expect(made.asked.map(({ request }) => (request as WatchFiguresRequest).figures)).toEqual([
+    [Figure.FIGURE_CPU],
+    [Figure.FIGURE_CPU],
+  ]);
+  // The same once more asks nobody.
+  (await asked.hold(new Set([Figure.FIGURE_CPU])))();
+  expect(made.asked).toHaveLength(2);
+  const holding = asked.hold(new Set([Figure.FIGURE_MEMORY]));
+  expect(asked.figure(name, Figure.FIGURE_CPU)).toBe(1500);
+  (await holding)();
+  expect(made.asked).toHaveLength(4);
+  for (const each of [name, other]) {
+    expect([asked.figure(each, Figure.FIGURE_CPU), asked.figure(each, Figure.FIGURE_MEMORY)]).toEqual([1500, 9]);
+  }
+  // A host that is silent takes its own along, and nothing of others.
+  heard.length = 0;
+  made.ready.delete("beta");
+  made.lose("beta");
+  await expect.poll(() => asked.figure(other, Figure.FIGURE_CPU)).toBeUndefined();
+  expect(new Set(heard)).toEqual(new Set([other]));
+  expect(asked.figure(name, Figure.FIGURE_CPU)).toBe(1500);
+  release();
 });
