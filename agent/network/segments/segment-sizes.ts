@@ -6,12 +6,14 @@ import { visitNetns } from "../../../lib/net/visit-netns.js";
 import type { Switch } from "../ovs/switch.js";
 import { createRecentMap, loadClassifier, openProgram } from "./bpf.js";
 import { findClassifiers, setClassifiers } from "./classifier.js";
-import { keyBytes, rememberSegments, restoreSegments, valueBytes } from "./programs.js";
+import { keyBytes, rememberSegments, restoreSegments, takeAll, valueBytes } from "./programs.js";
 
 /** Streams whose size is known at once; what is unused for longest goes. */
 const streams = 16_384;
 /** Before all filters of ours, which may send frames elsewhere. */
 const priority = 1_000;
+/** Behind all filters. */
+const last = { priority: 0xff00, name: "zor-taken" } as const;
 
 /** What the programs are known by at a port: other ones have another name. */
 const name = `zor-segments-${createHash("sha256").update(rememberSegments(0)).update(restoreSegments(0)).digest("hex").slice(0, 8)}`;
@@ -20,6 +22,8 @@ const name = `zor-segments-${createHash("sha256").update(rememberSegments(0)).up
 interface Programs {
   readonly remember: number;
   readonly restore: number;
+  /** It has no map. */
+  readonly take: number;
 }
 
 /**
@@ -27,6 +31,8 @@ interface Programs {
  * before 3.3 gives every super-frame segments that fill the MTU of the port it leaves by. Where it ends nobody notices. A router throws
  * it away when these segments are too large for the way on, over a tunnel, or a port of a smaller MTU, and tells the sender a size that
  * the sender keeps to already: the stream stands still.
+ *
+ * There the host's stack gets no frame either that the switch has read: see {@link takeAll}.
  *
  * The kernel does it, at the ports, and goes on when the agent ends. The next one takes over the programs that are there: ports that it
  * has not come to yet must know the streams of those it has.
@@ -53,11 +59,12 @@ export class SegmentSizes {
     if (ifindex === undefined || this.#programs === "failed") return;
     try {
       this.#programs ??= this.#takeOver() ?? load();
-      const { remember, restore } = this.#programs;
+      const { remember, restore, take } = this.#programs;
       visitNetns(this.#netns, () =>
         setClassifiers([
           { ifindex, side: "ingress", priority, name, program: remember },
           { ifindex, side: "egress", priority, name, program: restore },
+          { ifindex, side: "ingress", ...last, program: take },
         ]),
       );
     } catch (error) {
@@ -79,8 +86,11 @@ export class SegmentSizes {
       if (found === undefined) return undefined;
       open.push(openProgram(found.ingress));
       open.push(openProgram(found.egress));
-      const [remember, restore] = open;
-      return remember === undefined || restore === undefined ? undefined : { remember, restore };
+      open.push(loadClassifier("zor_taken", takeAll()));
+      const [remember, restore, take] = open;
+      return remember === undefined || restore === undefined || take === undefined
+        ? undefined
+        : { remember, restore, take };
     } catch (error) {
       for (const descriptor of open) close(descriptor);
       if (error instanceof SystemCallError) return undefined;
@@ -93,20 +103,28 @@ export class SegmentSizes {
     if (this.#programs === undefined || this.#programs === "failed") return;
     close(this.#programs.remember);
     close(this.#programs.restore);
+    close(this.#programs.take);
     this.#programs = undefined;
   }
 }
 
 function load(): Programs {
   const map = createRecentMap({ name: "zor_segments", keyBytes, valueBytes, entries: streams });
+  const open: number[] = [];
+  const loaded = (programName: string, program: Buffer): number => {
+    const descriptor = loadClassifier(programName, program);
+    open.push(descriptor);
+    return descriptor;
+  };
   try {
-    const remember = loadClassifier("zor_remember", rememberSegments(map));
-    try {
-      return { remember, restore: loadClassifier("zor_restore", restoreSegments(map)) };
-    } catch (error) {
-      close(remember);
-      throw error;
-    }
+    return {
+      remember: loaded("zor_remember", rememberSegments(map)),
+      restore: loaded("zor_restore", restoreSegments(map)),
+      take: loaded("zor_taken", takeAll()),
+    };
+  } catch (error) {
+    for (const descriptor of open) close(descriptor);
+    throw error;
   } finally {
     // The programs hold it.
     close(map);

@@ -1,10 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Devices } from "../../../agent/figures/sources/devices.js";
 import { ip } from "../../../agent/network/ip.js";
 import { toBridgeName } from "../../../agent/network/names.js";
 import type { AskedTool } from "../../../agent/network/ovs/tools/judge.js";
 import { createSwitchTools, type SwitchTools } from "../../../agent/network/ovs/tools/tools.js";
+import { PacketSocket } from "../../../agent/network/packet-socket.js";
+import { findDevice } from "../../../lib/net/device.js";
+import { TestFrames, testEthertype } from "../../../lib/net/test-frame.js";
 import { LanSpec, RstpRole, RstpState } from "../../../proto/gen/zor/v1/lan.js";
 import { eventually } from "../../helpers/eventually.js";
 import { NetworkFixture, ping, until } from "./fixture.js";
@@ -61,6 +65,44 @@ describe("the tools of the switch, at the real one", () => {
     expect(ends.filter(({ status: end }) => end === "fulfilled")).toHaveLength(4);
     for (const end of ends) {
       if (end.status === "rejected") expect(end.reason).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    }
+  });
+});
+
+describe("the ports of a lan", () => {
+  it("count no frame as dropped that the switch forwards, whatever its protocol is", async () => {
+    const [a, b] = [
+      await net.plugContainer("d1", "lan1", "10.79.1.1/24"),
+      await net.plugContainer("d2", "lan1", "10.79.1.2/24"),
+    ];
+    await ping(a.netns, "10.79.1.2");
+    const open = ({ netns }: { netns: string }, destination: Buffer): PacketSocket => {
+      const ifindex = findDevice(netns, "eth0")?.index ?? 0;
+      return PacketSocket.open({ ifindex, netns }, { destination, ethertype: testEthertype });
+    };
+    const frames = new TestFrames(Buffer.from("02000000d1d1", "hex"), Buffer.from("02000000d2d2", "hex"));
+    const devices = new Devices(net.netns);
+    const counted = () => {
+      devices.read();
+      return [a, b].map(({ port }) => devices.find(port) ?? { inFrames: 0, drops: -1 });
+    };
+    const from = open(a, frames.source);
+    const to = open(b, frames.sink);
+    try {
+      const before = counted();
+      to.send(frames.learn());
+      for (let count = 0; count < 20; count += 1) from.send(frames.next());
+      let came = 0;
+      await until("20 frames", () => {
+        for (let frame = to.receive(); frame !== undefined; frame = to.receive()) if (frames.take(frame)) came += 1;
+        return came === 20;
+      });
+      const after = counted();
+      expect(after[0]?.inFrames).toBeGreaterThanOrEqual((before[0]?.inFrames ?? 0) + 20);
+      expect(after.map(({ drops }) => drops)).toEqual([0, 0]);
+    } finally {
+      from.close();
+      to.close();
     }
   });
 });
