@@ -3,6 +3,7 @@ import { decodeArp } from "./arp.js";
 import { beginLayer, type Frame, type FrameDraft } from "./frame.js";
 import { FrameCut, FrameReader } from "./frame-reader.js";
 import { decodeIpv4, decodeIpv6 } from "./ip.js";
+import { decodeLldp } from "./lldp.js";
 
 /** Tags in a row that are read; who nests more means harm. */
 const mostTags = 4;
@@ -78,6 +79,9 @@ function decodeContent(type: number, reader: FrameReader, draft: FrameDraft): vo
       return;
     case 0x86dd:
       decodeIpv6(reader, draft);
+      return;
+    case 0x88cc:
+      decodeLldp(reader, draft);
       return;
     default: {
       draft.protocol = etherTypes.get(type) ?? "Ethernet";

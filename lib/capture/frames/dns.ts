@@ -12,10 +12,10 @@ const codes = ["no error", "format error", "server failure", "no such name", "no
 const [mostJumps, mostAnswers] = [16, 12];
 const longestName = 255;
 
-/** RFC 1035: what is asked, and what is answered. */
-export function decodeDns(reader: FrameReader, draft: FrameDraft): void {
+/** RFC 1035, and RFC 6762 among neighbours: what is asked, and what is answered, or announced without a question. */
+export function decodeDns(reader: FrameReader, draft: FrameDraft, protocol: "DNS" | "mDNS" = "DNS"): void {
   const begin = reader.at;
-  const layer = beginLayer(draft, "DNS", begin);
+  const layer = beginLayer(draft, protocol, begin);
   layer.to = reader.end;
   const id = reader.u16();
   const flags = reader.u16();
@@ -37,21 +37,29 @@ export function decodeDns(reader: FrameReader, draft: FrameDraft): void {
   const code = flags & 0xf;
   const found: string[] = [];
   if (code !== 0) found.push(codes[code] ?? `code ${code}`);
+  const head = words.length === 0 ? "announces" : `answer to ${words.join(", ")}:`;
   for (let count = 0; count < Math.min(answers, mostAnswers); count += 1) {
-    const text = readRecord(reader, begin);
-    found.push(text);
-    layer.fields.push(text);
-    draft.info = `answer to ${words.join(", ")}: ${found.join(", ")}`;
+    const { owner, text } = readRecord(reader, begin);
+    found.push(words.length === 0 ? `${owner} ${text}` : text);
+    layer.fields.push(`${owner} ${text}`);
+    draft.info = `${head} ${found.join(", ")}`;
   }
-  draft.info = `answer to ${words.join(", ")}: ${found.length === 0 ? "nothing" : found.join(", ")}`;
+  draft.info = `${head} ${found.length === 0 ? "nothing" : found.join(", ")}`;
 }
 
-function readRecord(reader: FrameReader, begin: number): string {
-  readName(reader, begin);
+function readRecord(reader: FrameReader, begin: number): { readonly owner: string; readonly text: string } {
+  const owner = readName(reader, begin);
   const type = reader.u16();
   reader.skip(6);
   const length = reader.u16();
   const data = reader.part(length);
+  return { owner, text: recordText({ type, length, data }, begin) };
+}
+
+function recordText(
+  { type, length, data }: { readonly type: number; readonly length: number; readonly data: FrameReader },
+  begin: number,
+): string {
   if (type === 1 && length === 4) return `A ${ipv4Text(data.bytes(4))}`;
   if (type === 28 && length === 16) return `AAAA ${ipv6Text(data.bytes(16))}`;
   // Names in the data may point back into the message.

@@ -2,6 +2,7 @@ import { decodeDhcp } from "./dhcp.js";
 import { decodeDns } from "./dns.js";
 import { beginLayer, type FrameDraft } from "./frame.js";
 import type { FrameReader } from "./frame-reader.js";
+import { decodeHttp } from "./http.js";
 
 const flagNames = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"] as const;
 
@@ -36,7 +37,7 @@ export function decodeTcp(reader: FrameReader, draft: FrameDraft): void {
   draft.info = `${source} > ${destination} [${flags}] ${dataBytes} bytes`;
   if (headBytes > 20) reader.skip(headBytes - 20);
   layer.to = reader.at;
-  nameService(draft, source, destination, dataBytes);
+  if (!decodeHttp(reader, draft)) nameService(draft, source, destination, dataBytes);
 }
 
 /** RFC 768. */
@@ -50,7 +51,8 @@ export function decodeUdp(reader: FrameReader, draft: FrameDraft): void {
   draft.info = `${source} > ${destination} ${Math.max(0, length - 8)} bytes`;
   if (length >= 8) reader.limit(length - 8);
   const ports = [source, destination];
-  if (ports.some((port) => port === 53 || port === 5353)) decodeDns(reader, draft);
+  if (ports.some((port) => port === 53 || port === 5353))
+    decodeDns(reader, draft, ports.includes(5353) ? "mDNS" : "DNS");
   else if (ports.some((port) => port === 67 || port === 68)) decodeDhcp(reader, draft);
   else nameService(draft, source, destination, reader.left);
 }

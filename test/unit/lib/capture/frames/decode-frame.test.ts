@@ -24,6 +24,8 @@ function udp(from: number, to: number, payload: string): string {
 }
 
 const text = (words: string) => Buffer.from(words).toString("hex");
+const http = (from: number, to: number, words: string) =>
+  `${u16(from)}${u16(to)}00000001000000095018ffff00000000${text(words)}`;
 const label = (word: string) => word.length.toString(16).padStart(2, "0") + text(word);
 const asked = `${label("www")}${label("example")}00`;
 
@@ -125,7 +127,38 @@ describe("a frame", () => {
       `0180c2000000 020000000001 0026 424203 0000 02 02 3c 8000 0200000000ff 00000004`,
       { protocol: "STP", info: "rapid spanning tree, root 32768/02:00:00:00:00:ff, cost 4" },
     ],
-    ["LLDP", `${macs}88cc 0207`, { protocol: "LLDP", info: "type 0x88cc LLDP, 2 bytes" }],
+    [
+      "LLDP",
+      `${macs}88cc 0207 04 0200000000aa 0405 05 ${text("swp1")} 0602 0078 0a03 ${text("sw1")} 0000`,
+      { protocol: "LLDP", info: "sw1 at port swp1" },
+    ],
+    ["LLDP without a name", `${macs}88cc 0207 04 0200000000aa 0000`, { protocol: "LLDP", info: "02:00:00:00:00:aa" }],
+    [
+      "HTTP request at any port",
+      ipv4(6, http(40000, 8000, "GET /a?b HTTP/1.1\r\nAccept: */*\r\nhost: vm1.example:8000\r\n\r\n")),
+      { protocol: "HTTP", info: "GET vm1.example:8000/a?b" },
+    ],
+    [
+      "HTTP answer",
+      ipv4(6, http(80, 40000, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")),
+      { protocol: "HTTP", info: "404 Not Found" },
+    ],
+    ["HTTP body", ipv4(6, http(80, 40000, "<p>")), { protocol: "HTTP", info: "80 > 40000 [PSH ACK] 3 bytes" }],
+    [
+      "announcement among neighbours",
+      ipv4(
+        17,
+        udp(
+          5353,
+          5353,
+          `0000840000000001 00000000${label("vm1")}${label("local")}00 00018001000000780004 0a000009`.replace(
+            /\s/g,
+            "",
+          ),
+        ),
+      ),
+      { protocol: "mDNS", info: "announces vm1.local A 10.0.0.9" },
+    ],
   ])("that is %s", (_, bytes, { protocol, info, ends }) => {
     const frame = decodeFrame(hex(bytes));
     expect({ protocol: frame.protocol, info: frame.info, isCut: frame.isCut }).toEqual({
@@ -161,7 +194,7 @@ describe("a frame", () => {
 
   it("with a name that leads to itself is read to its end", () => {
     const frame = decodeFrame(hex(ipv4(17, udp(5353, 5353, "abcd01000001000000000000c00c00010001"))));
-    expect(frame).toMatchObject({ protocol: "DNS", info: "question A ." });
+    expect(frame).toMatchObject({ protocol: "mDNS", info: "question A ." });
   });
 
   it("of random bytes never throws, and neither does one that was changed in places", () => {
@@ -173,6 +206,8 @@ describe("a frame", () => {
       ipv4(17, udp(68, 67, dhcp("01", "00000000", "350101ff"))),
       ipv6(0, "3a000104000000008000000000010002"),
       ipv4(6, "9c4000160000000100000000f002ffff00000000"),
+      ipv4(6, http(40000, 80, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
+      `${macs}88cc02070402000000 00aa0405 05${text("swp1")}0602 00780a03${text("sw1")}0000`.replace(/\s/g, ""),
     ].map(hex);
     const changed = fc
       .tuple(
