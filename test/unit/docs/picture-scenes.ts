@@ -122,6 +122,7 @@ export function tellOfRollout({ gateway, model, press, clock }: TestProgram): vo
 /** Frames of pings, and of who asks for an address. */
 export function passFrames({ gateway }: TestProgram): void {
   const watch = gateway.passing.at(-1);
+  watch?.listener.onRunning(true);
   watch?.listener.onInterface("alpha/r1:eth0");
   const startUs = Date.UTC(2026, 0, 2, 3, 4, 5) * 1000;
   const frame = (at: number, hex: string): SeenFrame => {

@@ -112,6 +112,11 @@ export class Merger {
     if (!this.#complete.has(source)) this.#complete.set(source, never);
   }
 
+  /** Frames wait for what may come before them. */
+  get isHolding(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** What can have nothing before it any more, in order; with `all` what is there. */
   release(all = false): readonly Blocks[] {
     if (this.#waiting.length === 0) return [];

@@ -1,19 +1,13 @@
 import { resolve } from "node:path";
-import {
-  epochOf,
-  frameOf,
-  interfaceOf,
-  setInterface,
-  timeOf,
-  walkPacketBlocks,
-} from "../../../lib/capture/packet-blocks.js";
+import { epochOf, frameOf, interfaceOf, timeOf, walkPacketBlocks } from "../../../lib/capture/packet-blocks.js";
 import type { Connection } from "../../../lib/grpc/connection.js";
 import { version } from "../../../lib/program.js";
 import { shortName } from "../../kit/resource-name.js";
 import { openCaptureFile, removeCaptureFile } from "./capture-file.js";
+import { Merger } from "./merger.js";
 import { PcapngOutput } from "./pcapng-output.js";
 import { placeOfTarget } from "./place-of-target.js";
-import { type CaptureEvent, readCapture } from "./read-capture.js";
+import { type CaptureEvent, type HostCapture, readCapture } from "./read-capture.js";
 
 /** A frame that passed. */
 export interface PassedFrame {
@@ -30,8 +24,11 @@ export interface PassedFrame {
 
 /** Who watches frames. */
 export interface FrameListener {
+  /** From here on the host captures, at each interface once it is told; false: it cannot be reached any more. */
+  readonly onRunning: (isRunning: boolean) => void;
   /** There is one more interface: "alpha/c1:eth0". */
   readonly onInterface: (name: string) => void;
+  /** Frames, in the order of their times; one that the host told of much too late comes behind later ones. */
   readonly onFrames: (frames: readonly PassedFrame[]) => void;
   /** So many were lost, since the beginning: in the kernel, or because they were not read in time. */
   readonly onLost: (frames: number) => void;
@@ -42,6 +39,10 @@ export interface FrameListener {
 const wholeFrames = 262_144;
 const perNs = 1000;
 const twoTo32 = 2 ** 32;
+/** The host, to the merger: there is one. */
+const source = "host";
+/** So long frames wait when the host tells nothing of how far it has come. */
+const longestHoldMs = 500;
 
 /**
  * Tells the frames that pass a resource, a link at its first end, until the signal aborts or the host ends it; resolves to why it ended.
@@ -58,20 +59,34 @@ export async function watchFrames(
 ): Promise<string> {
   const { host, target } = await placeOfTarget(connection, name, { signal });
   const request = { targets: [target], filter, snapBytes: wholeFrames, maxPackets: 0n, maxDuration: undefined };
-  const watch = new Watch(listener);
-  for await (const event of readCapture({ host, connection, request }, signal)) {
+  return followCapture({ host, connection, request }, signal, listener);
+}
+
+/** Tells what comes of the capture of a host until it ends; resolves to why. @throws {ZorError} when it cannot begin. */
+export async function followCapture(
+  capture: HostCapture,
+  signal: AbortSignal,
+  listener: FrameListener,
+): Promise<string> {
+  using watch = new Watch(listener);
+  for await (const event of readCapture(capture, signal)) {
     if (event.type === "ended") return event.reason;
     watch.take(event);
   }
   return "it ended";
 }
 
-/** What is told of a capture, with interfaces that keep their numbers when it begins anew. */
-class Watch {
+/**
+ * What is told of a capture, with interfaces that keep their numbers when it begins anew. Frames of several interfaces wait until the host
+ * has told of all before them, so that no answer stands before what it answers; not for longer than a moment.
+ */
+class Watch implements Disposable {
   readonly #listener: FrameListener;
   readonly #known: string[] = [];
   /** Which of those known the capture's own numbers are. */
   readonly #numbers = new Map<number, number>();
+  readonly #merger = new Merger([source]);
+  #held: NodeJS.Timeout | undefined;
   #lost = { now: 0, before: 0 };
 
   constructor(listener: FrameListener) {
@@ -81,8 +96,10 @@ class Watch {
   take(event: CaptureEvent): void {
     switch (event.type) {
       case "begun":
+        this.#giveAll();
         this.#numbers.clear();
         if (!event.isSame) this.#lost = { now: 0, before: this.#lost.before + this.#lost.now };
+        this.#listener.onRunning(true);
         return;
       case "interface": {
         const { number, target, endpoint, device } = event.info;
@@ -95,7 +112,10 @@ class Watch {
         return;
       }
       case "packets":
-        this.#listener.onFrames(this.#framesOf(event.blocks));
+        this.#merger.add(event.blocks, { offsetNs: 0n, interfaceOf: (number) => this.#numbers.get(number) });
+        if (event.completeNs !== 0n) this.#merger.completeUntil(source, event.completeNs, { offsetNs: 0n });
+        // Those of one interface come in order.
+        this.#give(this.#numbers.size < 2);
         return;
       case "figures": {
         const dropped = event.figures.interfaces.reduce((sum, each) => sum + Number(each.dropped), 0);
@@ -104,6 +124,8 @@ class Watch {
         return;
       }
       case "away":
+        this.#giveAll();
+        this.#listener.onRunning(false);
         this.#listener.onNotice(`the capture was lost (${event.why}); trying to go on`);
         return;
       case "back":
@@ -113,25 +135,41 @@ class Watch {
     }
   }
 
-  #framesOf(blocks: Buffer): readonly PassedFrame[] {
-    const frames: PassedFrame[] = [];
-    const view = new DataView(blocks.buffer, blocks.byteOffset, blocks.length);
-    walkPacketBlocks(view, (at, length) => {
-      const number = this.#numbers.get(interfaceOf(view, at));
-      if (number === undefined) return;
-      setInterface(view, at, number);
-      const epoch = epochOf(view, at);
-      const { from, kept, length: frameLength } = frameOf(view, at);
-      frames.push({
-        at: number,
-        timeUs: (epoch * twoTo32) / perNs + timeOf(view, at, epoch) / perNs,
-        length: frameLength,
-        data: blocks.subarray(from, from + kept),
-        block: blocks.subarray(at, at + length),
-      });
-    });
-    return frames;
+  /** Tells what still waits. */
+  [Symbol.dispose](): void {
+    this.#giveAll();
   }
+
+  #giveAll(): void {
+    this.#give(true);
+  }
+
+  #give(all: boolean): void {
+    const released = this.#merger.release(all);
+    if (released.length > 0 || !this.#merger.isHolding) {
+      clearTimeout(this.#held);
+      this.#held = undefined;
+    }
+    if (this.#merger.isHolding) this.#held ??= setTimeout(() => this.#giveAll(), longestHoldMs);
+    if (released.length > 0) this.#listener.onFrames(released.flatMap(({ bytes }) => framesOf(bytes)));
+  }
+}
+
+function framesOf(blocks: Buffer): readonly PassedFrame[] {
+  const frames: PassedFrame[] = [];
+  const view = new DataView(blocks.buffer, blocks.byteOffset, blocks.length);
+  walkPacketBlocks(view, (at, length) => {
+    const epoch = epochOf(view, at);
+    const { from, kept, length: frameLength } = frameOf(view, at);
+    frames.push({
+      at: interfaceOf(view, at),
+      timeUs: (epoch * twoTo32) / perNs + timeOf(view, at, epoch) / perNs,
+      length: frameLength,
+      data: blocks.subarray(from, from + kept),
+      block: blocks.subarray(at, at + length),
+    });
+  });
+  return frames;
 }
 
 /** Writes frames into a new file of the working directory; resolves to its path. @throws {ZorError} */

@@ -49,9 +49,9 @@ export function frameLine(
     number: `${number}`,
     time: timeText(seen.timeUs),
     where: plainText(places[seen.at] ?? ""),
-    source: decoded.source,
-    destination: decoded.destination,
-    protocol: decoded.protocol,
+    source: plainText(decoded.source),
+    destination: plainText(decoded.destination),
+    protocol: plainText(decoded.protocol),
     length: `${seen.length}`,
     info: plainText(`${decoded.info}${decoded.isCut ? " (cut off)" : ""}`),
   });

@@ -17,8 +17,11 @@ export interface FrameWatch {
   readonly filter: string;
   readonly signal: AbortSignal;
   readonly listener: {
+    /** From here on the host captures, at each interface once it is told; false: it cannot be reached any more. */
+    readonly onRunning: (isRunning: boolean) => void;
     /** There is one more interface: "alpha/c1:eth0". */
     readonly onInterface: (name: string) => void;
+    /** Frames, in the order of their times; one that the host told of much too late comes behind later ones. */
     readonly onFrames: (frames: readonly SeenFrame[]) => void;
     /** So many were lost, since the beginning. */
     readonly onLost: (frames: number) => void;

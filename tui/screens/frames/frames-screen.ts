@@ -37,6 +37,8 @@ export class FramesScreen implements Screen, FrameList {
   #at: number | undefined;
   #height = 1;
   #top = 0;
+  /** Whether the host captures, as far as it has said. */
+  #phase: "starting" | "running" | "away" = "starting";
   #isPaused = false;
   /** Frames that came while it was paused. */
   #missed = 0;
@@ -145,6 +147,7 @@ export class FramesScreen implements Screen, FrameList {
     this.#buffer.clear();
     this.#places = [];
     this.#at = undefined;
+    this.#phase = "starting";
     [this.#missed, this.#lost, this.#notice, this.#ended] = [0, 0, "", ""];
     void this.#follow(this.#round.signal);
   }
@@ -159,8 +162,13 @@ export class FramesScreen implements Screen, FrameList {
         filter: this.#wanted,
         signal: stop,
         listener: {
+          onRunning: (isRunning) => {
+            if (!stop.aborted) this.#phase = isRunning ? "running" : "away";
+            changed();
+          },
           onInterface: (place) => {
             if (!stop.aborted) this.#places.push(place);
+            changed();
           },
           onFrames: (seen) => {
             if (stop.aborted || seen.length === 0) return;
@@ -194,6 +202,8 @@ export class FramesScreen implements Screen, FrameList {
     if (this.#lost > 0) facts.push({ text: `, ${this.#lost} lost`, tone: "warn" });
     if (this.#isPaused) facts.push({ text: ` paused, ${this.#missed} passed by`, tone: "warn" });
     else if (this.#ended !== "") facts.push({ text: " ended", tone: "warn" });
+    else if (this.#phase === "away") facts.push({ text: " away", tone: "warn" });
+    else if (!this.#isCapturing) facts.push({ text: " starting", tone: "warn" });
     else if (this.#at === undefined) facts.push({ text: " following", tone: "good" });
     if (this.#wanted !== "") facts.push({ text: `  only ${plainText(this.#wanted)}`, tone: "accent" });
     if (filter.text !== "") {
@@ -207,7 +217,14 @@ export class FramesScreen implements Screen, FrameList {
     if (trouble !== "") return `the filter is not taken: ${trouble}`;
     if (this.#ended !== "") return `the capture has ended: ${this.#ended}; B begins anew`;
     if (this.#notice !== "") return this.#notice;
+    if (this.#phase === "starting") return "the host begins to capture; what passes now is not seen yet";
+    if (this.#places.length === 0) return "nothing of it is there yet that frames could pass";
     return this.#buffer.count === 0 ? "nothing has passed yet" : "";
+  }
+
+  /** The host has said that frames which pass now are captured. */
+  get #isCapturing(): boolean {
+    return this.#phase === "running" && this.#places.length > 0;
   }
 
   async #save(): Promise<void> {

@@ -19,10 +19,22 @@ function ping(sequence: number, at = 0): SeenFrame {
 
 const pings = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => ping(from + at));
 
-function onFrames(): TestProgram {
+function opened(): TestProgram {
   const program = makeProgram();
   feedFleet(program.model, { hosts: 1, instancesPerHost: 1, nowMs: program.model.nowMs });
   program.press("2", "ctrl-k");
+  return program;
+}
+
+/** The host captures. */
+function begin(program: TestProgram): void {
+  watch(program).listener.onRunning(true);
+  watch(program).listener.onInterface("alpha/vm0:eth0");
+}
+
+function onFrames(): TestProgram {
+  const program = opened();
+  begin(program);
   return program;
 }
 
@@ -46,7 +58,6 @@ describe("the frames of something", () => {
     const program = onFrames();
     expect(program.gateway.calls).toEqual([`frames ${name}`]);
     expect(shown(program)).toContain("nothing has passed yet");
-    watch(program).listener.onInterface("alpha/vm0:eth0");
     watch(program).listener.onFrames(pings(1, 20));
     expect(shown(program)).toMatch(/^frames of alpha\/vm0\| 20 frames following\|$/m);
     expect(shown(program)).toContain("TIME         FROM            TO              PROTO  BYTES WHAT");
@@ -55,6 +66,27 @@ describe("the frames of something", () => {
     for (const line of shown(program).split("\n").slice(1)) expect(line.length).toBeLessThanOrEqual(81);
     watch(program).listener.onInterface("alpha/vm0:eth1");
     expect(shown(program, 160)).toMatch(/> +20 03:04:05\.030000 alpha\/vm0:eth0 /);
+  });
+
+  it("are followed only from when the host has said that it captures, each time anew", () => {
+    const program = opened();
+    const { listener } = watch(program);
+    const head = (): string => shown(program).split("\n")[0] ?? "";
+    expect(head()).toBe(
+      "frames of alpha/vm0| 0 frames starting|the host begins to capture; what passes now is not seen yet",
+    );
+    listener.onRunning(true);
+    expect(head()).toBe("frames of alpha/vm0| 0 frames starting|nothing of it is there yet that frames could pass");
+    listener.onInterface("alpha/vm0:eth0");
+    expect(head()).toBe("frames of alpha/vm0| 0 frames following|nothing has passed yet");
+    listener.onFrames(pings(1, 2));
+    listener.onRunning(false);
+    expect(head()).toBe("frames of alpha/vm0| 2 frames away|");
+    listener.onRunning(true);
+    expect(head()).toBe("frames of alpha/vm0| 2 frames following|");
+    program.press("B", ..."icmp", "enter");
+    listener.onRunning(true);
+    expect(head()).toContain("| 0 frames starting  only icmp|");
   });
 
   it("stay where one looks while more come, until one is at the end again", () => {
@@ -97,12 +129,12 @@ describe("the frames of something", () => {
     expect(before.signal.aborted).toBe(true);
     expect(program.gateway.calls.at(-1)).toBe(`frames ${name} icmp and host 10.0.0.1`);
     before.listener.onFrames(pings(1, 3));
+    begin(program);
     expect(shown(program, 120)).toContain("| 0 frames following  only icmp and host 10.0.0.1|");
   });
 
   it("are looked at one by one, with layers and bytes, and stay as they are meanwhile", () => {
     const program = onFrames();
-    watch(program).listener.onInterface("alpha/vm0:eth0");
     watch(program).listener.onFrames(pings(1, 5));
     program.press("enter");
     expect(program.model.screen).toBeInstanceOf(FrameScreen);
@@ -120,7 +152,6 @@ describe("the frames of something", () => {
 
   it("are written as they are shown", async () => {
     const program = onFrames();
-    watch(program).listener.onInterface("alpha/vm0:eth0");
     watch(program).listener.onFrames(pings(1, 10));
     program.press("/", ..."reply", "enter", "W");
     await eventually(() => expect(program.model.notice?.text).toBe("5 frames in /tmp/a.pcapng"));
