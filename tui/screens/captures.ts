@@ -47,6 +47,16 @@ export class Captures {
     this.#signal = signal;
   }
 
+  /** One has not begun yet, or was stopped and has not said what it came to. */
+  get isChanging(): boolean {
+    return [...this.#running.values()].some(({ ending, progress }) => ending.signal.aborted || progress === undefined);
+  }
+
+  /** Some go on. */
+  get areRunning(): boolean {
+    return this.#running.size > 0;
+  }
+
   /** Begins to capture a resource, or stops that. */
   toggle(name: string): void {
     const running = this.#running.get(name);

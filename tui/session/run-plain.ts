@@ -177,7 +177,7 @@ function readLines(
 
 /** One line after the other, each when what the one before asked for has happened. */
 async function runScript(
-  { model, requests }: Program,
+  { model, requests, captures }: Program,
   reader: Reader,
   { signal, end }: { readonly signal: AbortSignal; readonly end: (ending: Ending) => void },
 ): Promise<void> {
@@ -190,7 +190,7 @@ async function runScript(
     end({ code: exitCode.unavailable });
     return;
   }
-  const isDone = (): boolean => requests.underWay === 0 && fleet.pending.size === 0;
+  const isDone = (): boolean => requests.underWay === 0 && fleet.pending.size === 0 && !captures.isChanging;
   reader.hasFailed = false;
   for await (const line of createInterface({ input: process.stdin, terminal: false, signal })) {
     if (signal.aborted) break;
@@ -205,6 +205,9 @@ async function runScript(
   if (model.prompt !== undefined) {
     reader.fail("nothing was answered: everything is left as it is");
   }
+  // What was begun and not stopped ends here, and says what it came to.
+  captures.endAll();
+  await until(model, () => !captures.areRunning, signal, Number.POSITIVE_INFINITY);
   end({ code: reader.hasFailed ? exitCode.error : exitCode.ok });
 }
 

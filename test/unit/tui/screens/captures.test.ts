@@ -47,3 +47,16 @@ it("f elsewhere does nothing", () => {
   press("f");
   expect(gateway.calls).toEqual([]);
 });
+
+it("one changes until it has begun, and from its stop until it has said what it came to", async () => {
+  const { model, program, press } = shown();
+  const { captures } = program;
+  expect([captures.isChanging, captures.areRunning]).toEqual([false, false]);
+  press("f");
+  await eventually(() => expect([captures.isChanging, captures.areRunning]).toEqual([false, true]));
+  press("f");
+  expect(captures.isChanging).toBe(true);
+  await eventually(() => expect(captures.isChanging).toBe(false));
+  expect(model.notice?.text).toMatch(/^captured alpha\/vm1: /);
+  expect(captures.areRunning).toBe(false);
+});
