@@ -107,7 +107,9 @@ export function hintLine(
   if (prompt !== undefined) return promptHints(prompt, width);
   const line: Segment[] = [{ text: " " }];
   const hints = commands.flatMap(({ keys, hint }) =>
-    hint === undefined || hint.when?.() === false ? [] : [{ ...hint, key: keys[0] ?? "" }],
+    hint === undefined || hint.when?.() === false
+      ? []
+      : [{ rank: hint.rank, word: hint.shown?.() ?? hint.word, key: keys[0] ?? "" }],
   );
   for (const { key, word } of hints.sort((left, right) => left.rank - right.rank)) {
     const pair: Segment[] = [

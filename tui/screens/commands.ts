@@ -1,11 +1,13 @@
 import { messageOf } from "../../lib/errors.js";
 import { measuredKinds } from "../../lib/figures/subject-kind.js";
 import type { Action } from "../kit/action.js";
-import type { Command } from "../kit/keys/command.js";
+import type { Command, Hint } from "../kit/keys/command.js";
 import { hotkeyCommands, withKeymap } from "../kit/keys/keymap.js";
 import type { TuiKind } from "../kit/kind.js";
 import { pluralOf } from "../kit/kind-table.js";
+import type { Model } from "../kit/model.js";
 import { shortName } from "../kit/resource-name.js";
+import type { Row } from "../kit/row.js";
 import { targetsOf } from "../kit/screen.js";
 import { topViews } from "../kit/top/views.js";
 import { capturedKinds } from "./captures.js";
@@ -251,13 +253,36 @@ export function actionCommands({ model, requests }: Program, kind: TuiKind): rea
       keys: action.keys,
       title: action.title,
       group: "Act",
-      // What takes something away for good stands last.
-      ...(action.hint === undefined ? {} : { hint: { word: action.hint, rank: action.verb === "delete" ? 8 : 6 } }),
+      ...(action.hint === undefined ? {} : { hint: actionHint(model, kind, { ...action, hint: action.hint }) }),
       changes: true,
       dangerous: action.dangerous === true,
       when: () => model.screen.kind === kind,
       run: () => requests.ask(kind, action, targetsOf(model.screen)),
     }));
+}
+
+/** So many marked rows are looked at before a hint is shown whatever the others are. */
+const mostLooked = 50;
+
+/** What stands in the footer for an action: what would be done, where there is anything that it can be done to. */
+function actionHint(model: Model, kind: TuiKind, action: Action & { readonly hint: string }): Hint {
+  const meant = (rows: readonly Row[]): Action =>
+    kind.actions.find(({ verb }) => verb === action.instead?.(rows)) ?? action;
+  return {
+    word: action.hint,
+    // What takes something away for good stands last.
+    rank: action.verb === "delete" ? 8 : 6,
+    shown: () => {
+      const rows = targetsOf(model.screen);
+      return rows.length === 0 || rows.length > mostLooked || meant(rows) === action ? action.hint : meant(rows).verb;
+    },
+    when: () => {
+      const rows = targetsOf(model.screen);
+      if (rows.length === 0 || rows.length > mostLooked) return true;
+      const done = meant(rows);
+      return rows.some((row) => done.whyNot?.(row, model.fleet) === undefined);
+    },
+  };
 }
 
 /**

@@ -4,6 +4,8 @@ export const commandGroups = ["Move", "Look", "Act", "Program"] as const;
 /** What stands in the footer for a command. */
 export interface Hint {
   readonly word: string;
+  /** What stands there now, where that differs: the same key resumes what is paused. */
+  shown?(): string;
   /** The smallest stand first; the largest go when there is little room. */
   readonly rank: number;
   /** Whether its key alone does something where the person is now. Default: always, where it can be given. */
