@@ -26,7 +26,7 @@ export interface PassedFrame {
 export interface FrameListener {
   /** From here on the host captures, at each interface once it is told; false: it cannot be reached any more. */
   readonly onRunning: (isRunning: boolean) => void;
-  /** There is one more interface: "alpha/c1:eth0". */
+  /** There is one more interface: "alpha/c1/eth0". */
   readonly onInterface: (name: string) => void;
   /** Frames, in the order of their times; one that the host told of much too late comes behind later ones. */
   readonly onFrames: (frames: readonly PassedFrame[]) => void;

@@ -94,7 +94,7 @@ it("tells that the host captures when it has said so, and not before", async () 
   await vi.advanceTimersByTimeAsync(30_000);
   expect(told).toEqual(["runs"]);
   await host.say(host.at(0));
-  expect(told).toEqual(["runs", "alpha/vm0:eth0"]);
+  expect(told).toEqual(["runs", "alpha/vm0/eth0"]);
 });
 
 it("tells frames of several ports in the order of their times, though an answer came before its question", async () => {
