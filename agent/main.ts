@@ -6,7 +6,7 @@ import { loadConfig } from "../lib/config.js";
 import { checkConfig, describeCheck } from "../lib/config-check.js";
 import { endSignal } from "../lib/end-signals.js";
 import { messageOf, ZorError } from "../lib/errors.js";
-import { exitWhenFlushed } from "../lib/exit.js";
+import { exitWhenFlushed, tellLostOutput } from "../lib/exit.js";
 import { isOnlyForgottenFile } from "../lib/forgotten-file.js";
 import { createLog } from "../lib/log.js";
 import { KeptLog } from "../lib/logs/kept-log.js";
@@ -47,6 +47,7 @@ interface Flags {
   readonly containerCapabilities?: string[];
 }
 
+tellLostOutput();
 const program = new Command("zor")
   .version(version)
   .exitOverride()

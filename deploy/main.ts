@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { messageOf, ZorError } from "../lib/errors.js";
-import { exitWhenFlushed } from "../lib/exit.js";
+import { exitWhenFlushed, tellLostOutput } from "../lib/exit.js";
 import { createLog } from "../lib/log.js";
 import { usageErrorOutput } from "../lib/usage-error-output.js";
 import { downSteps, takeDown } from "./demo/down.js";
@@ -11,6 +11,7 @@ import { formatStatus, readStatus } from "./demo/status.js";
 import { supervise } from "./demo/supervisor.js";
 import { bringUp, upSteps } from "./demo/up.js";
 
+tellLostOutput();
 const interruption = new AbortController();
 let signalled: NodeJS.Signals | undefined;
 for (const name of ["SIGINT", "SIGTERM"] as const) {

@@ -4,6 +4,7 @@ import { loadConfig } from "../lib/config.js";
 import { checkConfig, describeCheck } from "../lib/config-check.js";
 import { ended, endSignal } from "../lib/end-signals.js";
 import { messageOf } from "../lib/errors.js";
+import { exitWhenFlushed, tellLostOutput } from "../lib/exit.js";
 import { isOnlyForgottenFile } from "../lib/forgotten-file.js";
 import { createLog } from "../lib/log.js";
 import { KeptLog } from "../lib/logs/kept-log.js";
@@ -166,9 +167,10 @@ program
   .addHelpText("after", "\nExample:\n  zor hub check-config /etc/zor/hub.yaml")
   .action(check);
 
+tellLostOutput();
 try {
   await program.parseAsync(process.argv.slice(3), { from: "user" });
-  process.exit(0);
+  await exitWhenFlushed(0);
 } catch (error) {
   process.stderr.write(`zor hub: ${messageOf(error)}\n`);
   const usage = error instanceof Error && "reason" in error && error.reason === "BAD_CONFIG";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { messageOf } from "../lib/errors.js";
+import { tellLostOutput } from "../lib/exit.js";
 import { compileAddressPattern } from "../lib/net/address-pattern.js";
 import { version } from "../lib/program.js";
 import { understandsEscapes } from "../lib/terminal.js";
@@ -150,6 +151,7 @@ async function otherContexts(name: string, opener: ContextOpener): Promise<Other
 
 /** Every key, as it is with the settings of the user; what is wrong with those is told beside it. */
 async function printKeymap(): Promise<void> {
+  tellLostOutput();
   const [{ bareProgram }, { keyFaults, keymapText }] = await Promise.all([
     import("./session/bare-program.js"),
     import("./app/keymap-text.js"),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AsyncQueue } from "../async-queue.js";
 import { resourceExhausted } from "../errors.js";
 import { LineSplitter } from "../line-splitter.js";
+import { standardError } from "../log.js";
 import { type LogPart, type LogPosition, nothingMore, type OpenLog } from "./open-log.js";
 
 const maxFileBytes = 4 * 1024 * 1024;
@@ -35,11 +36,7 @@ export class KeptLog {
 
   /** Takes a line as pino gives it, with its end. */
   write(line: string): void {
-    try {
-      writeSync(2, line);
-    } catch {
-      // Nobody reads it any more, or not fast enough: that must not end a program.
-    }
+    standardError.write(line);
     const data = Buffer.from(line);
     this.#keep(data);
     const part: LogPart = { data, timeMs: timeOf(line), end: this.#position };

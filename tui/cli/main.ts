@@ -1,4 +1,4 @@
-import { exitWhenFlushed } from "../../lib/exit.js";
+import { exitWhenFlushed, tellLostOutput } from "../../lib/exit.js";
 import { compileAddressPattern } from "../../lib/net/address-pattern.js";
 import { exitCode } from "./exit-codes.js";
 import { formatError } from "./output/print-error.js";
@@ -23,11 +23,7 @@ for (const [signal, code] of [
     interrupted.abort(signal);
   });
 }
-// The reader of a pipe may leave early, as head does.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? exitCode.ok : exitCode.error);
-});
-process.stderr.on("error", () => undefined);
+tellLostOutput();
 
 async function main(): Promise<void> {
   compileAddressPattern();

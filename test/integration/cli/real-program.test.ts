@@ -59,6 +59,19 @@ async function sees(child: ReturnType<typeof start>, wanted: string): Promise<vo
 const zor = (...argv: string[]) => finish(start(launcher, argv));
 
 describe("the zor program", () => {
+  it.each([
+    ["a list", ["get", "images", "-o", "json"]],
+    ["help", ["--help"]],
+    ["what an agent's machine can do", ["agent", "--help"]],
+    ["the keys", ["tui", "--print-keymap"]],
+  ])("fails with a word where the disk is full: %s", async (_what, argv) => {
+    // No quotes: the words are those above.
+    const child = start("sh", ["-c", `exec ${launcher} ${argv.join(" ")} >/dev/full`]);
+    const { code, stderr } = await finish(child);
+    expect(stderr).toMatch(/^zor: not all output was written: ENOSPC: no space left on device.*\n$/);
+    expect(code).toBe(1);
+  });
+
   it("prints on stdout, tells on stderr and ends with the documented codes", async () => {
     expect(await zor("get", "instances", "-o", "name")).toEqual({
       code: 0,
