@@ -1,7 +1,7 @@
-import { isOwned, type PluggedDevice, tagKeys } from "../bridge-operations.js";
-import type { MirroredRow, OvsdbMirror } from "../ovs/ovsdb-mirror.js";
-import { findScalar, readMap } from "../ovs/ovsdb-values.js";
 import { failedPrecondition } from "../../../lib/errors.js";
+import { isOwned, type PluggedDevice, tagKeys } from "../bridge-operations.js";
+import type { MirroredRow, OvsdbMirror, RowKey } from "../ovs/ovsdb-mirror.js";
+import { findScalar, readMap } from "../ovs/ovsdb-values.js";
 
 /** The external_ids of a row; pure. */
 export function tagsOf(row: MirroredRow): ReadonlyMap<string, string> {
@@ -20,8 +20,17 @@ export function bridgesOf(mirror: OvsdbMirror, agentUid: string): readonly Mirro
 
 /** The bridge of a lan; pure. */
 export function findBridge(mirror: OvsdbMirror, agentUid: string, lan: string): MirroredRow | undefined {
-  return bridgesOf(mirror, agentUid).find((row) => tagsOf(row).get(tagKeys.lan) === lan);
+  return mirror.findBy("Bridge", lanOf, lanKey(agentUid, lan));
 }
+
+const lanOf: RowKey = (columns) => {
+  const tags = readMap(columns["external_ids"]);
+  const [agentUid, lan] = [tags.get(tagKeys.agent), tags.get(tagKeys.lan)];
+  return agentUid === undefined || lan === undefined ? undefined : lanKey(agentUid, lan);
+};
+
+// Neither has blanks.
+const lanKey = (agentUid: string, lan: string): string => `${agentUid} ${lan}`;
 
 /** A device of a port of an agent, in whichever bridge it is; pure. @throws {ZorError} FAILED_PRECONDITION: somebody else made it */
 export function findPort(mirror: OvsdbMirror, agentUid: string, name: string): PluggedDevice | undefined {

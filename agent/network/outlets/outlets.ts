@@ -216,10 +216,10 @@ export class Outlets implements OutletNetworks {
   #see(): void {
     const { switch: opened } = this.#options;
     if (opened.failure !== "") return;
-    for (const id of this.#lans.keys()) {
-      const bridge = findBridge(opened.mirror, opened.agentUid, id);
-      const lan = this.#lans.get(id);
-      if (bridge === undefined || lan === undefined) continue;
+    for (const [id, lan] of this.#lans) {
+      if (lan.controller === undefined) this.#sights.forget(id);
+      const bridge = lan.controller === undefined ? undefined : findBridge(opened.mirror, opened.agentUid, id);
+      if (bridge === undefined) continue;
       const targets = this.#rowsOf(lan).controllers;
       for (const { target, connected } of this.#sights.look(opened.mirror, bridge, { id, targets })) {
         const type = connected ? "controller-connected" : "controller-lost";

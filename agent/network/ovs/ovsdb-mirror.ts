@@ -43,9 +43,50 @@ export interface MirroredRow {
 /** What changed: anything but counters, or counters only. */
 export type MirrorChange = "structure" | "counters";
 
+/** What rows of a table are found by; undefined: a row is not. It looks at the row alone. */
+export type RowKey = (columns: OvsdbRow) => string | undefined;
+
+/** Rows of a table by a key, kept change by change. */
+class RowIndex {
+  readonly #keyOf: RowKey;
+  readonly #uuids = new Map<string, Set<string>>();
+  readonly #keys = new Map<string, string>();
+
+  constructor(keyOf: RowKey, rows: Iterable<readonly [string, OvsdbRow]>) {
+    this.#keyOf = keyOf;
+    for (const [uuid, columns] of rows) this.take(uuid, columns);
+  }
+
+  find(key: string): string | undefined {
+    return this.#uuids.get(key)?.values().next().value;
+  }
+
+  /** @param columns undefined: the row is gone. */
+  take(uuid: string, columns: OvsdbRow | undefined): void {
+    const [before, now] = [this.#keys.get(uuid), columns === undefined ? undefined : this.#keyOf(columns)];
+    if (before === now) return;
+    if (before !== undefined) {
+      const others = this.#uuids.get(before);
+      others?.delete(uuid);
+      if (others?.size === 0) this.#uuids.delete(before);
+    }
+    if (now === undefined) {
+      this.#keys.delete(uuid);
+      return;
+    }
+    this.#keys.set(uuid, now);
+    const same = this.#uuids.get(now);
+    if (same === undefined) this.#uuids.set(now, new Set([uuid]));
+    else same.add(uuid);
+  }
+}
+
+const byName: RowKey = ({ name }) => (typeof name === "string" ? name : undefined);
+
 /** The switch's database as its monitor tells it, always current, read without asking. */
 export class OvsdbMirror {
   readonly #tables = new Map<string, Map<string, OvsdbRow>>();
+  readonly #indexes = new Map<string, Map<RowKey, RowIndex>>();
   readonly #listeners = new Set<(change: MirrorChange) => void>();
 
   private constructor() {}
@@ -64,7 +105,19 @@ export class OvsdbMirror {
 
   /** The row of a table with this name. */
   findByName(table: "Bridge" | "Port" | "Interface", name: string): MirroredRow | undefined {
-    return this.list(table).find((row) => row.columns["name"] === name);
+    return this.findBy(table, byName, name);
+  }
+
+  /** The first row of a table that has this key, without looking at others. @param keyOf always the same function: what was found by it before is known. */
+  findBy(table: TableName, keyOf: RowKey, key: string): MirroredRow | undefined {
+    const rows = this.#tables.get(table) ?? new Map<string, OvsdbRow>();
+    const indexes = this.#indexes.get(table) ?? new Map<RowKey, RowIndex>();
+    this.#indexes.set(table, indexes);
+    const index = indexes.get(keyOf) ?? new RowIndex(keyOf, rows);
+    indexes.set(keyOf, index);
+    const uuid = index.find(key);
+    const columns = uuid === undefined ? undefined : rows.get(uuid);
+    return uuid === undefined || columns === undefined ? undefined : { uuid, columns };
   }
 
   /** The one row of the Open_vSwitch table. */
@@ -97,6 +150,7 @@ export class OvsdbMirror {
       for (const [uuid, row] of Object.entries(rows)) {
         if (row.new === undefined) mirrored.delete(uuid);
         else mirrored.set(uuid, row.new);
+        for (const index of this.#indexes.get(table)?.values() ?? []) index.take(uuid, row.new);
         const changed = row.old === undefined || row.new === undefined ? undefined : Object.keys(row.old);
         if (changed?.every((column) => isCounter(table, column)) !== true) change = "structure";
       }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JsonSplitter } from "../../../../agent/network/ovs/json-splitter.js";
 import { OvsdbClient, OvsdbError, type TableUpdates } from "../../../../agent/network/ovs/ovsdb-client.js";
 import { OvsdbMirror } from "../../../../agent/network/ovs/ovsdb-mirror.js";
+import type { OvsdbRow } from "../../../../agent/network/ovs/ovsdb-values.js";
 
 interface Message {
   readonly id: unknown;
@@ -199,6 +200,41 @@ describe("OvsdbMirror", () => {
     const [port] = bridge === undefined ? [] : mirror.follow(bridge, "ports", "Port");
     expect(port?.columns["name"]).toBe("po");
     expect(mirror.findByName("Interface", "po")?.uuid).toBe("i1");
+    client.close();
+  });
+
+  it("finds rows by what they say, as they come, change and go", async () => {
+    const { mirror, peer, client } = await mirrorOf();
+    let looked = 0;
+    const byLan = ({ external_ids: tags }: OvsdbRow): string | undefined => {
+      looked += 1;
+      return typeof tags === "string" ? tags : undefined;
+    };
+    const lanOf = (lan: string) => mirror.findBy("Bridge", byLan, lan)?.uuid;
+    const told = async (rows: object): Promise<void> => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const stop = mirror.onChange(() => resolve());
+      peer.send(update({ Bridge: rows }));
+      await promise;
+      stop();
+    };
+    expect([lanOf("a"), mirror.findByName("Bridge", "br")?.uuid]).toEqual([undefined, "b1"]);
+    await told({
+      b2: { new: { name: "b2", external_ids: "a" } },
+      b3: { new: { name: "b3", external_ids: "a" } },
+      b4: { new: { name: "b4", external_ids: "c" } },
+    });
+    expect([lanOf("a"), lanOf("c"), mirror.findByName("Bridge", "b4")?.uuid]).toEqual(["b2", "b4", "b4"]);
+    await told({ b2: { old: { external_ids: "a" }, new: { name: "new", external_ids: "d" } }, b4: { old: {} } });
+    expect([lanOf("a"), lanOf("c"), lanOf("d")]).toEqual(["b3", undefined, "b2"]);
+    expect(["b2", "new", "b4"].map((name) => mirror.findByName("Bridge", name)?.uuid)).toEqual([
+      undefined,
+      "b2",
+      undefined,
+    ]);
+    const before = looked;
+    for (let turn = 0; turn < 100; turn += 1) lanOf("d");
+    expect(looked).toBe(before);
     client.close();
   });
 
