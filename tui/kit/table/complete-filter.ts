@@ -17,7 +17,7 @@ export function filterCompleter(kind: TuiKind, context: CellContext): ((text: st
   if (type === undefined) return undefined;
   const columns = kind.columns.filter(({ searched }) => searched !== undefined);
   const words = columns.map(({ id }) => id);
-  const schema = { kinds: [kind.kind], words, sorted: kind.columns.map(({ id }) => id), isMeasured: false };
+  const schema = { kinds: [kind.kind], words, sorted: kind.columns.map(({ id }) => id) };
   const known = new Map<string, readonly string[]>();
   const values = (field: string): readonly string[] => {
     const before = known.get(field);

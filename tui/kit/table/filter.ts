@@ -7,6 +7,7 @@ import { fuzzyTest, patternTest } from "../../../lib/query/pattern.js";
 import { pointing, QueryError } from "../../../lib/query/query-error.js";
 import { findQueryField, type QueryField } from "../../../lib/query/query-field.js";
 import type { Comparison, Query, QueryTree, QueryValue } from "../../../lib/query/tree.js";
+import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
 import type { CellContext } from "../fleet/fleet-view.js";
 import { shortName } from "../resource-name.js";
@@ -181,6 +182,8 @@ function makeAsk(kind: string, tree: Comparison): Ask | undefined {
     ...noFacts,
     nowMs: () => now.context?.fleet.hubTimeMs(now.context.nowMs) ?? Date.now(),
     links: (name) => (now.context === undefined ? [] : linksAt(now.context, name)),
+    // Of what the hub has told of, which was asked for what passes: see figuresAsked.
+    figure: (name, figure) => now.context?.fleet.usage.rankOf(name, figure),
   };
   try {
     const bind = (field: QueryField) => (resource: unknown) => field.read(resource, facts);
@@ -215,12 +218,13 @@ export function faultOf(
   const type = findKindBySingular(kind)?.type;
   if (type === undefined) return undefined;
   const keys = new Set<string>();
+  const turned = new Set(turnedRound(filter.query.tree));
   for (const tree of comparisonsOf(filter.query.tree)) {
     const word = tree.path.join(".").toLowerCase();
     const isOrdered = ["<", "<=", ">", ">="].includes(tree.operator);
     const isColumn = columns.some(({ id, searched: text }) => id === word && text !== undefined);
     if (isColumn && !isOrdered) continue;
-    const fault = faultIn(tree, type);
+    const fault = faultIn(tree, type, turned.has(tree));
     if (fault === undefined) continue;
     if (!isOrdered && tree.path.length === 1 && keys.size === 0) {
       for (const row of rows) for (const key of Object.keys(labelsOf(row))) keys.add(key.toLowerCase());
@@ -233,18 +237,11 @@ export function faultOf(
   return undefined;
 }
 
-function faultIn(tree: Comparison, type: string): QueryError | undefined {
-  try {
-    const field = findQueryField("filter", type, tree.path);
-    if (field.source === "figures") {
-      return new QueryError(
-        "filter",
-        `${field.text} is measured: sort by it here, or compare it in zor query`,
-        tree.place,
-      );
-    }
-  } catch {
-    // The same is told below, with its place.
+function faultIn(tree: Comparison, type: string, isTurned: boolean): QueryError | undefined {
+  if (isTurned && figureOf(tree, type) !== undefined) {
+    const word = tree.path.join(".");
+    // What passes is what was told of, and of the rest nothing is known.
+    return new QueryError("filter", `${word} is measured: say what it is, not what it is not`, tree.place);
   }
   try {
     compileQuery<unknown>(tree, { where: "filter", type, words: "text", bind: () => () => undefined });
@@ -253,6 +250,27 @@ function faultIn(tree: Comparison, type: string): QueryError | undefined {
     if (error instanceof QueryError) return error;
     throw error;
   }
+}
+
+/** What a filter asks for that only the hub knows of all rows; each once. */
+export function figuresAsked({ query: { tree } }: Filter, kind: string): readonly Figure[] {
+  const type = findKindBySingular(kind)?.type;
+  return type === undefined ? [] : [...new Set(comparisonsOf(tree).flatMap((each) => figureOf(each, type) ?? []))];
+}
+
+function figureOf({ path }: Comparison, type: string): Figure | undefined {
+  try {
+    return findQueryField("filter", type, path).figure;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The comparisons of which the opposite is asked. */
+function turnedRound(tree: QueryTree): readonly Comparison[] {
+  if (tree.type === "not") return comparisonsOf(tree.term);
+  if (tree.type === "comparison") return /^(?:!|not )/.test(tree.operator) ? [tree] : [];
+  return tree.type === "all" || tree.type === "any" ? tree.terms.flatMap(turnedRound) : [];
 }
 
 function comparisonsOf(tree: QueryTree): readonly Comparison[] {

@@ -1,29 +1,29 @@
 import { messageOf } from "../../../lib/errors.js";
 import { askText } from "../../kit/ask-text.js";
-import type { SavedView } from "../../settings/settings-files.js";
 import type { Command } from "../../kit/keys/command.js";
-import { pluralOf } from "../../kit/kind-table.js";
 import type { TuiKind } from "../../kit/kind.js";
+import { pluralOf } from "../../kit/kind-table.js";
 import type { Row } from "../../kit/row.js";
 import type { Body, MoreKeys, Screen } from "../../kit/screen.js";
 import { listedColumns, rowWords } from "../../kit/spoken/row-words.js";
 import type { Spoken } from "../../kit/spoken/spoken.js";
 import type { Column } from "../../kit/table/column.js";
+import { filterCompleter } from "../../kit/table/complete-filter.js";
 import type { Layout } from "../../kit/table/layout.js";
+import type { TableScope } from "../../kit/table/scope.js";
 import { drawTable, gutter } from "../../kit/table/table-frame.js";
 import type { TableLook } from "../../kit/table/table-look.js";
-import { filterCompleter } from "../../kit/table/complete-filter.js";
-import type { TableScope } from "../../kit/table/scope.js";
 import { TableState } from "../../kit/table/table-state.js";
 import { plainText } from "../../kit/text/plain-text.js";
 import type { Line, Segment } from "../../kit/text/segment.js";
+import type { SavedView } from "../../settings/settings-files.js";
+import { showDetails } from "../detail/detail-screen.js";
 import { back, moveCommands } from "../move-commands.js";
 import type { Program } from "../program.js";
 import { rowHere } from "../row-here.js";
-import { showDetails } from "../detail/detail-screen.js";
 import { columnCommands } from "./column-commands.js";
-import { TableUsage } from "./table-usage.js";
 import { emptyLines } from "./empty-lines.js";
+import { TableUsage } from "./table-usage.js";
 
 /** A table that was kept under a name. */
 export interface TableView extends SavedView {

@@ -1,18 +1,18 @@
 import { messageOf } from "../../../lib/errors.js";
 import { measuredKinds } from "../../../lib/figures/subject-kind.js";
-import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import { counted } from "../../../lib/words.js";
+import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import type { Row } from "../../kit/row.js";
 import type { Column } from "../../kit/table/column.js";
 import { figuresOf } from "../../kit/table/figure-column.js";
-import type { Filter } from "../../kit/table/filter.js";
+import { type Filter, figuresAsked } from "../../kit/table/filter.js";
 import { narrowed } from "../../kit/table/narrowing.js";
 import type { TableState } from "../../kit/table/table-state.js";
-import { mostRanked, type MeasuredKind, type Ranked, type RankKey } from "../../kit/usage/ranking.js";
+import { type MeasuredKind, mostRanked, type Ranked, type RankKey } from "../../kit/usage/ranking.js";
 import type { Used } from "../../kit/usage/usage.js";
+import { Following } from "../following.js";
 import type { Program } from "../program.js";
 import type { SeenFigures } from "../usage/figures-source.js";
-import { Following } from "../following.js";
 
 /** Resources that are watched by name at most. */
 const mostNamed = 256;
@@ -49,7 +49,7 @@ export class TableUsage {
   #count = fewRanked;
   /** What the order is of, but for how many rows of it. */
   #order = "";
-  #narrowed: { readonly filter: Filter; readonly query: string } | undefined;
+  #asked: { readonly filter: Filter; readonly query: string; readonly figures: readonly Figure[] } | undefined;
   #trouble = "";
 
   constructor(program: Program, table: TableState, isOnTop: () => boolean) {
@@ -83,7 +83,8 @@ export class TableUsage {
     const kind = this.#kind;
     if (kind === undefined) return;
     const sorted = this.#isRanked ? this.#table.sorting.map(({ column }) => column) : [];
-    const figures = figuresOf([...part.columns, ...sorted]);
+    const { figures: compared } = this.#askedBy(kind);
+    const figures = [...new Set([...figuresOf([...part.columns, ...sorted]), ...compared])];
     if (this.#isRanked) this.#rank(kind, figures, part);
     else this.#leaveOrder();
     this.#name(figuresOf(part.columns), part);
@@ -106,26 +107,35 @@ export class TableUsage {
     return measuredKinds.find((kind) => kind === this.#table.kind.kind);
   }
 
-  /** Whether it is sorted by what is measured first of all. */
+  /** Whether it is sorted by what is measured first of all, or has only what the hub finds by it. */
   get #isRanked(): boolean {
-    return this.#table.sorting[0]?.column.figure !== undefined;
+    if (this.#table.sorting[0]?.column.figure !== undefined) return true;
+    return this.#kind !== undefined && this.#askedBy(this.#kind).figures.length > 0;
+  }
+
+  /** What the filter asks the hub for, and of what is measured. */
+  #askedBy(kind: MeasuredKind): { readonly query: string; readonly figures: readonly Figure[] } {
+    const { filter, kind: shown } = this.#table;
+    if (filter !== this.#asked?.filter)
+      this.#asked = { filter, query: narrowed(kind, shown.columns, filter), figures: figuresAsked(filter, kind) };
+    return this.#asked;
   }
 
   #rank(kind: MeasuredKind, figures: readonly Figure[], { rows, top }: ShownPart): void {
     const { model } = this.#program;
-    const { sorting, scope, filter } = this.#table;
+    const { sorting, scope } = this.#table;
+    const { query, figures: compared } = this.#askedBy(kind);
     const order: RankKey[] = [];
     for (const { column, descending } of sorting) {
       if (column.figure === undefined) break;
       order.push({ figure: column.figure, descending });
     }
+    if (order.length === 0) order.push({ figure: compared[0], descending: true });
     const parent = scope?.host === undefined ? "" : `hosts/${scope.host}`;
-    if (filter !== this.#narrowed?.filter)
-      this.#narrowed = { filter, query: narrowed(kind, this.#table.kind.columns, filter) };
-    const { query } = this.#narrowed;
     const common = { kind, parent, query, text: "", order, figures, anchor: "", from: 0 };
     const key = JSON.stringify(common);
-    if (key !== this.#order) [this.#order, this.#count] = [key, fewRanked];
+    // Of what passes by what is measured nothing is in the table that was not told of.
+    if (key !== this.#order) [this.#order, this.#count] = [key, compared.length > 0 ? mostRanked : fewRanked];
     const last = rows.at(-1);
     const by = order[0]?.figure;
     if (last !== undefined && by !== undefined && this.#hasMore(by)) {

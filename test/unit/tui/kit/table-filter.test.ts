@@ -59,7 +59,7 @@ describe("the filter of a table", () => {
   it.each<[string, RegExp]>([
     ["web1 and (", /^\d+: ends where/],
     ["mem>4Gx", /^5: .*such as 512MiB or 4GiB/],
-    ["cpu>80%", /^1: cpu is measured/],
+    ["!cpu>80%", /^2: cpu is measured/],
     ["hosst=alpha", /^1: .*did you mean "host"\?/],
     ['host~"("', /^6: .*not a regular expression/],
   ])("%j leaves the one before, and says why", (text, fault) => {

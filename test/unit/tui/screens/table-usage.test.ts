@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Figure } from "../../../../proto/gen/zor/v1/figures.js";
 import { eventually } from "../../../helpers/eventually.js";
-import { makeProgram, spell, tableOf, type TestProgram } from "../program.js";
+import { makeProgram, spell, type TestProgram, tableOf } from "../program.js";
 import { feedFleet } from "../steps.js";
 
 const nameOf = (at: number): string => `hosts/alpha/instances/vm${at}`;
@@ -145,4 +145,34 @@ it("shows what it is sorted by where there is little room, and what is measured 
   expect(narrow()[0]).toMatch(/NET IN↓/);
   press(":", ..."as-usual", "enter", ":", ..."columns net.in", "enter");
   expect(tableOf(model).columns.at(-1)?.title).toBe("NET IN");
+});
+
+it("has what passes by what is measured, as the hub finds it and as it changes, whatever it is sorted by", async () => {
+  const { gateway, press, drawn, model, clock } = onInstances(3000);
+  gateway.used = { all: Array.from({ length: 2000 }, (_, at) => used(at, at % 1000)), trouble: "" };
+  press("2", "/", ...spell("cpu>99% host=alp"), "enter");
+  const names = (): readonly string[] =>
+    tableOf(model)
+      .rows(clock.nowMs)
+      .slice(0, 50)
+      .map(({ id }) => id);
+  drawn();
+  await eventually(() => expect(names()).toHaveLength(18));
+  expect(names()[0]).toBe("vm991");
+  expect(names().every((id) => /99[1-9]$/.test(id))).toBe(true);
+  const watched = (): string[] => gateway.calls.filter((call) => call.startsWith("watch instance"));
+  expect(watched()).toEqual(['watch instance by cpu desc, 1000 from 0: (cpu > 99% and host ~ "alp")']);
+  gateway.tellUsed({ all: [...Array.from(gateway.used.all).slice(1), used(0, 1000)], trouble: "" });
+  expect(names()).toContain("vm0");
+  press("esc", "/", ...spell("cpu>99% vm199"), "enter");
+  drawn();
+  await eventually(() => expect(names()).toHaveLength(9));
+  // Sorted otherwise by its host or name it is the same ones.
+  press("N");
+  await eventually(() => expect(names()).toHaveLength(9));
+  press("esc");
+  drawn();
+  await eventually(() => expect(names()).toHaveLength(50));
+  press("/", ...spell("!(cpu>99%)"));
+  expect(tableOf(model).filterFault).toContain("cpu is measured: say what it is, not what it is not");
 });
