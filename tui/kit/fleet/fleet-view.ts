@@ -9,6 +9,8 @@ export interface FleetView {
   find(kind: string, name: string): Row | undefined;
   /** The resource of that name, of whatever kind. */
   findByName(name: string): Row | undefined;
+  /** Grows whenever something of a kind changes. */
+  versionOf(kind: string): number;
   /** Everything of a kind. */
   rowsOf(kind: string): Iterable<Row>;
   /** How many there are on a host of each kind that is counted, none left out but those of which there are none. */

@@ -121,6 +121,10 @@ export class Fleet implements FleetView {
     return kind === undefined ? undefined : this.find(kind, name);
   }
 
+  versionOf(kind: string): number {
+    return this.#tables.get(kind)?.version ?? 0;
+  }
+
   rowsOf(kind: string): Iterable<Row> {
     return this.#tables.get(kind)?.rows() ?? [];
   }

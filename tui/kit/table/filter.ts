@@ -9,7 +9,7 @@ import { findQueryField, type QueryField } from "../../../lib/query/query-field.
 import type { Comparison, Query, QueryTree, QueryValue } from "../../../lib/query/tree.js";
 import type { Figure } from "../../../proto/gen/zor/v1/figures.js";
 import type { Link } from "../../../proto/gen/zor/v1/link.js";
-import type { CellContext } from "../fleet/fleet-view.js";
+import type { CellContext, FleetView } from "../fleet/fleet-view.js";
 import { shortName } from "../resource-name.js";
 import { labelsOf, type Row } from "../row.js";
 import type { Column } from "./column.js";
@@ -198,11 +198,35 @@ function makeAsk(kind: string, tree: Comparison): Ask | undefined {
   }
 }
 
-function linksAt({ fleet }: CellContext, name: string): Link[] {
-  // Rows of that kind are links.
-  const links = [...fleet.rowsOf("link")].map(({ resource }) => resource as Link);
-  const isThere = (end: string): boolean => end === name || end.startsWith(`${name}/`);
-  return links.filter((link) => endNamesOf("link", link).some(isThere));
+/** Links by all that their ends are parts of, as of a version of the links. */
+const linkEnds = new WeakMap<FleetView, { readonly version: number; readonly links: ReadonlyMap<string, Set<Link>> }>();
+
+/** The links that end at something: all are looked at once as long as none changes, not once for each row. */
+function linksAt({ fleet }: CellContext, name: string): Iterable<Link> {
+  const version = fleet.versionOf("link");
+  let known = linkEnds.get(fleet);
+  if (known?.version !== version) {
+    known = { version, links: linksByEnd(fleet) };
+    linkEnds.set(fleet, known);
+  }
+  return known.links.get(name) ?? [];
+}
+
+function linksByEnd(fleet: FleetView): ReadonlyMap<string, Set<Link>> {
+  const found = new Map<string, Set<Link>>();
+  for (const { resource } of fleet.rowsOf("link")) {
+    // Rows of that kind are links.
+    const link = resource as Link;
+    for (const end of endNamesOf("link", link)) {
+      const parts = end.split("/");
+      for (let length = 2; length <= parts.length; length += 2) {
+        const name = parts.slice(0, length).join("/");
+        const links = found.get(name) ?? new Set();
+        found.set(name, links.add(link));
+      }
+    }
+  }
+  return found;
 }
 
 /**

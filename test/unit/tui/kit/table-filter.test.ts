@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Instance, InstanceState } from "../../../../proto/gen/zor/v1/instance.js";
+import { Link } from "../../../../proto/gen/zor/v1/link.js";
 import { tuiKinds } from "../../../../tui/kinds/index.js";
 import { Fleet } from "../../../../tui/kit/fleet/fleet.js";
 import { KindTable } from "../../../../tui/kit/kind-table.js";
 import { TableState } from "../../../../tui/kit/table/table-state.js";
 import { makeModel } from "../program.js";
-import { feedFleet, removed, upsertInstance, upsertWhole } from "../steps.js";
+import { feedFleet, removed, upsert, upsertInstance, upsertWhole } from "../steps.js";
 
 const resources = [
   { name: "hosts/alpha/instances/web1", memoryMib: 8192n, state: InstanceState.INSTANCE_STATE_RUNNING, site: "paris" },
@@ -129,4 +130,25 @@ describe("a filter that is typed letter by letter", () => {
     }
     expect(rowsOf(typed).length).toBeGreaterThan(50);
   });
+});
+
+it("what belongs to links is asked of those that end at a row, as they are now", () => {
+  const fleet = new Fleet(new KindTable(tuiKinds), 0);
+  for (const value of resources) fleet.apply(upsertWhole(value), 0);
+  const link = (rttMs: number): void => {
+    const [a, b] = ["hosts/alpha/lans/lan1", "hosts/gamma/lans/lan1"];
+    const rtt = { seconds: 0n, nanos: rttMs * 1_000_000 };
+    const value = Link.fromPartial({ name: "links/l1", spec: { a, b }, status: { rtt } });
+    fleet.apply(upsert({ kind: "link", value }), 0);
+  };
+  const matched = (): string[] => {
+    const of = new TableState(fleet, "instance");
+    of.setFilter("link.rtt>20ms");
+    return shown(of);
+  };
+  expect(matched()).toEqual([]);
+  link(30);
+  expect(matched()).toEqual(["web1", "web10"]);
+  link(5);
+  expect(matched()).toEqual([]);
 });
