@@ -1,3 +1,4 @@
+import { filedNamesOf } from "../../lib/query/derived.js";
 import type { WatchLog } from "../../lib/watch/watch-log.js";
 import type { Link } from "../../proto/gen/zor/v1/link.js";
 
@@ -21,7 +22,7 @@ export class LinkEnds {
 
   #file(link: Link): void {
     this.#take(link.name);
-    const names = [...new Set([link.spec?.a ?? "", link.spec?.b ?? ""].flatMap(namesOf))];
+    const names = filedNamesOf(link);
     this.#filed.set(link.name, names);
     for (const name of names) {
       const links = this.#links.get(name) ?? new Map<string, Link>();
@@ -38,13 +39,4 @@ export class LinkEnds {
     }
     this.#filed.delete(link);
   }
-}
-
-/** "hosts/a/instances/vm/nics/eth0" and all that it is a part of. */
-function namesOf(end: string): readonly string[] {
-  if (end === "") return [];
-  const segments = end.split("/");
-  const names: string[] = [];
-  for (let length = 2; length <= segments.length; length += 2) names.push(segments.slice(0, length).join("/"));
-  return names;
 }

@@ -52,6 +52,18 @@ export function endNamesOf(kind: string, resource: unknown): readonly string[] {
   return [name, ...new Set(lans)];
 }
 
+/** Names under which a link is found: its ends, "hosts/a/instances/vm/nics/eth0", and all that each is a part of. */
+export function filedNamesOf(link: unknown): readonly string[] {
+  return [...new Set(endNamesOf("link", link).flatMap(withAllAbove))];
+}
+
+function withAllAbove(end: string): readonly string[] {
+  const segments = end.split("/");
+  const names: string[] = [];
+  for (let length = 2; length <= segments.length; length += 2) names.push(segments.slice(0, length).join("/"));
+  return names;
+}
+
 function shapeOf(resource: unknown): Shape {
   // Only what is there is read, whatever message it is.
   return (resource ?? {}) as Shape;

@@ -1,4 +1,5 @@
 import { epochOf, interfaceOf, timeOf, walkPacketBlocks } from "../../lib/capture/packet-blocks.js";
+import { directions, packetBlockBytes, writePacketBlock } from "../../lib/capture/pcapng.js";
 
 /** A packet block among others. */
 export interface PacketBlock {
@@ -19,4 +20,19 @@ export function packetBlocks(bytes: Buffer): readonly PacketBlock[] {
     blocks.push({ at, length, interfaceId: interfaceOf(view, at), timeNs });
   });
   return blocks;
+}
+
+/** Packet blocks of frames of 60 bytes that passed an interface at these seconds. */
+export function framesAt(interfaceId: number, ...times: readonly number[]): Buffer {
+  return Buffer.concat(
+    times.map((seconds) => {
+      const block = Buffer.alloc(packetBlockBytes(60));
+      const sizes = { kept: 60, length: 60, direction: directions.inbound };
+      writePacketBlock(new DataView(block.buffer, block.byteOffset), 0, {
+        ...sizes,
+        ...{ interfaceId, seconds, nanoseconds: 0 },
+      });
+      return block;
+    }),
+  );
 }

@@ -1,6 +1,6 @@
 import { findKindBySingular } from "../../../lib/kinds/kinds.js";
 import { compileQuery } from "../../../lib/query/compile.js";
-import { endNamesOf } from "../../../lib/query/derived.js";
+import { filedNamesOf } from "../../../lib/query/derived.js";
 import { type Facts, noFacts } from "../../../lib/query/facts.js";
 import { parseQuery } from "../../../lib/query/parse.js";
 import { fuzzyTest, patternTest } from "../../../lib/query/pattern.js";
@@ -217,13 +217,9 @@ function linksByEnd(fleet: FleetView): ReadonlyMap<string, Set<Link>> {
   for (const { resource } of fleet.rowsOf("link")) {
     // Rows of that kind are links.
     const link = resource as Link;
-    for (const end of endNamesOf("link", link)) {
-      const parts = end.split("/");
-      for (let length = 2; length <= parts.length; length += 2) {
-        const name = parts.slice(0, length).join("/");
-        const links = found.get(name) ?? new Set();
-        found.set(name, links.add(link));
-      }
+    for (const name of filedNamesOf(link)) {
+      const links = found.get(name) ?? new Set();
+      found.set(name, links.add(link));
     }
   }
   return found;
@@ -267,6 +263,11 @@ function faultIn(tree: Comparison, type: string, isTurned: boolean): QueryError 
     // What passes is what was told of, and of the rest nothing is known.
     return new QueryError("filter", `${word} is measured: say what it is, not what it is not`, tree.place);
   }
+  return fieldFault(tree, type);
+}
+
+/** What is wrong with a comparison as one of a field of the resource, and not of a label by its name alone; undefined: nothing. */
+export function fieldFault(tree: Comparison, type: string): QueryError | undefined {
   try {
     compileQuery<unknown>(tree, { where: "filter", type, words: "text", bind: () => () => undefined });
     return undefined;

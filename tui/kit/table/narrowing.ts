@@ -1,12 +1,10 @@
 import { findKindBySingular } from "../../../lib/kinds/kinds.js";
-import { compileQuery } from "../../../lib/query/compile.js";
 import { pathText } from "../../../lib/query/path.js";
 import { printTree } from "../../../lib/query/print.js";
-import { QueryError } from "../../../lib/query/query-error.js";
 import type { Comparison, QueryTree } from "../../../lib/query/tree.js";
 import { literal } from "../usage/ranking.js";
 import type { Column } from "./column.js";
-import type { Filter } from "./filter.js";
+import { type Filter, fieldFault } from "./filter.js";
 
 /** Longer ones are not asked. */
 const longest = 2000;
@@ -69,7 +67,7 @@ function comparison(tree: Comparison, { type, columns }: Table): string | undefi
   const word = pathText(path);
   const isOrdered = ["<", "<=", ">", ">="].includes(operator);
   const isColumn = columns.some(({ id, searched }) => id === word.toLowerCase() && searched !== undefined);
-  if (!isColumn || isOrdered) return isAsked(tree, type) ? printTree(tree) : undefined;
+  if (!isColumn || isOrdered) return fieldFault(tree, type) === undefined ? printTree(tree) : undefined;
   const field = Object.hasOwn(fieldsOfColumns, word.toLowerCase()) ? fieldsOfColumns[word.toLowerCase()] : undefined;
   const isPart = ["=", "==", ":", "has", "in"].includes(operator);
   if (field === undefined || !isPart || values.some(({ text, isAny }) => isAny || text === "")) return undefined;
@@ -77,15 +75,4 @@ function comparison(tree: Comparison, { type, columns }: Table): string | undefi
   if (field === "state" && values.some(({ text }) => "unreachable".includes(text.toLowerCase()))) return undefined;
   const parts = values.map(({ text }) => `${field} ~ ${JSON.stringify(literal(text))}`);
   return joined(parts, "or");
-}
-
-/** Whether it asks for a field of the resource, and not for a label by its name alone. */
-function isAsked(tree: Comparison, type: string): boolean {
-  try {
-    compileQuery<unknown>(tree, { where: "filter", type, words: "text", bind: () => () => undefined });
-    return true;
-  } catch (error) {
-    if (error instanceof QueryError) return false;
-    throw error;
-  }
 }

@@ -1,28 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { directions, packetBlockBytes, writePacketBlock } from "../../../../lib/capture/pcapng.js";
+import { parseBytes, parseRing, ringFile } from "../../../../tui/cli/capture/capture-output.js";
 import { offsetOf } from "../../../../tui/client/captures/host-clock.js";
 import { type Blocks, Merger } from "../../../../tui/client/captures/merger.js";
 import { PcapngOutput } from "../../../../tui/client/captures/pcapng-output.js";
-import { parseBytes, parseRing, ringFile } from "../../../../tui/cli/capture/capture-output.js";
-import { packetBlocks } from "../../../helpers/packet-blocks.js";
+import { framesAt, packetBlocks } from "../../../helpers/packet-blocks.js";
 import { readPcapng } from "../../../helpers/pcapng-reader.js";
 
 const second = 1_000_000_000n;
-
-/** Blocks of frames at these seconds. */
-function frames(...times: readonly number[]): Buffer {
-  return Buffer.concat(
-    times.map((seconds) => {
-      const block = Buffer.alloc(packetBlockBytes(60));
-      const sizes = { kept: 60, length: 60, direction: directions.inbound };
-      writePacketBlock(new DataView(block.buffer, block.byteOffset), 0, {
-        ...sizes,
-        ...{ interfaceId: 0, seconds, nanoseconds: 0 },
-      });
-      return block;
-    }),
-  );
-}
 
 const blocksOf = (released: readonly Blocks[]) => released.flatMap(({ bytes }) => packetBlocks(bytes));
 const timesOf = (released: readonly Blocks[]): number[] =>
@@ -36,10 +20,10 @@ describe("frames of several hosts", () => {
   it("come in the order of their times here, once no earlier one can come", () => {
     const merger = new Merger(["alpha", "beta"]);
     // The clock of beta is 90 s ahead.
-    merger.add(frames(100, 103), map(0, 0));
+    merger.add(framesAt(0, 100, 103), map(0, 0));
     merger.completeUntil("alpha", 104n * second, map(0, 0));
     expect(merger.release()).toEqual([]);
-    merger.add(frames(191, 192), map(90, 1));
+    merger.add(framesAt(0, 191, 192), map(90, 1));
     merger.completeUntil("beta", 193n * second, map(90, 1));
     const released = merger.release();
     expect(timesOf(released)).toEqual([100, 101, 102]);
@@ -50,13 +34,13 @@ describe("frames of several hosts", () => {
 
   it("that lie in order are given out as they came, and in turn where they do not", () => {
     const merger = new Merger(["alpha", "beta"]);
-    merger.add(frames(1, 2, 3, 7, 8, 5, 6), map(0, 0));
-    merger.add(frames(4, 5, 9), map(0, 1));
+    merger.add(framesAt(0, 1, 2, 3, 7, 8, 5, 6), map(0, 0));
+    merger.add(framesAt(0, 4, 5, 9), map(0, 1));
     const released = merger.release(true);
     expect(timesOf(released)).toEqual([1, 2, 3, 4, 5, 5, 6, 7, 8, 9]);
     expect(blocksOf(released).map(({ interfaceId }) => interfaceId)).toEqual([0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
     expect(released.map(({ count }) => count)).toEqual([3, 1, 1, 1, 1, 2, 1]);
-    merger.add(frames(10, 12), map(0, 0));
+    merger.add(framesAt(0, 10, 12), map(0, 0));
     merger.completeUntil("alpha", 11n * second, map(0, 0));
     merger.leave("beta");
     expect(timesOf(merger.release())).toEqual([10]);
@@ -68,25 +52,25 @@ describe("frames of several hosts", () => {
 
   it("keep their times to the nanosecond when a clock is far off", () => {
     const merger = new Merger(["alpha"]);
-    merger.add(frames(1_795_806_030), { offsetNs: -3_600_000_000_007n, interfaceOf: () => 0 });
+    merger.add(framesAt(0, 1_795_806_030), { offsetNs: -3_600_000_000_007n, interfaceOf: () => 0 });
     expect(blocksOf(merger.release(true))[0]?.timeNs).toBe(1_795_809_630_000_000_007n);
   });
 
   it("do not wait for a host that is away, and those that come late are counted", () => {
     const merger = new Merger(["alpha", "beta"]);
-    merger.add(frames(100), map(0, 0));
+    merger.add(framesAt(0, 100), map(0, 0));
     merger.completeUntil("alpha", 101n * second, map(0, 0));
     merger.leave("beta");
     expect(timesOf(merger.release())).toEqual([100]);
     merger.enter("beta");
-    merger.add(frames(99), map(0, 1));
+    merger.add(framesAt(0, 99), map(0, 1));
     expect(merger.lateFrames).toBe(1);
     expect(merger.release()).toEqual([]);
   });
 
   it("of interfaces that were not told of are left out", () => {
     const merger = new Merger(["alpha"]);
-    merger.add(frames(100), { offsetNs: 0n, interfaceOf: () => undefined });
+    merger.add(framesAt(0, 100), { offsetNs: 0n, interfaceOf: () => undefined });
     expect(merger.release(true)).toEqual([]);
   });
 });
@@ -123,7 +107,7 @@ describe("a ring of files", () => {
     });
     await output.begin();
     expect(await output.addInterface({ name: "a", description: "", filter: "", snapBytes: 60 })).toBe(0);
-    for (let time = 1; time <= 20; time += 1) await output.packets([frames(time)]);
+    for (let time = 1; time <= 20; time += 1) await output.packets([framesAt(0, time)]);
     await output.end([]);
     expect(files.size).toBe(2);
     const read = [...files.values()].map((parts) => readPcapng(Buffer.concat(parts)));
@@ -149,7 +133,7 @@ describe("a ring of files", () => {
     });
     await output.begin();
     await output.addInterface({ name: "a", description: "", filter: "", snapBytes: 60 });
-    await output.packets([frames(1, 2, 3), frames(4)]);
+    await output.packets([framesAt(0, 1, 2, 3), framesAt(0, 4)]);
     await output.end([]);
     const read = [...files.values()].map((parts) => readPcapng(Buffer.concat(parts)));
     expect(read.map((file) => file.frames.map(({ timeNs }) => Number(timeNs / second)))).toEqual([[1], [2], [3], [4]]);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { directions, packetBlockBytes, writePacketBlock } from "../../../../lib/capture/pcapng.js";
 import type { Calls } from "../../../../lib/grpc/connection.js";
 import { CaptureResponse } from "../../../../proto/gen/zor/v1/capture_service.js";
 import { followCapture, type PassedFrame } from "../../../../tui/client/captures/watch-frames.js";
+import { framesAt } from "../../../helpers/packet-blocks.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,21 +12,6 @@ afterEach(() => {
 });
 
 const second = 1_000_000_000n;
-
-/** Blocks of frames that passed an interface at these seconds. */
-function blocks(interfaceId: number, ...times: readonly number[]): Buffer {
-  return Buffer.concat(
-    times.map((seconds) => {
-      const block = Buffer.alloc(packetBlockBytes(60));
-      const sizes = { kept: 60, length: 60, direction: directions.inbound };
-      writePacketBlock(new DataView(block.buffer, block.byteOffset), 0, {
-        ...sizes,
-        ...{ interfaceId, seconds, nanoseconds: 0 },
-      });
-      return block;
-    }),
-  );
-}
 
 /** A host that says what it is told to, when it is told to. */
 function slowHost() {
@@ -101,9 +86,9 @@ it("tells frames of several ports in the order of their times, though an answer 
   const host = slowHost();
   const { seen } = follow(host.connection);
   await host.say(host.started, host.at(0), host.at(1));
-  await host.say(host.packets(blocks(1, 101, 103, 105), 3, 100));
+  await host.say(host.packets(framesAt(1, 101, 103, 105), 3, 100));
   expect(seen()).toEqual([]);
-  await host.say(host.packets(blocks(0, 100, 102, 104), 3, 104));
+  await host.say(host.packets(framesAt(0, 100, 102, 104), 3, 104));
   expect(seen()).toEqual(["100@0", "101@1", "102@0", "103@1"]);
   await host.say(host.packets(Buffer.alloc(0), 0, 106));
   expect(seen().slice(4)).toEqual(["104@0", "105@1"]);
@@ -113,16 +98,16 @@ it("tells those of one port at once, and waits no longer than a moment for a hos
   const host = slowHost();
   const { seen } = follow(host.connection);
   await host.say(host.started, host.at(0));
-  await host.say(host.packets(blocks(0, 100, 101), 2, 0));
+  await host.say(host.packets(framesAt(0, 100, 101), 2, 0));
   expect(seen()).toEqual(["100@0", "101@0"]);
   await host.say(host.at(1));
-  await host.say(host.packets(blocks(1, 110), 1, 0));
+  await host.say(host.packets(framesAt(1, 110), 1, 0));
   await vi.advanceTimersByTimeAsync(499);
   expect(seen()).toHaveLength(2);
   await vi.advanceTimersByTimeAsync(1);
   expect(seen().slice(2)).toEqual(["110@1"]);
   // What comes too late for its place is not lost.
-  await host.say(host.packets(blocks(0, 109), 1, 120));
+  await host.say(host.packets(framesAt(0, 109), 1, 120));
   expect(seen().slice(3)).toEqual(["109@0"]);
 });
 
@@ -130,7 +115,7 @@ it("loses nothing of what waits when the capture ends", async () => {
   const host = slowHost();
   const { seen, end } = follow(host.connection);
   await host.say(host.started, host.at(0), host.at(1));
-  await host.say(host.packets(blocks(1, 101), 1, 0), host.packets(blocks(0, 100), 1, 0), host.ended);
+  await host.say(host.packets(framesAt(1, 101), 1, 0), host.packets(framesAt(0, 100), 1, 0), host.ended);
   expect(await end).toBe("enough");
   expect(seen()).toEqual(["100@0", "101@1"]);
   expect(vi.getTimerCount()).toBe(0);
